@@ -19,7 +19,7 @@ from plaudit.core.quality.report_members import people_members
 from plaudit.core.quality.reporting.category_scales import check_order
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
 from plaudit.core.quality.reporting.flag_inputs import flags_of, task_times
-from plaudit.core.quality.reporting.options import ReportOptions
+from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
 from plaudit.core.quality.reporting.task_facts import TaskContent, TaskFacts
 from plaudit.core.quality.reporting.task_structs import threads_of
@@ -64,6 +64,8 @@ async def quality_report(
     kept = [one for one in questions if options.question in (None, one.field.key)]
     check_order(kept, options)
     facts = await read_tasks(db, project, form, votes, kept, options.by, on_progress)
+    if options.by not in (None, BY_MODEL, BY_BATCH, BY_WEEK) and kept and not facts.slice_names:
+        raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
     return report_of(project, options, votes, kept, facts)
 
 

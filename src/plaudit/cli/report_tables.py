@@ -42,9 +42,8 @@ def report_tables(report: QualityReport) -> Iterator[ReportTable]:
         yield from _question_tables(question)
     yield from _bias(report)
     if report.leaderboard.models:
-        yield _board(
-            f"Leaderboard of {report.leaderboard.votes:,} votes", report.leaderboard.models
-        )
+        title = f"Leaderboard of {report.leaderboard.votes:,} votes"
+        yield _board(title, report.leaderboard.models)
     if report.leaderboard.controlled:
         styles = ", ".join(
             f"{name} {_number(one.value, 2)}" for name, one in report.leaderboard.style.items()
@@ -117,7 +116,7 @@ def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
         ac = "–"
         percent = "–"
         if question.agreement is not UNSET:
-            is_scale = question.agreement.ac2.quadratic.value is not None
+            is_scale = question.level != "nominal"
             ac = in_words(question.agreement.ac2.quadratic if is_scale else question.agreement.ac1)
             ac = f"{'AC2' if is_scale else 'AC1'} {ac}"
             percent = in_words(question.agreement.percent)
@@ -211,9 +210,8 @@ def _people_of(question: QuestionQuality) -> ReportTable:
         f"{question.disagreements.final_of_nobody:,} the final answer is nobody's."
     )
     if question.repeats.n:
-        says += (
-            f" {question.repeats.equal:,} of {question.repeats.n:,} votes given again are equal."
-        )
+        repeats = question.repeats
+        says += f" {repeats.equal:,} of {repeats.n:,} votes given again are equal."
     if model is not UNSET and model.why is not UNSET:
         says += f" No annotator model: {model.why}."
     return ReportTable(

@@ -1,4 +1,4 @@
-"""Plots of estimates with their intervals, as SVG: without script, style or foreign words unescaped.
+"""Plots of estimates with their intervals, as SVG: without script or style, and escaped.
 
 A forest plot has a line for each estimate, from the low end of its interval to the high one, and a
 square at its value. Colours are those of the page, by `currentColor` and a few classes.

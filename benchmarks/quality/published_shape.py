@@ -7,7 +7,7 @@ from pathlib import Path
 
 JUDGES = 3
 MODELS = ("heron", "tern", "gull", "wren", "swift", "crane")
-_WORDS = "some words of an answer with a list and what follows from them at length".split()
+_TEXT = "some words of an answer with a list and what follows from them at length"
 _SEED = 20
 
 
@@ -39,4 +39,4 @@ def write_comparisons(path: Path, tasks: int) -> None:
 
 def _text(rng: random.Random) -> str:
     start = rng.choice(("", "", "- ", "**Yes.** "))
-    return start + " ".join(rng.choices(_WORDS, k=rng.randrange(20, 90)))
+    return start + " ".join(rng.choices(_TEXT.split(), k=rng.randrange(20, 90)))

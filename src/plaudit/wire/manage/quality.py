@@ -116,7 +116,7 @@ class TextsOnQuestion(Struct, kw_only=True):
     edit_share: Quartiles | None
 
 
-class Abstention(Struct, kw_only=True):
+class AbstentionOnQuestion(Struct, kw_only=True):
     """Not applicable and cannot assess: their share, and α over answered or not."""
 
     share: ShareOfCases
@@ -167,7 +167,7 @@ class QuestionQuality(Struct, kw_only=True):
     pairable: int
     votes: int
     abstained: int
-    abstention: Abstention | UnsetType = UNSET
+    abstention: AbstentionOnQuestion | UnsetType = UNSET
     agreement: AgreementOnQuestion | UnsetType = UNSET
     ranking: RankingAgreement | UnsetType = UNSET
     spans: SpanAgreementOnQuestion | UnsetType = UNSET

@@ -37,7 +37,7 @@ from plaudit.core.quality.report_members import annotator_model_member
 from plaudit.core.quality.texts import TextVote, text_statistics
 from plaudit.core.quality.vote_arrays import VoteArrays
 from plaudit.wire.manage.quality import (
-    Abstention,
+    AbstentionOnQuestion,
     AgreementOnQuestion,
     QuestionQuality,
     RepeatsOnQuestion,
@@ -188,12 +188,12 @@ class QuestionPlan:
             }
         return answer
 
-    def _abstention(self, sums: Sums) -> Abstention:
+    def _abstention(self, sums: Sums) -> AbstentionOnQuestion:
         plan, votes = self._abstentions, self._question.abstentions
         assert plan is not None
         assert votes is not None
         abstained = int(np.count_nonzero(votes.values))
-        return Abstention(
+        return AbstentionOnQuestion(
             share=wire_answers.share_of(abstained, len(votes.values)),
             alpha=wire_answers.coefficient(plan.nominal(next(sums))),
         )

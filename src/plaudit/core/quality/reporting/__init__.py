@@ -1,1 +1,1 @@
-"""Report on a project: its votes and tasks read, and put to all statistics of this room."""
+"""Report on a project: its votes and tasks, read and put to all statistics of quality."""

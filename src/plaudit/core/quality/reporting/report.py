@@ -21,7 +21,7 @@ from plaudit.core.quality.reporting.compared import ComparedVotes, compared_vote
 from plaudit.core.quality.reporting.flag_inputs import flags_of, task_times
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
-from plaudit.core.quality.reporting.task_facts import TaskContent, TaskFacts
+from plaudit.core.quality.reporting.task_facts import ReadTask, TaskFacts
 from plaudit.core.quality.reporting.task_structs import threads_of
 from plaudit.core.quality.vote_columns import ProjectVotes, QuestionColumns
 from plaudit.core.quality.vote_reading import read_votes
@@ -141,7 +141,7 @@ async def read_tasks(
                 names |= await batches.find_batch_names(tx, project.environment_id, sorted(unnamed))
         for task in page:
             facts.add(
-                TaskContent(
+                ReadTask(
                     seq=task.seq,
                     task_id=task.task_id,
                     batch=None if task.batch_id is None else names.get(task.batch_id),

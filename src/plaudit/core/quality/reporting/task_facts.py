@@ -22,7 +22,7 @@ from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.agreement.voters import NO_ANSWER
 from plaudit.core.quality.comparisons.identity_leaks import IdentityNames
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK
-from plaudit.core.quality.reporting.task_structs import Message, Thread, Turn, value_in
+from plaudit.core.quality.reporting.task_structs import ReadMessage, ReadThread, ReadTurn, value_in
 from plaudit.core.quality.reporting.turn_pairs import RESPONSES_MAX, TurnPairs, verdict_of
 from plaudit.core.quality.vote_columns import PREFERENCE, Address, QuestionColumns
 from plaudit.core.tasks.forms import Form, Level
@@ -52,7 +52,7 @@ class QuestionFacts:
     texts: dict[int, str]
 
 
-class TaskContent(msgspec.Struct, frozen=True):
+class ReadTask(msgspec.Struct, frozen=True):
     """A task as it is read. `is_final` is true if its threads are those of a completed task."""
 
     seq: int
@@ -60,7 +60,7 @@ class TaskContent(msgspec.Struct, frozen=True):
     batch: str | None
     completed_ms: int | None
     metadata: dict[str, Any]
-    threads: list[Thread]
+    threads: list[ReadThread]
     is_final: bool
 
 
@@ -92,7 +92,7 @@ class TaskFacts:
         }
         self.pairs = TurnPairs(IdentityNames([*names, *sorted(sources)][:OWN_NAMES_MAX]))
 
-    def add(self, task: TaskContent) -> None:
+    def add(self, task: ReadTask) -> None:
         """Gather what a task says."""
         self.task_count += 1
         number = len(self.task_ids)
@@ -110,7 +110,7 @@ class TaskFacts:
         if task.is_final or paths:
             self._add_turns(number, task, paths)
 
-    def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: TaskContent,
+    def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: ReadTask,
                   paths: dict[str, tuple[int, int]]) -> None:  # fmt: skip
         question, facts, address = walk.question, self.questions[at], walk.address(unit)
         thing = _Thing.at(task.threads, address)
@@ -130,7 +130,7 @@ class TaskFacts:
             facts.slices[unit] = self.slice_names.setdefault(names, len(self.slice_names))
 
     def _slices_of(
-        self, task: TaskContent, thing: _Thing, walk: _UnitWalk, unit: int
+        self, task: ReadTask, thing: _Thing, walk: _UnitWalk, unit: int
     ) -> tuple[str, ...]:
         match self._by:
             case None:
@@ -146,7 +146,7 @@ class TaskFacts:
         value = task.metadata.get(self._by)
         return () if value is None else (value if isinstance(value, str) else _word(value),)
 
-    def _add_turns(self, number: int, task: TaskContent, paths: dict[str, tuple[int, int]]) -> None:
+    def _add_turns(self, number: int, task: ReadTask, paths: dict[str, tuple[int, int]]) -> None:
         """Add the pairs of a task's turns, each once: threads of one tree share turns."""
         is_shared = len(task.threads) > 1
         starts: dict[tuple[str, bytes], int] = {}
@@ -202,12 +202,16 @@ class _Thing:
     __slots__ = ("address", "message", "thread", "turn")
 
     def __init__(
-        self, address: Address, thread: Thread, turn: Turn | None, message: Message | None
+        self,
+        address: Address,
+        thread: ReadThread,
+        turn: ReadTurn | None,
+        message: ReadMessage | None,
     ) -> None:
         self.address, self.thread, self.turn, self.message = address, thread, turn, message
 
     @classmethod
-    def at(cls, threads: Sequence[Thread], address: Address) -> _Thing | None:
+    def at(cls, threads: Sequence[ReadThread], address: Address) -> _Thing | None:
         """The thing at an address; None for what is not there."""
         place, source = _place(address[0]), address[1]
         if place is None or place[0] >= len(threads):
@@ -272,13 +276,13 @@ def _place(at: str) -> tuple[int, int | None] | None:
     return int(match[1]), None if match[2] is None else int(match[2])
 
 
-def _turns(threads: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
+def _turns(threads: Sequence[ReadThread]) -> Iterator[tuple[str, ReadTurn]]:
     for t, thread in enumerate(threads):
         for u, turn in enumerate(thread.turns):
             yield f"t{t}u{u}", turn
 
 
-def _length(threads: Sequence[Thread]) -> int:
+def _length(threads: Sequence[ReadThread]) -> int:
     return sum(
         len(message.text)
         for thread in threads

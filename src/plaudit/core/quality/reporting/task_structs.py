@@ -11,7 +11,7 @@ from plaudit.model.core import StoredTask
 from plaudit.wire.v2.task import MessageRole
 
 
-class Annotation(Struct):
+class ReadAnnotation(Struct):
     """An annotation's key, type and value."""
 
     key: str
@@ -19,49 +19,49 @@ class Annotation(Struct):
     value: Any = None
 
 
-class Chunk(Struct):
+class ReadChunk(Struct):
     """A piece of a message."""
 
     text: str = ""
-    annotations: list[Annotation] = []
+    annotations: list[ReadAnnotation] = []
 
 
-class Scored(Struct):
+class ReadScore(Struct):
     """A message's score on a criterion."""
 
     criterion_definition_id: str | None = None
     score: float | None = None
-    annotations: list[Annotation] | None = None
+    annotations: list[ReadAnnotation] | None = None
 
 
-class Evaluation(Struct):
+class ReadEvaluation(Struct):
     """A message judged by a rubric."""
 
-    criteria_evaluations: list[Scored] | None = None
+    criteria_evaluations: list[ReadScore] | None = None
 
 
-class Content(Struct):
+class ReadContent(Struct):
     """Text of a message, and its pieces."""
 
     text: str | None = None
-    chunks: list[Chunk] | None = None
+    chunks: list[ReadChunk] | None = None
 
 
-class Parameters(Struct):
+class ReadParameters(Struct):
     """Name of the model that wrote a message."""
 
     model: str | None = None
 
 
-class Message(Struct):
+class ReadMessage(Struct):
     """A message of a turn."""
 
-    content: Content
+    content: ReadContent
     role: str
     source_id: str
-    annotations: list[Annotation] = []
-    model_parameters: Parameters | None = None
-    rubric_evaluations: list[Evaluation] | None = None
+    annotations: list[ReadAnnotation] = []
+    model_parameters: ReadParameters | None = None
+    rubric_evaluations: list[ReadEvaluation] | None = None
 
     @property
     def text(self) -> str:
@@ -75,42 +75,42 @@ class Message(Struct):
         return (parameters.model if parameters is not None else None) or self.source_id
 
 
-class Turn(Struct):
+class ReadTurn(Struct):
     """A turn of a thread."""
 
     id: str
-    messages: list[Message]
-    annotations: list[Annotation] = []
+    messages: list[ReadMessage]
+    annotations: list[ReadAnnotation] = []
 
     @property
-    def responses(self) -> list[Message]:
+    def responses(self) -> list[ReadMessage]:
         """The messages of the assistant."""
         return [one for one in self.messages if one.role == MessageRole.assistant]
 
 
-class Thread(Struct):
+class ReadThread(Struct):
     """A thread of a task."""
 
-    turns: list[Turn]
-    annotations: list[Annotation] = []
+    turns: list[ReadTurn]
+    annotations: list[ReadAnnotation] = []
 
 
 class _Threads(Struct):
-    threads: list[Thread] = []
+    threads: list[ReadThread] = []
 
 
 _decode_body = msgspec.json.Decoder(_Threads).decode
-_decode_content = msgspec.json.Decoder(list[Thread]).decode
+_decode_content = msgspec.json.Decoder(list[ReadThread]).decode
 
 
-def threads_of(task: StoredTask) -> list[Thread]:
+def threads_of(task: StoredTask) -> list[ReadThread]:
     """The threads of a completed task; the prepared conversation of any other."""
     if task.body is not None:
         return _decode_body(b"{" + task.body).threads
     return _decode_content(task.content) if task.content else []
 
 
-def value_in(annotations: list[Annotation] | None, key: str) -> Any:
+def value_in(annotations: list[ReadAnnotation] | None, key: str) -> Any:
     """Value of the annotation of a key; None without one."""
     for annotation in annotations or ():
         if annotation.key == key:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.comparisons.identity_leaks import IdentityNames
 from plaudit.core.quality.comparisons.response_style import STYLES, style_of
-from plaudit.core.quality.reporting.task_structs import Message, Turn, value_in
+from plaudit.core.quality.reporting.task_structs import ReadMessage, ReadTurn, value_in
 from plaudit.core.quality.vote_codes import ALL_BAD
 from plaudit.core.quality.vote_columns import PREFERENCE
 from plaudit.core.tasks.forms import Field, ScaleDirection
@@ -50,7 +50,7 @@ class Verdict:
         return float(0.5 + np.sign(difference) / 2)
 
 
-def verdict_of(turn: Turn, sources: Sequence[str], scale: Field | None) -> Verdict | None:
+def verdict_of(turn: ReadTurn, sources: Sequence[str], scale: Field | None) -> Verdict | None:
     """The final verdict on a turn: a ranking, else the better response or a tie, else the scale."""
     for annotation in turn.annotations:
         if annotation.type in RANKINGS and annotation.value:
@@ -96,7 +96,7 @@ class TurnPairs:
         self._tasks, self._sides = array("i"), array("i")
         self._styles, self._winner, self._has_leak = array("i"), array("d"), array("b")
 
-    def add(self, task: int, task_id: str, responses: Sequence[Message], prompt: str,
+    def add(self, task: int, task_id: str, responses: Sequence[ReadMessage], prompt: str,
             verdict: Verdict | None) -> int:  # fmt: skip
         """Add the pairs of a turn, the first with all after it, and so on; the first row's number.
 
@@ -118,7 +118,7 @@ class TurnPairs:
                 self._has_leak.append(leaks[first] or leaks[second])
         return start
 
-    def _leaks(self, task_id: str, response: Message, prompt: str) -> bool:
+    def _leaks(self, task_id: str, response: ReadMessage, prompt: str) -> bool:
         found = self._names.in_response(response.text, prompt)
         if not found:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -251,7 +252,11 @@ def test_pandalm_in_a_report_is_as_published():
 
 
 def test_the_benchmark_measures_a_report(tmp_path):
-    (section,) = measurement.measure_quality(quick_plan(tmp_path))
+    plan = dataclasses.replace(quick_plan(tmp_path), quality_tasks=200)
+    plan.work.mkdir(parents=True, exist_ok=True)
 
-    assert len(section.rows) == len(measurement.CASES)
-    assert all(figure.value > 0 for figure in section.figures)
+    statistics, command = measurement.measure_quality(plan)
+
+    assert len(statistics.rows) == len(measurement.CASES)
+    assert command.rows[0][:2] == ("200", "600")
+    assert all(figure.value > 0 for figure in (*statistics.figures, *command.figures))

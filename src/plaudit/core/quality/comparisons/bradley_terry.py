@@ -18,7 +18,7 @@ STEP_MIN = 1e-10
 STEP_MAX = 3.0
 STRENGTH_MAX = 30.0
 """Greater strengths or coefficients grow for ever: there is no largest likelihood."""
-CELLS_MAX = 2_000_000
+CELLS_MAX = 500_000
 """The most cells of the matrix of scores of a chunk of tasks."""
 
 
@@ -40,6 +40,8 @@ class Duels:
 
     def chosen(self, kept: NDArray[Any]) -> Duels:
         """Votes of a mask or by their numbers, such as those of a slice; models keep theirs."""
+        if kept.dtype == np.bool_ and kept.all():
+            return self
         return Duels(
             first=self.first[kept],
             second=self.second[kept],
@@ -200,8 +202,8 @@ def _sandwich(
 ) -> NDArray[np.float64] | None:
     """Covariance of the values: bread · meat · bread, with the meat summed task by task."""
     size, count = len(values), duels.model_count
-    order = np.argsort(duels.tasks, kind="stable")
-    duels = duels.chosen(order)
+    if np.any(duels.tasks[1:] < duels.tasks[:-1]):
+        duels = duels.chosen(np.argsort(duels.tasks, kind="stable"))
     _, numbers = np.unique(duels.tasks, return_inverse=True)
     tasks = int(numbers.max(initial=-1)) + 1
     if tasks < 2:

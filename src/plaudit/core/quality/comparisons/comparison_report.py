@@ -38,7 +38,7 @@ class Comparisons:
     is_swapped: NDArray[np.bool_] | None
     tasks: NDArray[np.int32]
     sides: NDArray[np.int32]
-    styles: NDArray[np.int64]
+    styles: NDArray[np.integer]
     winner: NDArray[np.float64]
 
 

@@ -101,7 +101,7 @@ def compared_votes(questions: Sequence[QuestionColumns], facts: TaskFacts) -> Co
             is_swapped=swapped == 1,
             tasks=facts.pairs.tasks,
             sides=facts.pairs.sides,
-            styles=facts.pairs.styles.astype(np.int64),
+            styles=facts.pairs.styles,
             winner=winner,
         ),
         is_shown=swapped >= 0,

@@ -23,7 +23,6 @@ from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.question_votes import CategoryVotes, category_votes
 from plaudit.core.quality.vote_codes import CodeKind, decode
 from plaudit.core.quality.vote_columns import QuestionColumns
-from plaudit.core.quality.vote_extras import SeqColumns
 from plaudit.wire.v2.annotation import AnnotationType
 
 
@@ -38,25 +37,6 @@ def flags_of(
         task_times=times,
         texts=_texts(questions),
         sides=_sides(compared),
-    )
-
-
-def task_times(
-    ballots: SeqColumns,
-    person_of: NDArray[np.int32],
-    seqs: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-) -> TaskTimes | None:
-    """Active times that are known; `person_of` has the new number of each person."""
-    of_seq, people, active_ms = ballots.arrays()
-    numbers = np.searchsorted(seqs, of_seq)
-    known = (active_ms >= 0) & np.isin(of_seq, seqs)
-    if not known.any():
-        return None
-    return TaskTimes(
-        people=person_of[people[known]],
-        active_ms=active_ms[known].astype(np.int64),
-        lengths=lengths[numbers[known]],
     )
 
 

@@ -8,22 +8,24 @@ from dataclasses import replace
 
 import numpy as np
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement.question_report import question_reports
 from plaudit.core.quality.comparisons.comparison_report import (
     bias_report,
     leaderboard_report,
 )
+from plaudit.core.quality.people.project_flags import TaskTimes
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
 from plaudit.core.quality.reporting.category_scales import check_order
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
-from plaudit.core.quality.reporting.flag_inputs import flags_of, task_times
+from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
 from plaudit.core.quality.reporting.task_facts import ReadTask, TaskFacts
 from plaudit.core.quality.reporting.task_structs import threads_of
-from plaudit.core.quality.vote_columns import ProjectVotes, QuestionColumns
+from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes, QuestionColumns
 from plaudit.core.quality.vote_reading import read_votes
 from plaudit.core.tasks.forms import Form, form_of
 from plaudit.errors import InvalidContent
@@ -31,6 +33,7 @@ from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
 from plaudit.store.quality import task_pages
 from plaudit.store.tasks import batches
+from plaudit.wire.manage.quality import QuestionQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.wire.v2.render import read_head
@@ -59,31 +62,56 @@ async def quality_report(
     form = form_of(project_detail(project))
     _check_question(form, options)
     votes = await read_votes(db, project)
-    people = _People(votes.contributor_ids)
-    questions = [people.renumbered(one) for one in votes.questions()]
-    kept = [one for one in questions if options.question in (None, one.field.key)]
+    people = People(votes)
+    kept = [
+        people.renumbered(one)
+        for one in votes.questions()
+        if options.question in (None, one.field.key)
+    ]
+    counted_out = votes.counted_out
+    del votes  # half of the memory
     check_order(kept, options)
-    facts = await read_tasks(db, project, form, votes, kept, options.by, on_progress)
+    facts = await read_tasks(db, project, form, people, kept, options.by, on_progress)
     if options.by not in (None, BY_MODEL, BY_BATCH, BY_WEEK) and kept and not facts.slice_names:
         raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
-    return report_of(project, options, votes, kept, facts)
+    report = report_of(project, options, people, kept, facts)
+    report.counted_out = _counted_out(counted_out) or UNSET
+    return report
 
 
 def report_of(
     project: ProjectRow,
     options: ReportOptions,
-    votes: ProjectVotes,
+    people: People,
     questions: Sequence[QuestionColumns],
     facts: TaskFacts,
 ) -> QualityReport:
     """The report, from all that was read; it takes a while, and touches no store."""
-    people = _People(votes.contributor_ids)
     given = ReportInput(
         options=options,
         contributor_ids=people.ids,
         slice_names=list(facts.slice_names),
         task_ids=facts.task_ids,
     )
+    reports = _question_reports(questions, facts, given)
+    compared = compared_votes(questions, facts)
+    bias = bias_report(without_places(compared.comparisons), facts.pairs.leaks)
+    bias.place = bias_report(compared.placed).place
+    times = people.task_times(np.array(facts.lengths, np.int64))
+    return QualityReport(
+        project=project.name,
+        tasks=facts.task_count,
+        votes=sum(report.votes for report in reports),
+        questions=reports,
+        bias=bias,
+        leaderboard=_leaderboard(compared, list(facts.pairs.models), options),
+        people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
+    )
+
+
+def _question_reports(
+    questions: Sequence[QuestionColumns], facts: TaskFacts, given: ReportInput
+) -> list[QuestionQuality]:
     listed = [
         found
         for question, about in zip(questions, facts.questions, strict=True)
@@ -93,42 +121,21 @@ def report_of(
     for report, found in zip(reports, listed, strict=True):
         if found.rankings is not None:
             report.repeats.same_side = None
-    compared = compared_votes(questions, facts)
-    bias = bias_report(without_places(compared.comparisons), facts.pairs.leaks)
-    bias.place = bias_report(compared.placed).place
-    seqs = votes.task_seqs()
-    lengths = np.array(facts.lengths, np.int64)
-    times = task_times(votes.ballots, people.number_of, seqs, lengths)
-    return QualityReport(
-        project=project.name,
-        tasks=facts.task_count,
-        votes=sum(report.votes for report in reports),
-        questions=reports,
-        bias=bias,
-        leaderboard=_leaderboard(compared, list(facts.pairs.models), options),
-        people=people_members(
-            people.ids, _tasks_of(votes, people), flags_of(questions, compared, times)
-        ),
-        counted_out=[
-            CountedOutVotes(key=one.key, about=one.level.value, why=one.why, n=count)
-            for one, count in sorted(votes.counted_out.items())
-        ]
-        or UNSET,
-    )
+    return reports
 
 
 async def read_tasks(
     db: Database,
     project: ProjectRow,
     form: Form,
-    votes: ProjectVotes,
+    people: People,
     questions: Sequence[QuestionColumns],
     by: str | None,
     on_progress: Progress,
 ) -> TaskFacts:
     """Read all tasks of a project for what votes do not say."""
     models = project_detail(project).models or []
-    facts = TaskFacts(form, questions, votes.task_seqs(), models, by)
+    facts = TaskFacts(form, questions, people.seqs, models, by)
     names: dict[str, str] = {}
     after_seq = -1
     while True:
@@ -168,14 +175,32 @@ def _check_question(form: Form, options: ReportOptions) -> None:
         )
 
 
-class _People:
-    """People in the order of their ids, whatever order their votes came in."""
+class People:
+    """People in the order of their ids, whatever order their votes came in, and their ballots.
 
-    def __init__(self, contributor_ids: Sequence[str]) -> None:
-        order = sorted(range(len(contributor_ids)), key=contributor_ids.__getitem__)
-        self.ids = [contributor_ids[at] for at in order]
+    `tasks` is the number of tasks that each has answered, `seqs` are the tasks with votes.
+    """
+
+    def __init__(self, votes: ProjectVotes) -> None:
+        ids = votes.contributor_ids
+        order = sorted(range(len(ids)), key=ids.__getitem__)
+        self.ids = [ids[at] for at in order]
         self.number_of = np.empty(len(order), np.int32)
         self.number_of[order] = np.arange(len(order), dtype=np.int32)
+        self.seqs = votes.task_seqs()
+        seqs, people, active_ms = votes.ballots.arrays()
+        people = self.number_of[people]
+        self.tasks = np.bincount(people, minlength=len(ids)).tolist()
+        known = (active_ms >= 0) & np.isin(seqs, self.seqs)
+        self._timed = seqs[known], people[known], active_ms[known]
+
+    def task_times(self, lengths: NDArray[np.int64]) -> TaskTimes | None:
+        """Active times that are known, with the lengths of the tasks of `seqs`."""
+        seqs, people, active_ms = self._timed
+        if not len(seqs):
+            return None
+        tasks = np.searchsorted(self.seqs, seqs)
+        return TaskTimes(people=people, active_ms=active_ms, lengths=lengths[tasks])
 
     def renumbered(self, question: QuestionColumns) -> QuestionColumns:
         """The votes of a question by these numbers."""
@@ -189,11 +214,11 @@ class _People:
         )
 
 
-def _tasks_of(votes: ProjectVotes, people: _People) -> list[int]:
-    """The number of tasks that each person answered."""
-    answered = np.array(votes.ballots.columns[1], np.int32)
-    counts = np.bincount(people.number_of[answered], minlength=len(people.ids))
-    return [int(count) for count in counts]
+def _counted_out(counts: dict[CountedOut, int]) -> list[CountedOutVotes]:
+    return [
+        CountedOutVotes(key=one.key, about=one.level.value, why=one.why, n=count)
+        for one, count in sorted(counts.items())
+    ]
 
 
 def _leaderboard(

@@ -250,8 +250,10 @@ def test_pandalm_in_a_report_is_as_published():
     assert model["changed"] == published["changed_vs_strict_plurality"]
 
 
-def test_the_benchmark_measures_a_report(tmp_path):
+def test_the_benchmark_measures_a_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement, "CASES", [measurement.JUDGED])
+
     (section,) = measurement.measure_quality(quick_plan(tmp_path))
 
-    assert len(section.rows) == len(measurement.CASES)
+    assert [row[:3] for row in section.rows] == [(measurement.JUDGED, "5,000", "15,000")]
     assert all(figure.value > 0 for figure in section.figures)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement import voters
-from plaudit.core.quality.people import drift, flag_tests
-from plaudit.core.quality.people.flags import FlagKind, FlagTest, raise_flags
+from plaudit.core.quality.people.flags import FlagKind, FlagTest
+from plaudit.core.quality.people.project_flags import (
+    AnsweredQuestion,
+    ChosenSides,
+    TaskTimes,
+    WrittenTexts,
+    project_flags,
+)
 from plaudit.core.quality.vote_arrays import VoteArrays
 
 HONEST = 20
@@ -59,19 +64,25 @@ class SimulatedProject:
         """Flags of all kinds, as a report raises them; tasks were done in their order."""
         chose = self.preferences != TIE
         is_left = (self.preferences == FIRST_WINS) != self.is_swapped
-        majority = voters.majority_of_others(self.votes)
-        known = majority != voters.NO_ANSWER
-        is_right = majority == self.preferences
-        return raise_flags(
-            [
-                *flag_tests.speeders(self.people, self.active_ms, self.lengths),
-                *flag_tests.straight_liners(self.people, self.ratings, self.units, RATINGS),
-                *flag_tests.one_sided(self.people[chose], is_left[chose], self.units[chose]),
-                *flag_tests.copiers(self.people, self.text_keys, self.units),
-                *drift.drifts(
-                    self.people[known], is_right[known], self.units[known], self.units[known]
-                ),
-            ]
+        times = self.units.astype(np.int64)
+        shown = np.where(chose, np.where(is_left, 0, 1), TIE).astype(np.int32)
+        preference = AnsweredQuestion(
+            "preference", self.votes, times, ["left", "right", "tie"], as_shown=shown
+        )
+        ratings = replace(self.votes, values=self.ratings, category_count=len(RATINGS))
+        return project_flags(
+            [preference, AnsweredQuestion("rating", ratings, times, RATINGS)],
+            task_times=TaskTimes(self.people, self.active_ms, self.lengths),
+            texts=WrittenTexts(self.people, self.text_keys, times),
+            sides=[
+                ChosenSides(
+                    people=self.people[chose],
+                    is_first=is_left[chose],
+                    units=self.units[chose],
+                    tasks=self.units[chose],
+                    is_shown=True,
+                )
+            ],
         )
 
 
@@ -108,6 +119,7 @@ def simulate(
         case FlagKind.drift:
             late = own[DRIFT_FROM:]
             preferences[late] = rng.choice(3, len(late), p=(0.42, 0.42, 0.16))
+            ratings[late] = rng.permutation(ratings)[: len(late)]
         case FlagKind.copier:
             text_keys[own[rng.random(len(own)) < 0.3]] = text_keys[own[0]]
     return SimulatedProject(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from statsmodels.stats.multitest import multipletests
 
 from plaudit.core.quality.people import drift, flag_tests
 from plaudit.core.quality.people.flags import FlagKind, FlagTest, raise_flags
+from plaudit.core.quality.people.project_flags import AnsweredQuestion, project_flags
+from tests.quality.test_dawid_skene import votes_of
 
 
 def column(*values: int) -> np.ndarray:
@@ -216,3 +219,25 @@ def test_nothing_to_test_is_nothing_flagged():
     assert flag_tests.one_sided(none, none.astype(np.bool_), none) == []
     assert drift.drifts(none, none.astype(np.bool_), none, none) == []
     assert raise_flags([]) == []
+
+
+def test_what_is_not_known_of_a_project_is_not_tested():
+    votes = votes_of([{0: 0, 1: 0, 2: 1}, {0: 1, 1: 0, 2: 1}], 2)
+    times = np.arange(6)
+
+    assert project_flags([]) == []
+    assert project_flags([AnsweredQuestion("tone", votes, times, ["a", "b"])]) == []
+
+
+def test_a_run_is_told_with_its_question_and_as_it_was_clicked():
+    """Person 0 votes for either source, and always for the one on the left."""
+    ballots = [{0: unit % 2, 1: (unit // 2) % 2, 2: (unit // 3) % 2} for unit in range(60)]
+    votes = votes_of(ballots, 2)
+    as_shown = np.where(votes.people == 0, 0, votes.values).astype(np.int32)
+    question = AnsweredQuestion("choice", votes, votes.units.astype(np.int64), ["left", "right"])
+
+    flags = project_flags([replace(question, as_shown=as_shown)])
+
+    assert project_flags([question]) == []
+    (flag,) = (flag for flag in flags if flag.kind is FlagKind.straight_liner)
+    assert (flag.person, flag.why[:40]) == (0, "choice: 60 times “left” in a row among 6")

@@ -64,3 +64,16 @@ def test_the_moving_average_weighs_the_newest_answer_by_a_tenth():
     assert line.values == pytest.approx([0.82, 0.738])
     reach = 3 * (0.8 * 0.2 * 0.1 / 1.9) ** 0.5
     assert (line.low, line.high) == pytest.approx((0.8 - reach, min(1.0, 0.8 + reach)))
+
+
+def test_a_pace_is_of_the_tasks_of_each_person():
+    people = np.array([2, 0, 2, 2], np.int32)
+    active_ms, words = np.array([1000, 500, 3000, 9000]), np.array([100, 0, 200, 300])
+
+    paces = person_scores.paces_of(people, active_ms, words, 3)
+
+    assert [(one.tasks, one.median_ms, one.median_ms_per_100_words) for one in paces] == [
+        (1, 500.0, None),
+        (0, None, None),
+        (3, 3000.0, 1500.0),
+    ]

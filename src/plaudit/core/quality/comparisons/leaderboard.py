@@ -78,8 +78,10 @@ def leaderboard(
 ) -> Board:
     """Leaderboard of votes on two models; `styles` names the columns of style.
 
-    A tie counts as half a victory for each, or not at all. Models without a vote are not on it.
+    A tie counts as half a victory for each, or not at all. Models without a vote are not on it;
+    votes on two responses of one model don't count.
     """
+    duels = duels.chosen(duels.first != duels.second)
     duels = duels if ties == "half" else duels.without_ties()
     component_of = bradley_terry.components(duels)
     plain = bradley_terry.fit(duels.without_styles(), component_of)

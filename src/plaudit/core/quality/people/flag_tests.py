@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def straight_liners(
     people: NDArray[np.int32],
     values: NDArray[np.int32],
     times: NDArray[np.integer],
-    names: list[str],
+    names: Sequence[str],
 ) -> list[FlagTest]:
     """Test of each person's least likely run of equal answers to a question, in order of time.
 
@@ -115,7 +115,7 @@ def _run_test(
     n: int,
     shares: NDArray[np.float64],
     occurring: int,
-    names: list[str],
+    names: Sequence[str],
 ) -> FlagTest:
     probability, value = min(
         (run_probability(length, n, float(shares[value])), value)

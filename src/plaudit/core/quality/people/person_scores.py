@@ -1,4 +1,4 @@
-"""Scores of people: how often they are right, by gold or by themselves, and in which order.
+"""Scores of people: how fast they are, how often they are right, and in which order.
 
 How often they agree with the others stands in `agreement/voters.py`. None of it is a ranking.
 """
@@ -6,6 +6,7 @@ How often they agree with the others stands in `agreement/voters.py`. None of it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,44 @@ class EwmaLine:
     centre: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPace:
+    """A person's tasks with a known active time, its median, and the median for 100 words.
+
+    Medians are in ms, None without tasks; tasks without a word count in the first alone.
+    """
+
+    tasks: int
+    median_ms: float | None
+    median_ms_per_100_words: float | None
+
+
+def paces_of(
+    people: NDArray[np.int32],
+    active_ms: NDArray[np.int64],
+    words: NDArray[np.int64],
+    person_count: int,
+) -> list[WorkPace]:
+    """Pace of each person, from a row for each task: its active time, and the words to read."""
+    order = np.argsort(people, kind="stable")
+    ends = np.cumsum(np.bincount(people, minlength=person_count))[:-1]
+    found = []
+    for rows in np.split(order, ends):
+        has_words = rows[words[rows] > 0]
+        found.append(
+            WorkPace(
+                tasks=len(rows),
+                median_ms=_median(active_ms[rows]),
+                median_ms_per_100_words=_median(100 * active_ms[has_words] / words[has_words]),
+            )
+        )
+    return found
+
+
+def _median(values: NDArray[Any]) -> float | None:
+    return float(np.median(values)) if len(values) else None
 
 
 def shares_of(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
 from plaudit.core.quality import patterns as patterns_module
+from plaudit.core.quality.agreement import voters
 from plaudit.core.quality.agreement.coefficients import AgreementPlan
 from plaudit.core.quality.agreement.distances import CategoryScale, masi_distances, mirrored
 from plaudit.core.quality.estimates import Estimate, Undefined, discoveries
@@ -192,6 +193,20 @@ def test_many_patterns_give_what_few_give(monkeypatch):
         assert (many.alpha[level].low, many.alpha[level].high) == pytest.approx(ends)
     ends = few.alpha["ordinal"].low, few.alpha["ordinal"].high
     assert (many.alpha["ordinal"].low, many.alpha["ordinal"].high) == pytest.approx(ends, abs=0.01)
+
+
+def test_votes_that_are_looked_at_a_few_at_a_time_have_the_same_patterns(monkeypatch):
+    votes = arrays_of(np.random.default_rng(1).integers(MISSING, 5, (300, 4)), 5)
+    whole, majority = patterns_of(votes), voters.majority_of_others(votes)
+
+    monkeypatch.setattr(patterns_module, "VOTES_AT_ONCE", 7)
+    monkeypatch.setattr(voters, "VOTES_AT_ONCE", 7)
+    monkeypatch.setattr(voters, "CELLS_AT_ONCE", 15)
+    parts = patterns_of(votes)
+
+    assert (parts.counts == whole.counts).all()
+    assert (parts.of_unit == whole.of_unit).all()
+    assert (voters.majority_of_others(votes) == majority).all()
 
 
 def test_two_units_by_hand():

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 from statsmodels.stats.inter_rater import cohens_kappa
@@ -28,6 +28,7 @@ TABLES = st.lists(
 ).map(np.array)
 
 
+@settings(max_examples=40)
 @given(TABLES)
 def test_each_two_people_agree_as_statsmodels_and_scipy_say(table):
     found = {one.people: one for one in pair_agreements(arrays_of(table, 3), ordered(3))}

@@ -251,12 +251,13 @@ def test_pandalm_in_a_report_is_as_published():
     assert model["changed"] == published["changed_vs_strict_plurality"]
 
 
-def test_the_benchmark_measures_a_report(tmp_path):
+def test_the_benchmark_measures_a_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement, "CASES", [measurement.JUDGED])
     plan = dataclasses.replace(quick_plan(tmp_path), quality_tasks=200)
     plan.work.mkdir(parents=True, exist_ok=True)
 
     statistics, command = measurement.measure_quality(plan)
 
-    assert len(statistics.rows) == len(measurement.CASES)
+    assert [row[:3] for row in statistics.rows] == [(measurement.JUDGED, "200", "600")]
     assert command.rows[0][:2] == ("200", "600")
     assert all(figure.value > 0 for figure in (*statistics.figures, *command.figures))

@@ -109,11 +109,12 @@ def test_who_ranks_some_responses_alone_counts_on_those():
 
 def test_rankings_are_compared_a_few_at_a_time(monkeypatch):
     table = np.random.default_rng(2).integers(1, 5, (40, 3, 4)).astype(float)
-    whole = response_pairs(ranks_of(table))
+    whole, coefficients = response_pairs(ranks_of(table)), coefficients_of(table)
 
     monkeypatch.setattr(rankings, "ROWS_AT_ONCE", 30)
     parts = response_pairs(ranks_of(table))
 
+    assert coefficients_of(table) == coefficients
     for name in ("units", "people", "values", "clusters"):
         assert (getattr(parts.votes, name) == getattr(whole.votes, name)).all()
     assert (parts.unit_of == whole.unit_of).all()

@@ -20,6 +20,9 @@ PATTERNS_MAX = 4096
 CELLS_AT_ONCE = 4_000_000
 """Numbers that are made of counts at one time: 32 MB."""
 
+VOTES_AT_ONCE = 500_000
+"""Votes that are looked at at one time."""
+
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -66,21 +69,36 @@ class Patterns:
 
 def patterns_of(votes: VoteArrays) -> Patterns:
     """The patterns of the units of a question, in an order that no order of units changes."""
-    marks = _marks(votes.category_count)
     sizes = votes.unit_sizes
-    sums = np.zeros(len(votes.values) + 1, dtype=np.uint64)
-    np.cumsum(marks[votes.values], out=sums[1:])
     ends = np.cumsum(sizes)
-    keys = sums[ends] - sums[ends - sizes]
-    _, first, of_unit = np.unique(keys, return_index=True, return_inverse=True)
-    pattern_of = np.full(votes.unit_count, -1, dtype=np.int64)
-    pattern_of[first] = np.arange(len(first))
-    patterns = pattern_of[votes.units]
-    chosen = patterns >= 0
+    _, first, of_unit = np.unique(_keys(votes, sizes, ends), return_index=True, return_inverse=True)
+    own = sizes[first]
+    patterns = np.repeat(np.arange(len(first)), own)
+    offsets = np.arange(len(patterns)) - np.repeat(np.cumsum(own) - own, own)
+    values = votes.values[np.repeat(ends[first] - own, own) + offsets]
     width = np.min_scalar_type(int(sizes.max(initial=0)))
     counts = np.zeros((len(first), votes.category_count), dtype=width)
-    np.add.at(counts, (patterns[chosen], votes.values[chosen]), 1)
+    np.add.at(counts, (patterns, values), 1)
     return Patterns(counts, of_unit.astype(np.int32), votes.clusters)
+
+
+def _keys(
+    votes: VoteArrays, sizes: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """The sum of the marks of each unit's votes, some units at a time."""
+    marks = _marks(votes.category_count)
+    keys = np.zeros(votes.unit_count, dtype=np.uint64)
+    start = 0
+    while start < votes.unit_count:
+        first = int(ends[start] - sizes[start])
+        stop = max(int(np.searchsorted(ends, first + VOTES_AT_ONCE)), start + 1)
+        last = int(ends[min(stop, votes.unit_count) - 1])
+        sums = np.zeros(last - first + 1, dtype=np.uint64)
+        np.cumsum(marks[votes.values[first:last]], out=sums[1:])
+        at = ends[start:stop] - first
+        keys[start:stop] = sums[at] - sums[at - sizes[start:stop]]
+        start = stop
+    return keys
 
 
 def merged(

@@ -154,19 +154,27 @@ def _cross_tables(
 
 def _cells(votes: VoteArrays) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Number of pair, category of the first and of the second, as one number; and how often."""
-    order = np.lexsort((votes.people, votes.units))
-    people, values = votes.people[order].astype(np.int64), votes.values[order].astype(np.int64)
-    size = votes.category_count
+    people, values = _by_person(votes)
+    size = np.int64(votes.category_count)
     keys = np.zeros(0, dtype=np.int64)
     counts: NDArray[np.float64] = np.zeros(0)
     for first, second in vote_pairs(votes.unit_sizes):
-        pairs = people[first] * votes.person_count + people[second]
+        pairs = people[first].astype(np.int64) * votes.person_count + people[second]
         here, times = np.unique(
             (pairs * size + values[first]) * size + values[second], return_counts=True
         )
         keys, local = np.unique(np.concatenate([keys, here]), return_inverse=True)
         counts = np.bincount(local, weights=np.concatenate([counts, times])).astype(np.float64)
     return keys, counts
+
+
+def _by_person(votes: VoteArrays) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """People and values, in each unit in the order of the people."""
+    is_later = votes.people[1:] > votes.people[:-1]
+    if np.all(is_later | (votes.units[1:] > votes.units[:-1])):
+        return votes.people, votes.values
+    order = np.lexsort((votes.people, votes.units))
+    return votes.people[order], votes.values[order]
 
 
 def _symmetrised(tables: NDArray[np.float64], scale: CategoryScale) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,17 +127,13 @@ def response_pairs(ranks: RankArrays) -> ResponsePairs:
     """Each ranking as votes on its pairs of responses: `<`, `=` or `>` in PAIR_CATEGORIES."""
     width = np.int64(ranks.responses.max(initial=0)) + 1
     sizes = np.bincount(ranks.units, minlength=ranks.unit_count)
-    bounds = np.concatenate([[0], np.cumsum(sizes)])
     parts = [_pairs_of(ranks, slice(0, 0), width)]
-    start, count = 0, 0
-    while start < ranks.unit_count:
-        end = int(np.searchsorted(bounds, bounds[start] + ROWS_AT_ONCE, side="left"))
-        end = min(max(end, start + 1), ranks.unit_count)
-        part = _pairs_of(ranks, slice(int(bounds[start]), int(bounds[end])), width)
+    count = 0
+    for _, rows in _blocks(sizes):
+        part = _pairs_of(ranks, rows, width)
         part.pair_of[:] += count
         count += len(part.keys)
         parts.append(part)
-        start = end
     keys = np.concatenate([part.keys for part in parts])
     unit_of = (keys // width**2).astype(np.int32)
     votes = VoteArrays(
@@ -153,6 +149,17 @@ def response_pairs(ranks: RankArrays) -> ResponsePairs:
     return ResponsePairs(ranks, votes, unit_of)
 
 
+def _blocks(sizes: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
+    """Some units at a time and their rows, of which each unit has a number."""
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    start = 0
+    while start < len(sizes):
+        end = int(np.searchsorted(bounds, bounds[start] + ROWS_AT_ONCE, side="left"))
+        end = min(max(end, start + 1), len(sizes))
+        yield slice(start, end), slice(int(bounds[start]), int(bounds[end]))
+        start = end
+
+
 class _Pairs(NamedTuple):
     """The pairs of some units by key; the pair, the person and the value of each vote on one."""
 
@@ -165,8 +172,7 @@ class _Pairs(NamedTuple):
 def _pairs_of(ranks: RankArrays, rows: slice, width: np.int64) -> _Pairs:
     units, people = ranks.units[rows].astype(np.int64), ranks.people[rows]
     responses, given = ranks.responses[rows], ranks.ranks[rows]
-    parts = list(vote_pairs(_ballot_sizes(units, people)))
-    first, second = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), dtype=np.int64)
+    first, second = _all_pairs(_ballot_sizes(units, people))
     pairs = (units[first] * width + responses[first]) * width + responses[second]
     keys, pair_of = np.unique(pairs, return_inverse=True)
     values = 1 + np.sign(given[first] - given[second]).astype(np.int32)
@@ -174,22 +180,36 @@ def _pairs_of(ranks: RankArrays, rows: slice, width: np.int64) -> _Pairs:
     return _Pairs(keys, pair_of[order].astype(np.int32), people[first][order], values[order])
 
 
+def _all_pairs(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of each two rows that stand together, [2, pairs]."""
+    return np.concatenate([np.zeros((2, 0), dtype=np.int64), *vote_pairs(sizes)], axis=1)
+
+
 def rank_correlations(pairs: ResponsePairs) -> RankCorrelations:
     """τ-b of each two people on each unit, over the responses that both ranked (Kendall 1945)."""
     votes = pairs.votes
-    signs = votes.values.astype(np.float64) - 1
-    keys: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    sums: NDArray[np.float64] = np.zeros((3, 0))
+    sizes = votes.unit_sizes
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
     square = np.int64(votes.person_count) ** 2
-    for first, second in vote_pairs(votes.unit_sizes):
-        people = votes.people[first].astype(np.int64) * votes.person_count + votes.people[second]
-        cases = pairs.unit_of[votes.units[first]] * square + people
+    found = [(np.zeros(0, dtype=np.int64), np.zeros(0))]
+    pairs_of_unit = np.bincount(pairs.unit_of, minlength=pairs.ranks.unit_count)
+    for _, block in _blocks(pairs_of_unit):
+        rows = slice(int(bounds[block.start]), int(bounds[block.stop]))
+        signs, people = votes.values[rows].astype(np.float64) - 1, votes.people[rows]
+        first, second = _all_pairs(sizes[block])
+        both = people[first].astype(np.int64) * votes.person_count + people[second]
+        keys, local = np.unique(
+            pairs.unit_of[votes.units[rows][first]] * square + both, return_inverse=True
+        )
         x, y = signs[first], signs[second]
-        keys, local = np.unique(np.concatenate([keys, cases]), return_inverse=True)
-        added = np.hstack([sums, np.stack([x * y, x * x, y * y])])
-        sums = np.stack([np.bincount(local, weights=row, minlength=len(keys)) for row in added])
-    scale = np.sqrt(sums[1] * sums[2])
-    return RankCorrelations(keys // square, keys % square, quotients(sums[0], scale, scale > 0))
+        together, of_x, of_y = (
+            np.bincount(local, weights=row, minlength=len(keys)) for row in (x * y, x * x, y * y)
+        )
+        scale = np.sqrt(of_x * of_y)
+        found.append((keys, quotients(together.astype(np.float64), scale, scale > 0)))
+    keys = np.concatenate([part[0] for part in found])
+    tau_b = np.concatenate([part[1] for part in found])
+    return RankCorrelations(keys // square, keys % square, tau_b)
 
 
 def kendall_w(ranks: RankArrays) -> NDArray[np.float64]:
@@ -197,20 +217,27 @@ def kendall_w(ranks: RankArrays) -> NDArray[np.float64]:
 
     It is of the people who ranked every response that anybody ranked there, at least two.
     """
-    sizes = _ballot_sizes(ranks.units, ranks.people)
+    sizes = np.bincount(ranks.units, minlength=ranks.unit_count)
+    return np.concatenate([np.zeros(0), *(_w_of(ranks, *block) for block in _blocks(sizes))])
+
+
+def _w_of(ranks: RankArrays, block: slice, rows: slice) -> NDArray[np.float64]:
+    """Kendall's W of some units."""
+    units, responses = ranks.units[rows].astype(np.int64) - block.start, ranks.responses[rows]
+    count = block.stop - block.start
+    sizes = _ballot_sizes(units, ranks.people[rows])
     ballot_of = np.repeat(np.arange(len(sizes)), sizes)
-    middle, tied = _mid_ranks(ranks.ranks, sizes)
-    width = np.int64(ranks.responses.max(initial=0)) + 1
-    things, thing_of = np.unique(ranks.units * width + ranks.responses, return_inverse=True)
+    middle, tied = _mid_ranks(ranks.ranks[rows], sizes)
+    width = np.int64(responses.max(initial=0)) + 1
+    things, thing_of = np.unique(units * width + responses, return_inverse=True)
     unit_of_thing = things // width
-    k = np.bincount(unit_of_thing, minlength=ranks.unit_count).astype(np.float64)
-    is_whole = (sizes == k[ranks.units[np.cumsum(sizes) - sizes]])[ballot_of]
-    units = ranks.units[is_whole]
+    k = np.bincount(unit_of_thing, minlength=count).astype(np.float64)
+    is_whole = (sizes == k[units[np.cumsum(sizes) - sizes]])[ballot_of]
+    units = units[is_whole]
     sums = np.bincount(thing_of[is_whole], weights=middle[is_whole], minlength=len(things))
-    squares = np.bincount(unit_of_thing, weights=np.square(sums), minlength=ranks.unit_count)
-    rows = np.bincount(units, minlength=ranks.unit_count).astype(np.float64)
-    m = rows / np.maximum(k, 1)
-    ties = np.bincount(units, weights=np.square(tied[is_whole] + 1) - 1, minlength=ranks.unit_count)
+    squares = np.bincount(unit_of_thing, weights=np.square(sums), minlength=count)
+    m = np.bincount(units, minlength=count).astype(np.float64) / np.maximum(k, 1)
+    ties = np.bincount(units, weights=np.square(tied[is_whole] + 1) - 1, minlength=count)
     above = 12 * squares - 3 * np.square(m) * k * np.square(k + 1)
     below = np.square(m) * k * (np.square(k) - 1) - m * ties
     return quotients(above, below, (m >= 2) & (below > 0))

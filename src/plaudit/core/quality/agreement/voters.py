@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.estimates import Share, wilson
-from plaudit.core.quality.patterns import patterns_of
+from plaudit.core.quality.patterns import CELLS_AT_ONCE, VOTES_AT_ONCE, Patterns, patterns_of
 from plaudit.core.quality.vote_arrays import VoteArrays
 
 NO_ANSWER = -1
@@ -90,26 +90,32 @@ def majority_of_others(votes: VoteArrays) -> NDArray[np.int32]:
     NO_ANSWER where no category has more than half of the others' votes.
     """
     patterns = patterns_of(votes)
-    counts = patterns.counts.astype(np.int32)
-    others = patterns.sizes - 1
-    leader = counts.argmax(axis=1).astype(np.int32)
-    most = counts[np.arange(len(counts)), leader]
-    counts[np.arange(len(counts)), leader] = -1
-    second = counts.argmax(axis=1).astype(np.int32)
-    next_most = np.maximum(counts[np.arange(len(counts)), second], 0)
-    pattern = patterns.of_unit[votes.units]
-    own_is_leader = votes.values == leader[pattern]
-    without_own = most[pattern] - own_is_leader
-    own_is_second = votes.values == second[pattern]
-    rival = next_most[pattern] - own_is_second
-    needed = others[pattern]
-    is_enough = needed >= 2
+    table = _two_most(patterns)
     found = np.full(len(votes.values), NO_ANSWER, dtype=np.int32)
-    rival_wins = is_enough & (2 * rival > needed)
-    leader_wins = is_enough & (2 * without_own > needed)
-    found[rival_wins] = second[pattern][rival_wins]
-    found[leader_wins] = leader[pattern][leader_wins]
+    for start in range(0, len(found), VOTES_AT_ONCE):
+        part = slice(start, start + VOTES_AT_ONCE)
+        leader, most, second, next_most, size = table[patterns.of_unit[votes.units[part]]].T
+        values, others = votes.values[part], size - 1
+        leader_wins = 2 * (most - (values == leader)) > others
+        rival_wins = 2 * (next_most - (values == second)) > others
+        answers = np.where(leader_wins, leader, np.where(rival_wins, second, NO_ANSWER))
+        found[part] = np.where(others >= 2, answers, NO_ANSWER)
     return found
+
+
+def _two_most(patterns: Patterns) -> NDArray[np.int32]:
+    """Of each pattern the first and the second category with their votes, and all votes."""
+    table = np.zeros((len(patterns.counts), 5), dtype=np.int32)
+    step = max(1, CELLS_AT_ONCE // max(patterns.counts.shape[1], 1))
+    for start in range(0, len(table), step):
+        counts = patterns.counts[start : start + step].astype(np.int32)
+        part, rows = table[start : start + step], np.arange(len(counts))
+        part[:, 4] = counts.sum(axis=1)
+        for at in (0, 2):
+            part[:, at] = counts.argmax(axis=1)
+            part[:, at + 1] = np.maximum(counts[rows, part[:, at]], 0)
+            counts[rows, part[:, at]] = -1
+    return table
 
 
 def disagreements(votes: VoteArrays, final: NDArray[np.int32] | None) -> Disagreements:

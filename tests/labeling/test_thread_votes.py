@@ -8,7 +8,8 @@ from plaudit.core.tasks import lifecycle
 from tests.support.builders import make_annotation
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
-from tests.support.vote_rows import annotated, imported, said, votes_of
+from tests.support.moves import archive_of, values_of
+from tests.support.votes.vote_rows import annotated, imported, said, votes_of
 
 
 def test_votes_of_imported_threads_count_like_ours(world):
@@ -103,6 +104,22 @@ def test_replaced_threads_bring_their_votes_and_take_the_old_ones_along(world):
     assert imported(labeling, "t", annotated(), replace=True) == []
     assert votes_of(labeling, "t") == []
     assert labeling.violations() == {}
+
+
+def test_an_archive_carries_active_time_and_display_of_imported_submissions(world):
+    labeling = LabelingProject(world)
+    display = {"u0": ["m1", "m0"]}
+    submissions = [{"contributor_id": "p1", "active_ms": 61_000, "display": display}]
+    assert imported(labeling, "t", annotated(submissions=submissions)) == []
+    lines = archive_of(world)
+    tenant = world.tenant()
+
+    assert tenant.load(lines, "archive")[1] == []
+
+    [task] = [row for row in values_of(archive_of(tenant), "task") if row["task_id"] == "t"]
+    [thread] = task["threads"]
+    assert thread["submissions"] == submissions
+    assert tenant.load(lines, "archive")[0].total("unchanged") > 0
 
 
 def test_a_tie_is_the_word_and_no_abstention(world):

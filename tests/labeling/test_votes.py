@@ -17,9 +17,10 @@ from plaudit.errors import Problem
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine import connect
 from plaudit.wire.v2.resources import project_detail
+from plaudit.worker import Worker
 from tests.support.harness import World
 from tests.support.labeling_project import FORM, OVERALL, LabelingProject
-from tests.support.vote_rows import annotated, imported, said, votes_of
+from tests.support.votes.vote_rows import annotated, imported, said, votes_of
 
 ROUNDS = 6
 
@@ -198,6 +199,7 @@ def test_whatever_review_submission_and_import_do_at_once_votes_are_what_counts(
             lambda own, of=second, said=answers: own.submit(of, said),
             completes,
             lambda own, of=first: own.undo(of),
+            lambda own, one=task_id, given=threads: imported(own, one, given),
         )
 
         assert labeling.violations() == {}, number
@@ -282,6 +284,24 @@ def test_votes_of_a_store_from_before_there_were_votes_are_written_afterwards(wo
     assert any(vote[0] == "cleo" for votes in after.values() for vote in votes)
     assert labeling.violations() == {}
     other.close()
+
+
+def test_the_worker_writes_what_an_older_store_lacks_by_itself(world):
+    labeling = LabelingProject(world)
+    [task_id] = labeling.create()
+    labeling.work_on("ann")
+    before = said_of_old(votes_of(labeling, task_id))
+    forget_votes(labeling)
+    connect.prepare(world.settings)
+    other = World(world.settings)
+
+    worker = Worker(other.db, other.secret, other.settings)
+    counts = [other.run(worker.write_votes()) for _ in range(4)]
+
+    after = said_of_old(votes_of(labeling.on(other), task_id))
+    other.close()
+    assert after == before != []
+    assert counts[-1] == 0
 
 
 def said_of_old(votes):

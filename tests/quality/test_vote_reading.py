@@ -11,8 +11,10 @@ from plaudit.core.quality import vote_reading
 from plaudit.core.quality.vote_codes import CodeKind
 from plaudit.core.quality.vote_columns import ABSTAINED
 from plaudit.core.tasks import lifecycle
+from tests.support.builders import make_annotation
 from tests.support.labeling_project import FORM, LabelingProject
-from tests.support.vote_checks import vote_differences
+from tests.support.votes.vote_checks import vote_differences
+from tests.support.votes.vote_rows import annotated, imported
 
 CHOICE = {
     "key": "topic",
@@ -165,6 +167,88 @@ def test_a_later_reading_reads_what_has_changed_and_nothing_else(world):
 
 def chosen_last(possible):
     return possible[-1]
+
+
+def test_a_snapshot_is_read_on_from_by_another_process(world):
+    labeling = LabelingProject(world, form={"fields": [CHOICE, RANKS, *FORM["fields"]]}, overlap=2)
+    task_ids = labeling.create(4)
+    for user_id in ("ann", "ann", "ben"):
+        labeling.work_on(user_id)
+    _, snapshot = refreshed(labeling, None)
+    labeling.work_on("cleo", chosen_last)
+    labeling.undo(labeling.lease_on(task_ids[0], "ann"))
+
+    votes, later = refreshed(labeling, snapshot)
+
+    assert content_of(votes) == content_of(read(labeling))
+    assert later != snapshot
+    assert refreshed(labeling, later)[1] == later
+    labeling.set(form={"fields": [CHOICE]})
+    assert set(content_of(refreshed(labeling, later)[0])) == {("thread", "topic")}
+    assert content_of(refreshed(labeling, b"damaged")[0]) == content_of(read(labeling))
+
+
+def refreshed(labeling, snapshot):
+    return labeling.world.run(
+        vote_reading.refresh_votes(labeling.world.db, labeling.project, snapshot)
+    )
+
+
+def test_verdicts_of_imported_sets_are_one_question_with_a_tie_among_its_values(world):
+    fields = [field("selected_model_id"), field("preference", possible_values=["tie", "all_bad"])]
+    labeling = LabelingProject(world, form={"fields": fields})
+    chosen = voted("selected_model_id", p1="m0", p2="m1", p3="tie")
+    tied = voted("preference", p1="tie", p2="m1", p3="all_bad")
+    for task_id, annotation in (("a", chosen), ("b", tied)):
+        threads = annotated()
+        threads[0]["turns"][0]["annotations"] = [annotation]
+        assert imported(labeling, task_id, threads) == []
+
+    votes = read(labeling)
+    verdict = question(votes, "selected_model_id")
+
+    assert verdict.meanings == ["m0", "m1", "all_bad", "tie"]
+    assert [value[2] for value in content_of(votes)["turn", "selected_model_id"]] == [
+        *("m0", "m1", "tie"), *("tie", "m1", "all_bad"),
+    ]  # fmt: skip
+    assert {one.key for one in votes.counted_out} <= {"overall"}
+
+
+def field(key, **members):
+    return {"key": key, "level": "turn", "type": "category"} | members
+
+
+def voted(key, **said_by):
+    votes = [{"contributor_id": person, "value": value} for person, value in said_by.items()]
+    return make_annotation(key, None, type="category", votes=votes)
+
+
+def test_a_persons_last_vote_on_a_unit_counts_and_the_first_is_kept(world):
+    labeling = LabelingProject(world)
+    values = [("p1", 4, 2), ("p2", 5, 1), ("p1", 1, 1), ("p1", 3, 3)]
+    votes = [
+        {"contributor_id": person, "value": value, "submitted_at": f"2025-01-0{day}T00:00:00Z"}
+        for person, value, day in values
+    ]
+    assert imported(labeling, "t", annotated(votes=votes)) == []
+
+    overall = question(read(labeling), "overall")
+
+    assert [overall.meanings[code] for code in overall.codes] == [3, 5]
+    [(unit, person, first, last)] = overall.repeats.tolist()
+    assert (unit, person, overall.meanings[first], overall.meanings[last]) == (0, 0, 1, 3)
+
+
+def test_a_selected_response_that_follows_from_a_scale_is_no_question_of_its_own(world):
+    labeling = LabelingProject(world)
+    threads = annotated(submissions=[{"contributor_id": "p1"}])
+    threads[0]["turns"][0]["annotations"] = [
+        make_annotation("selected_model_id", "m0", type="category"),
+        make_annotation("likert_value", 2),
+    ]
+    assert imported(labeling, "t", threads) == []
+
+    assert set(content_of(read(labeling))) == {("turn", "likert_value"), ("message", "overall")}
 
 
 def test_a_task_that_is_done_again_leaves_no_vote(world):

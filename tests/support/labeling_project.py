@@ -28,7 +28,7 @@ from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
-from tests.support.vote_checks import vote_differences
+from tests.support.votes.vote_checks import vote_differences
 
 OVERALL = {
     "key": "overall",

@@ -46,7 +46,16 @@ def test_a_move_with_work_under_way_leaves_nothing_out(moving):
     assert (first.total("added") > 60, first.total("rejected")) == (True, 0)
     assert [summary.total("added") + summary.total("updated") for summary in again] == [0, 0]
     assert (stored(source), stored(target)) == (before, after)
+    assert votes_in(target) == votes_in(source) != []
     assert floor.on(target).violations() == {}
+
+
+def votes_in(world):
+    """Every vote of a store, with its task by id."""
+    columns = "contributor_id, number, is_imported, question_key, at, source_id, place, value"
+    ids = dict(rows_of(world, "task", "project_key || ' ' || seq, task_id"))
+    rows = rows_of(world, "vote", f"project_key || ' ' || seq, {columns}, form_version")
+    return sorted(((ids[place], *rest) for place, *rest in rows), key=repr)
 
 
 def test_every_table_is_carried_made_anew_or_named_with_the_reason_why_not(world):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.exports.projects import export_project
 from tests.support.labeling_project import OVERALL, LabelingProject
-from tests.support.vote_rows import annotated, imported
+from tests.support.votes.vote_rows import annotated, imported
 
 ABSTAINING = OVERALL | {"cannot_assess": True}
 

@@ -24,7 +24,7 @@ from plaudit.core.labeling.counting.submission_votes import submission_votes
 from plaudit.core.labeling.questions import Display
 from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks.form_version import version_of_detail
+from plaudit.core.tasks.form_version import form_with_version
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
@@ -96,7 +96,7 @@ async def submit(
     if not leases.has_lease(lease, lease_ref, await tx.now_ms()):
         raise await leases.lease_lost(tx, project, lease_ref)
     task = await tasks.get_task(tx, lease.project_key, lease.seq)
-    form = form_of(project_detail(project))
+    form, version = form_with_version(project.detail)
     content, display = content_of(task), _decode_display(lease.display)
     checked = check(form, content, display, answers)
     ended = await _end_lease(tx, lease_ref, task, lease, given_json, active_ms)
@@ -106,7 +106,7 @@ async def submit(
             return receipt
         raise await leases.lease_lost(tx, project, lease_ref)
     submission = await _store_submission(
-        tx, ended, client_key, given_json, _encode(checked), version_of_detail(project.detail)
+        tx, ended, client_key, given_json, _encode(checked), version
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
     counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)

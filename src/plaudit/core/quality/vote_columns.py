@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+<<<<<<< HEAD
 from collections.abc import Iterable, Sequence
+=======
+from collections.abc import Iterable, Mapping, Sequence
+>>>>>>> jc
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from plaudit.core.labeling.questions import SELECTED
@@ -171,6 +176,28 @@ class _Columns:
         return len(self.units) - 1
 
 
+class QuestionState(Struct, array_like=True):
+    """Columns of a question as a snapshot has them: arrays as bytes, dictionaries as lists."""
+
+    meanings: list[Any]
+    columns: list[bytes]
+    """Arrays in the order of _ARRAYS."""
+    responses: list[bytes]
+    shown: list[bytes]
+
+
+class VotesState(NamedTuple):
+    """All that votes consist of, beside the people and the last change."""
+
+    reasons: list[CountedOut]
+    counted_out: array[int]
+    counted_out_seqs: array[int]
+    questions: dict[tuple[Level, str], QuestionState]
+
+
+_ARRAYS = ("units", "people", "codes", "times", "orders", "unit_seqs", "turns", "repeats")
+
+
 class ProjectVotes:
     """Votes of a project as they are read; `change_no` is the last change that is among them."""
 
@@ -181,9 +208,13 @@ class ProjectVotes:
         self._people: dict[str, int] = {}
         self._reasons: dict[CountedOut, int] = {}
         self._counted_out, self._counted_out_seqs = array("i"), array("q")
+<<<<<<< HEAD
         self._text_bytes = 0
         self.ballots = SeqColumns("qiq")
         """Task, person and active time in milliseconds of each ballot."""
+=======
+        self._is_one_question = _is_one_question(self._fields)
+>>>>>>> jc
         self._deciding = {
             field.key
             for field in form.fields
@@ -244,6 +275,41 @@ class ProjectVotes:
             "q", np.array(self._counted_out_seqs, dtype=np.int64)[is_kept]
         )
 
+    def state(self) -> VotesState:
+        """Everything that a snapshot needs."""
+        questions = {
+            key: QuestionState(
+                columns.codes_of.seen,
+                [getattr(columns, name).tobytes() for name in _ARRAYS],
+                list(columns.responses),
+                list(columns.shown),
+            )
+            for key, columns in self._columns.items()
+        }
+        reasons = list(self._reasons)
+        return VotesState(reasons, self._counted_out, self._counted_out_seqs, questions)
+
+    def restore(
+        self,
+        people: Sequence[str],
+        reasons: Sequence[CountedOut],
+        counted_out: bytes,
+        counted_out_seqs: bytes,
+        questions: Mapping[tuple[Level, str], QuestionState],
+    ) -> None:
+        """Take over the state of votes on the same form; there must be no votes yet."""
+        self._people = {contributor_id: number for number, contributor_id in enumerate(people)}
+        self._reasons = {reason: number for number, reason in enumerate(reasons)}
+        self._counted_out.frombytes(counted_out)
+        self._counted_out_seqs.frombytes(counted_out_seqs)
+        for key, state in questions.items():
+            columns = self._columns[key] = _Columns(self._fields[key])
+            columns.codes_of.restore(state.meanings)
+            for name, values in zip(_ARRAYS, state.columns, strict=True):
+                getattr(columns, name).frombytes(values)
+            columns.responses = {one: number for number, one in enumerate(state.responses)}
+            columns.shown = {one: number for number, one in enumerate(state.shown)}
+
     def task_seqs(self) -> NDArray[np.int64]:
         """Tasks that have votes on a question, ascending: their numbers are the indexes."""
         listed = [np.frombuffer(one.unit_seqs, np.int64) for one in self._columns.values()]
@@ -276,7 +342,11 @@ class ProjectVotes:
             if level is Level.turn:
                 if key == SELECTED and at in decided:
                     continue  # it follows from the scale or the ranking
+<<<<<<< HEAD
                 if key == PREFERENCE and self._is_selection(level):
+=======
+                if key == PREFERENCE and self._is_one_question:
+>>>>>>> jc
                     key = SELECTED
             columns = self._columns_of(level, key)
             if columns is None:
@@ -370,6 +440,16 @@ class ProjectVotes:
         )
 
 
+<<<<<<< HEAD
+=======
+def _is_one_question(fields: Mapping[tuple[Level, str], Field]) -> bool:
+    """True if verdicts for no response are votes on which response is better."""
+    verdict = fields.get((Level.turn, PREFERENCE))
+    words = [] if verdict is None else verdict.possible_values or [""]
+    return (Level.turn, SELECTED) in fields and set(words) <= {TIE, ALL_BAD}
+
+
+>>>>>>> jc
 def _level(at: str, source: str | None, chunk: int | None, criterion: str | None) -> Level:
     if chunk is not None:
         return Level.chunk

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from plaudit.core.labeling.counting.vote_writing import fill_project
 from plaudit.core.quality.vote_columns import ProjectVotes
+from plaudit.core.quality.vote_snapshot import snapshot_of, votes_of_snapshot
 from plaudit.core.tasks.forms import form_of
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database, Row, Transaction
@@ -71,6 +72,26 @@ async def read_changes(db: Database, project: ProjectRow, votes: ProjectVotes) -
         await asyncio.sleep(0)
     votes.change_no = until
     return count
+
+
+async def refresh_votes(
+    db: Database, project: ProjectRow, snapshot: bytes | None
+) -> tuple[ProjectVotes, bytes]:
+    """Votes of a project as of now, and a snapshot of them for the next time.
+
+    With the snapshot of an earlier reading, of the same form and history of the store, only what
+    has changed since is read.
+    """
+    form = form_of(project_detail(project))
+    async with db.read() as tx:
+        epoch = tx.epoch
+    votes = None if snapshot is None else votes_of_snapshot(snapshot, form, epoch)
+    if votes is None:
+        votes = await read_votes(db, project)
+    else:
+        await fill_project(db, project.project_key)
+        await read_changes(db, project, votes)
+    return votes, snapshot_of(votes, form, epoch)
 
 
 async def number_changes(db: Database, project_key: int) -> int:

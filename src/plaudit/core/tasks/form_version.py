@@ -20,6 +20,10 @@ def form_version(form: Form) -> str:
 
 
 @lru_cache(maxsize=256)
-def version_of_detail(detail: bytes) -> str:
-    """The version of the form of a project with this stored detail."""
-    return form_version(form_of(project_detail(ProjectRow(0, "", "", "", 0, detail))))
+def form_with_version(detail: bytes) -> tuple[Form, str]:
+    """The form of a project with this stored detail, and its version; not to be changed.
+
+    Every submission asks for both.
+    """
+    form = form_of(project_detail(ProjectRow(0, "", "", "", 0, detail)))
+    return form, form_version(form)

@@ -92,7 +92,7 @@ class ValueCodes:
     def restore(self, meanings: Sequence[Any]) -> None:
         """Take over the meanings of codes that were made for the same field."""
         self.seen = [tuple(one) if isinstance(one, list) else one for one in meanings]
-        self._code_of = {_key(one): code for code, one in enumerate(self.seen)}
+        self._code_of = {meaning_key(one): code for code, one in enumerate(self.seen)}
 
     def _coded(self, value: bytes, responses: bytes | None) -> int:
         meaning = self.meaning(decode(value), [] if responses is None else decode(responses))

@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-<<<<<<< HEAD
-from collections.abc import Iterable, Sequence
-=======
 from collections.abc import Iterable, Mapping, Sequence
->>>>>>> jc
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -25,7 +20,12 @@ from numpy.typing import NDArray
 
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.labeling.types import rules_of
-from plaudit.core.quality.vote_arrays import VoteArrays
+from plaudit.core.quality.question_columns import (
+    ABSTAINED,
+    NOBODY_KNOWS,
+    Address,
+    QuestionColumns,
+)
 from plaudit.core.quality.vote_codes import (
     ALL_BAD,
     UNKNOWN,
@@ -42,14 +42,6 @@ from plaudit.wire.v2.annotation import TIE, AnnotationType
 PREFERENCE = "preference"
 """Key under which imported sets have a verdict for no response; it is asked with SELECTED."""
 
-ABSTAINED = -2
-"""Code of an abstention."""
-
-NOBODY_KNOWS = -1
-
-Address = tuple[str, str | None, int | None, str | None]
-"""Thing that a question is about: path of a thread or turn, source, chunk, criterion."""
-
 
 class CountedOut(NamedTuple):
     """Votes that are not counted: their key, the level of what they are about, and why."""
@@ -57,90 +49,6 @@ class CountedOut(NamedTuple):
     key: str
     level: Level
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionColumns:
-    """Votes on one question, by column, ascending by unit and among them abstentions.
-
-    `units`, `people` and `codes` have a number for each vote, one vote for each person and unit:
-    the last. What a code stands for is in `meanings`, ABSTAINED is an abstention. `unit_tasks` has
-    the number of the task of each unit. `turns` has, for each unit, an index into `responses`, the
-    sources of the turn's responses in their own order; `orders` for each vote an index into
-    `shown`, the same in the order in which the person saw them. Both are NOBODY_KNOWS where it is
-    not known, and for questions that compare no responses. `times` are in milliseconds.
-    `places` has, for each unit, an index into `addresses`. `texts` are those of a question of texts
-    or marks, None for others; `text_units` and `text_people` have the unit and the person of each.
-    `repeats` are votes that a person gave again on a unit: unit, person, first and last code.
-    """
-
-    field: Field
-    kind: CodeKind
-    categories: list[Any] | None
-    """Declared values, lowest first."""
-    meanings: list[Any]
-    units: NDArray[np.int32]
-    people: NDArray[np.int32]
-    codes: NDArray[np.int32]
-    times: NDArray[np.int64]
-    orders: NDArray[np.int32]
-    unit_tasks: NDArray[np.int32]
-    turns: NDArray[np.int32]
-    responses: list[tuple[str, ...]]
-    shown: list[tuple[str, ...]]
-    places: NDArray[np.int32]
-    addresses: list[Address]
-    texts: TextRows | None
-    text_units: NDArray[np.int32]
-    text_people: NDArray[np.int32]
-    repeats: NDArray[np.int32]
-    person_count: int
-    task_count: int
-    value_codes: ValueCodes
-    code_by_key: dict[Any, int]
-
-    def code_of(self, value: Any, responses: Sequence[str]) -> int:
-        """Code of a value that need be nobody's vote, of a turn with these responses.
-
-        UNKNOWN for one that no vote and no declared value equals.
-        """
-        if self.kind is CodeKind.free or value is None:
-            return UNKNOWN
-        meaning = self.value_codes.meaning(value, responses)
-        return UNKNOWN if meaning is None else self.code_by_key.get(meaning_key(meaning), UNKNOWN)
-
-    @property
-    def level(self) -> Level:
-        """Level of the things that the question is about."""
-        return self.field.level
-
-    def votes(self) -> VoteArrays:
-        """Answers as statistics take them, on the units that have one."""
-        return self.arrays(self.codes >= 0, self.codes, len(self.meanings))
-
-    def abstentions(self) -> VoteArrays:
-        """Votes on all units over two categories: 0 for answered, 1 for abstained."""
-        everything = np.ones(len(self.codes), dtype=np.bool_)
-        return self.arrays(everything, (self.codes == ABSTAINED).astype(np.int32), 2)
-
-    def arrays(
-        self, kept: NDArray[np.bool_], values: NDArray[np.int32], category_count: int
-    ) -> VoteArrays:
-        """Some of the votes with these values, on the units that have one of them."""
-        units = self.units[kept]
-        is_used = np.zeros(len(self.unit_tasks), dtype=np.bool_)
-        is_used[units] = True
-        numbers = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
-        return VoteArrays(
-            units=numbers[units],
-            people=self.people[kept],
-            values=values[kept],
-            clusters=self.unit_tasks[is_used],
-            unit_count=int(np.count_nonzero(is_used)),
-            person_count=self.person_count,
-            category_count=category_count,
-            task_count=self.task_count,
-        )
 
 
 class _Columns:
@@ -184,6 +92,9 @@ class QuestionState(Struct, array_like=True):
     """Arrays in the order of _ARRAYS."""
     responses: list[bytes]
     shown: list[bytes]
+    addresses: list[Address]
+    texts: tuple[list[bytes], list[bytes | None]] | None
+    """Columns and values of texts."""
 
 
 class VotesState(NamedTuple):
@@ -192,10 +103,12 @@ class VotesState(NamedTuple):
     reasons: list[CountedOut]
     counted_out: array[int]
     counted_out_seqs: array[int]
+    ballots: list[bytes]
     questions: dict[tuple[Level, str], QuestionState]
 
 
-_ARRAYS = ("units", "people", "codes", "times", "orders", "unit_seqs", "turns", "repeats")
+_ARRAYS = ("units", "people", "codes", "times", "orders", "unit_seqs", "turns", "places",
+           "repeats")  # fmt: skip
 
 
 class ProjectVotes:
@@ -208,13 +121,10 @@ class ProjectVotes:
         self._people: dict[str, int] = {}
         self._reasons: dict[CountedOut, int] = {}
         self._counted_out, self._counted_out_seqs = array("i"), array("q")
-<<<<<<< HEAD
         self._text_bytes = 0
         self.ballots = SeqColumns("qiq")
         """Task, person and active time in milliseconds of each ballot."""
-=======
         self._is_one_question = _is_one_question(self._fields)
->>>>>>> jc
         self._deciding = {
             field.key
             for field in form.fields
@@ -283,11 +193,15 @@ class ProjectVotes:
                 [getattr(columns, name).tobytes() for name in _ARRAYS],
                 list(columns.responses),
                 list(columns.shown),
+                list(columns.addresses),
+                None if columns.texts is None else columns.texts.state(),
             )
             for key, columns in self._columns.items()
         }
         reasons = list(self._reasons)
-        return VotesState(reasons, self._counted_out, self._counted_out_seqs, questions)
+        return VotesState(
+            reasons, self._counted_out, self._counted_out_seqs, self.ballots.state(), questions
+        )
 
     def restore(
         self,
@@ -295,6 +209,7 @@ class ProjectVotes:
         reasons: Sequence[CountedOut],
         counted_out: bytes,
         counted_out_seqs: bytes,
+        ballots: Sequence[bytes],
         questions: Mapping[tuple[Level, str], QuestionState],
     ) -> None:
         """Take over the state of votes on the same form; there must be no votes yet."""
@@ -302,6 +217,7 @@ class ProjectVotes:
         self._reasons = {reason: number for number, reason in enumerate(reasons)}
         self._counted_out.frombytes(counted_out)
         self._counted_out_seqs.frombytes(counted_out_seqs)
+        self.ballots.restore(ballots)
         for key, state in questions.items():
             columns = self._columns[key] = _Columns(self._fields[key])
             columns.codes_of.restore(state.meanings)
@@ -309,6 +225,10 @@ class ProjectVotes:
                 getattr(columns, name).frombytes(values)
             columns.responses = {one: number for number, one in enumerate(state.responses)}
             columns.shown = {one: number for number, one in enumerate(state.shown)}
+            columns.addresses = {one: number for number, one in enumerate(state.addresses)}
+            if columns.texts is not None and state.texts is not None:
+                columns.texts.restore(*state.texts)
+                self._text_bytes += columns.texts.kept_bytes
 
     def task_seqs(self) -> NDArray[np.int64]:
         """Tasks that have votes on a question, ascending: their numbers are the indexes."""
@@ -342,11 +262,7 @@ class ProjectVotes:
             if level is Level.turn:
                 if key == SELECTED and at in decided:
                     continue  # it follows from the scale or the ranking
-<<<<<<< HEAD
-                if key == PREFERENCE and self._is_selection(level):
-=======
                 if key == PREFERENCE and self._is_one_question:
->>>>>>> jc
                     key = SELECTED
             columns = self._columns_of(level, key)
             if columns is None:
@@ -381,10 +297,6 @@ class ProjectVotes:
                 repeated[question_unit] = len(columns.repeats)
                 columns.repeats.extend((unit, person, columns.codes[place], code))
             columns.codes[place] = columns.repeats[repeated[question_unit] + 3] = code
-
-    def _is_selection(self, level: Level) -> bool:
-        """True if the form asks for the better response, and for no preference by that name."""
-        return (level, SELECTED) in self._fields and (level, PREFERENCE) not in self._fields
 
     def _keep_text(self, texts: TextRows, row: tuple[int, int, int, int], value: bytes) -> None:
         self._text_bytes += len(value)
@@ -440,8 +352,6 @@ class ProjectVotes:
         )
 
 
-<<<<<<< HEAD
-=======
 def _is_one_question(fields: Mapping[tuple[Level, str], Field]) -> bool:
     """True if verdicts for no response are votes on which response is better."""
     verdict = fields.get((Level.turn, PREFERENCE))
@@ -449,7 +359,6 @@ def _is_one_question(fields: Mapping[tuple[Level, str], Field]) -> bool:
     return (Level.turn, SELECTED) in fields and set(words) <= {TIE, ALL_BAD}
 
 
->>>>>>> jc
 def _level(at: str, source: str | None, chunk: int | None, criterion: str | None) -> Level:
     if chunk is not None:
         return Level.chunk

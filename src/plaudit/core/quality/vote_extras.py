@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,15 @@ class SeqColumns:
             ]
         return is_kept
 
+    def state(self) -> list[bytes]:
+        """The columns as bytes."""
+        return [column.tobytes() for column in self.columns]
+
+    def restore(self, columns: Sequence[bytes]) -> None:
+        """Take over columns; there must be no rows yet."""
+        for column, values in zip(self.columns, columns, strict=True):
+            column.frombytes(values)
+
     def arrays(self) -> list[NDArray[Any]]:
         """The columns as arrays."""
         return [np.array(column, column.typecode) for column in self.columns]
@@ -54,6 +64,20 @@ class TextRows:
         """Add a text."""
         self.rows.add(seq, unit, person, time)
         self.values.append(value)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the values that are kept."""
+        return sum(len(value) for value in self.values if value is not None)
+
+    def state(self) -> tuple[list[bytes], list[bytes | None]]:
+        """The columns as bytes, and the values."""
+        return self.rows.state(), self.values
+
+    def restore(self, columns: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """Take over columns and values; there must be none yet."""
+        self.rows.restore(columns)
+        self.values = list(values)
 
     def drop(self, dropped: NDArray[np.int64], units: NDArray[np.int32]) -> None:
         """Take out the texts of some tasks; `units` has the new number of each unit."""

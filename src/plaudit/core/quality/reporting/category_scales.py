@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement.distances import CategoryScale, MeasurementLevel, mirrored
+from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind
-from plaudit.core.quality.vote_columns import QuestionColumns
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import TIE
 

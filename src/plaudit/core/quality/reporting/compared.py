@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.comparisons.comparison_report import Comparisons, majority_scores
+from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.category_scales import of_combinations
 from plaudit.core.quality.reporting.task_facts import TaskFacts, is_comparing
 from plaudit.core.quality.reporting.turn_pairs import scale_side
 from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind
-from plaudit.core.quality.vote_columns import QuestionColumns
 from plaudit.wire.v2.annotation import TIE
 
 

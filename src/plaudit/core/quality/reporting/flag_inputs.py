@@ -17,12 +17,12 @@ from plaudit.core.quality.people.project_flags import (
     WrittenTexts,
     project_flags,
 )
+from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.category_scales import of_combinations, word_of
 from plaudit.core.quality.reporting.compared import ComparedVotes
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.question_votes import CategoryVotes, category_votes
 from plaudit.core.quality.vote_codes import CodeKind, decode
-from plaudit.core.quality.vote_columns import QuestionColumns
 from plaudit.wire.v2.annotation import AnnotationType
 
 

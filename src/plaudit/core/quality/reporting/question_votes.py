@@ -20,13 +20,13 @@ from plaudit.core.quality.agreement.rankings import (
 )
 from plaudit.core.quality.agreement.spans import SpanArrays
 from plaudit.core.quality.agreement.voters import RepeatedVotes
+from plaudit.core.quality.question_columns import ABSTAINED, QuestionColumns
 from plaudit.core.quality.reporting.category_scales import Measured, measured
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.task_facts import NO_SLICE, QuestionFacts
 from plaudit.core.quality.texts import TextVote
 from plaudit.core.quality.vote_arrays import VoteArrays
 from plaudit.core.quality.vote_codes import UNKNOWN, CodeKind
-from plaudit.core.quality.vote_columns import ABSTAINED, QuestionColumns
 from plaudit.wire.v2.annotation import AnnotationType
 
 SLICES_MAX = 100

@@ -16,6 +16,7 @@ from plaudit.core.quality.comparisons.comparison_report import (
     leaderboard_report,
 )
 from plaudit.core.quality.people.project_flags import TaskTimes
+from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
 from plaudit.core.quality.reporting.category_scales import check_order
@@ -25,7 +26,7 @@ from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, 
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
 from plaudit.core.quality.reporting.task_facts import ReadTask, TaskFacts
 from plaudit.core.quality.reporting.task_structs import threads_of
-from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes, QuestionColumns
+from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
 from plaudit.core.quality.vote_reading import read_votes
 from plaudit.core.tasks.forms import Form, form_of
 from plaudit.errors import InvalidContent

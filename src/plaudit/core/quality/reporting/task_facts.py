@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.agreement.voters import NO_ANSWER
 from plaudit.core.quality.comparisons.identity_leaks import IdentityNames
+from plaudit.core.quality.question_columns import Address, QuestionColumns
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK
 from plaudit.core.quality.reporting.task_structs import ReadMessage, ReadThread, ReadTurn, value_in
 from plaudit.core.quality.reporting.turn_pairs import RESPONSES_MAX, TurnPairs, verdict_of
-from plaudit.core.quality.vote_columns import PREFERENCE, Address, QuestionColumns
+from plaudit.core.quality.vote_columns import PREFERENCE
 from plaudit.core.tasks.forms import Form, Level
 from plaudit.core.tasks.thread_votes import SCORE
 from plaudit.wire.v2.annotation import AnnotationType

@@ -6,7 +6,7 @@ from plaudit.model.core import StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 
 
-async def list_tasks(
+async def list_judged_tasks(
     tx: Transaction, project_key: int, *, after_seq: int, limit: int
 ) -> list[StoredTask]:
     """Up to `limit` tasks of a project after a seq, ascending, without patches.

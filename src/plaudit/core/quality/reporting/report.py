@@ -24,7 +24,7 @@ from plaudit.core.quality.reporting.compared import ComparedVotes, compared_vote
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
-from plaudit.core.quality.reporting.task_facts import ReadTask, TaskFacts
+from plaudit.core.quality.reporting.task_facts import ProjectFacts, WalkedTask
 from plaudit.core.quality.reporting.task_structs import threads_of
 from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
 from plaudit.core.quality.vote_reading import read_votes
@@ -85,7 +85,7 @@ def report_of(
     options: ReportOptions,
     people: People,
     questions: Sequence[QuestionColumns],
-    facts: TaskFacts,
+    facts: ProjectFacts,
 ) -> QualityReport:
     """The report, from all that was read; it takes a while, and touches no store."""
     given = ReportInput(
@@ -111,7 +111,7 @@ def report_of(
 
 
 def _question_reports(
-    questions: Sequence[QuestionColumns], facts: TaskFacts, given: ReportInput
+    questions: Sequence[QuestionColumns], facts: ProjectFacts, given: ReportInput
 ) -> list[QuestionQuality]:
     listed = [
         found
@@ -133,15 +133,15 @@ async def read_tasks(
     questions: Sequence[QuestionColumns],
     by: str | None,
     on_progress: Progress,
-) -> TaskFacts:
+) -> ProjectFacts:
     """Read all tasks of a project for what votes do not say."""
     models = project_detail(project).models or []
-    facts = TaskFacts(form, questions, people.seqs, models, by)
+    facts = ProjectFacts(form, questions, people.seqs, models, by)
     names: dict[str, str] = {}
     after_seq = -1
     while True:
         async with db.read(snapshot=False) as tx:
-            page = await task_pages.list_tasks(
+            page = await task_pages.list_judged_tasks(
                 tx, project.project_key, after_seq=after_seq, limit=TASKS_AT_ONCE
             )
             unnamed = {one.batch_id for one in page if one.batch_id is not None} - names.keys()
@@ -149,7 +149,7 @@ async def read_tasks(
                 names |= await batches.find_batch_names(tx, project.environment_id, sorted(unnamed))
         for task in page:
             facts.add(
-                ReadTask(
+                WalkedTask(
                     seq=task.seq,
                     task_id=task.task_id,
                     batch=None if task.batch_id is None else names.get(task.batch_id),

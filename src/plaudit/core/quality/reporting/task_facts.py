@@ -53,7 +53,7 @@ class QuestionFacts:
     texts: dict[int, str]
 
 
-class ReadTask(msgspec.Struct, frozen=True):
+class WalkedTask(msgspec.Struct, frozen=True):
     """A task as it is read. `is_final` is true if its threads are those of a completed task."""
 
     seq: int
@@ -65,7 +65,7 @@ class ReadTask(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-class TaskFacts:
+class ProjectFacts:
     """Facts of the tasks of a project, read in the order of seq."""
 
     def __init__(
@@ -93,7 +93,7 @@ class TaskFacts:
         }
         self.pairs = TurnPairs(IdentityNames([*names, *sorted(sources)][:OWN_NAMES_MAX]))
 
-    def add(self, task: ReadTask) -> None:
+    def add(self, task: WalkedTask) -> None:
         """Gather what a task says."""
         self.task_count += 1
         number = len(self.task_ids)
@@ -111,7 +111,7 @@ class TaskFacts:
         if task.is_final or paths:
             self._add_turns(number, task, paths)
 
-    def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: ReadTask,
+    def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: WalkedTask,
                   paths: dict[str, tuple[int, int]]) -> None:  # fmt: skip
         question, facts, address = walk.question, self.questions[at], walk.address(unit)
         thing = _Thing.at(task.threads, address)
@@ -131,7 +131,7 @@ class TaskFacts:
             facts.slices[unit] = self.slice_names.setdefault(names, len(self.slice_names))
 
     def _slices_of(
-        self, task: ReadTask, thing: _Thing, walk: _UnitWalk, unit: int
+        self, task: WalkedTask, thing: _Thing, walk: _UnitWalk, unit: int
     ) -> tuple[str, ...]:
         match self._by:
             case None:
@@ -147,7 +147,7 @@ class TaskFacts:
         value = task.metadata.get(self._by)
         return () if value is None else (value if isinstance(value, str) else _word(value),)
 
-    def _add_turns(self, number: int, task: ReadTask, paths: dict[str, tuple[int, int]]) -> None:
+    def _add_turns(self, number: int, task: WalkedTask, paths: dict[str, tuple[int, int]]) -> None:
         """Add the pairs of a task's turns, each once: threads of one tree share turns."""
         is_shared = len(task.threads) > 1
         starts: dict[tuple[str, bytes], int] = {}

@@ -31,7 +31,7 @@ Ranks = list[float]
 """Rank of each response, the lowest the best; NaN for one that is not ranked."""
 
 
-class Verdict:
+class FinalOrder:
     """Order of a turn's responses: a rank for each, or one that is better than each other."""
 
     __slots__ = ("chosen", "ranks")
@@ -50,21 +50,21 @@ class Verdict:
         return float(0.5 + np.sign(difference) / 2)
 
 
-def verdict_of(turn: ReadTurn, sources: Sequence[str], scale: Field | None) -> Verdict | None:
+def verdict_of(turn: ReadTurn, sources: Sequence[str], scale: Field | None) -> FinalOrder | None:
     """The final verdict on a turn: a ranking, else the better response or a tie, else the scale."""
     for annotation in turn.annotations:
         if annotation.type in RANKINGS and annotation.value:
-            return Verdict(_ranks_of(annotation.value, sources))
+            return FinalOrder(_ranks_of(annotation.value, sources))
     for key in (SELECTED, PREFERENCE):
         value = value_in(turn.annotations, key)
         if value in (TIE, ALL_BAD):
-            return Verdict([0.0] * len(sources))
+            return FinalOrder([0.0] * len(sources))
         if isinstance(value, str) and value in sources:
-            return Verdict(chosen=sources.index(value))
+            return FinalOrder(chosen=sources.index(value))
     if scale is None or len(sources) != 2:
         return None
     side = scale_side(scale, value_in(turn.annotations, scale.key))
-    return None if side is None else Verdict([0.0, float(side)])
+    return None if side is None else FinalOrder([0.0, float(side)])
 
 
 def scale_side(field: Field, value: Any) -> int | None:
@@ -97,7 +97,7 @@ class TurnPairs:
         self._styles, self._winner, self._has_leak = array("i"), array("d"), array("b")
 
     def add(self, task: int, task_id: str, responses: Sequence[ReadMessage], prompt: str,
-            verdict: Verdict | None) -> int:  # fmt: skip
+            verdict: FinalOrder | None) -> int:  # fmt: skip
         """Add the pairs of a turn, the first with all after it, and so on; the first row's number.
 
         `task` is the task's number. Without a verdict nobody has decided yet.

@@ -16,11 +16,11 @@ PAGE = (ROOT / "docs" / "quality" / "report.md").read_text("utf-8")
 
 
 @pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-def test_the_example_of_the_report_is_what_the_command_says(sqlite_settings, tmp_path):
-    world = World(sqlite_settings)
+def test_the_example_of_the_report_is_what_the_command_says(settings, tmp_path):
+    world = World(settings)
     world.org()
     world.close()
-    at = store_arguments(sqlite_settings)
+    at = store_arguments(settings)
     [rows] = re.findall(r"^```json report\n(.*?)^```", PAGE, re.M | re.S)
     (tmp_path / "rows.jsonl").write_text(rows, "utf-8")
     run_cli("import", str(tmp_path / "rows.jsonl"), "--project", "P", *at)

@@ -48,7 +48,8 @@ def report_tables(report: QualityReport) -> Iterator[ReportTable]:
         styles = ", ".join(
             f"{name} {_number(one.value, 2)}" for name, one in report.leaderboard.style.items()
         )
-        yield _board("Leaderboard at equal style", report.leaderboard.controlled, f"{styles}.")
+        says = f"What a standard deviation more of it adds to the log-odds to win: {styles}."
+        yield _board("Leaderboard at equal style", report.leaderboard.controlled, says)
     flagged = [person for person in report.people if person.flags]
     if flagged:
         yield _flags(flagged)

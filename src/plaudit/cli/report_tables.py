@@ -50,6 +50,8 @@ def report_tables(report: QualityReport) -> Iterator[ReportTable]:
         )
         says = f"What a standard deviation more of it adds to the log-odds to win: {styles}."
         yield _board("Leaderboard at equal style", report.leaderboard.controlled, says)
+    for name, one in (report.leaderboard.slices or {}).items():
+        yield _board(f"Leaderboard of {name}: {one.votes:,} votes", one.models)
     flagged = [person for person in report.people if person.flags]
     if flagged:
         yield _flags(flagged)

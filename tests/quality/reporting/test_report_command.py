@@ -163,6 +163,15 @@ def test_units_are_divided_by_what_is_asked_for(floor, by, slices):
     assert {name: one["units"] for name, one in question["slices"].items()} == slices
 
 
+def test_the_leaderboard_is_divided_too(floor):
+    found = floor.json("--by", "language")
+
+    assert {name: one["votes"] for name, one in found["leaderboard"]["slices"].items()} == {
+        "de": 9,
+        "en": 9,
+    }
+
+
 def test_a_preference_is_divided_by_both_of_its_models_and_by_week(floor):
     by_model = floor.json("--by", "model", "--question", "better")["questions"][0]
     by_week = floor.json("--by", "week", "--question", "better")["questions"][0]

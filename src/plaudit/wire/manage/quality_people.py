@@ -150,10 +150,21 @@ class LeaderboardStyle(Struct, kw_only=True):
     why: str | UnsetType = UNSET
 
 
+class LeaderboardSlice(Struct, kw_only=True):
+    """Models by strength in a part of the votes, best first."""
+
+    votes: int
+    models: list[LeaderboardModel]
+
+
 class LeaderboardReport(Struct, kw_only=True):
-    """Models by strength, best first; `controlled` are the scores at equal style, if asked for."""
+    """Models by strength, best first; `controlled` are the scores at equal style, if asked for.
+
+    `slices` are there where the votes are divided by batch, week or metadata.
+    """
 
     votes: int
     models: list[LeaderboardModel]
     style: dict[str, LeaderboardStyle] = {}
     controlled: list[LeaderboardModel] = []
+    slices: dict[str, LeaderboardSlice] | UnsetType = UNSET

@@ -25,6 +25,8 @@ class ComparedVotes:
     comparisons: Comparisons
     is_shown: NDArray[np.bool_]
     has_leak: NDArray[np.bool_]
+    slices: NDArray[np.int32]
+    """Slice of each pair."""
 
     @property
     def placed(self) -> Comparisons:
@@ -106,6 +108,7 @@ def compared_votes(questions: Sequence[QuestionColumns], facts: ProjectFacts) ->
         ),
         is_shown=swapped >= 0,
         has_leak=facts.pairs.has_leak,
+        slices=facts.pairs.slices,
     )
 
 

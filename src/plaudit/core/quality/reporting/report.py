@@ -24,7 +24,7 @@ from plaudit.core.quality.reporting.compared import ComparedVotes, compared_vote
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
-from plaudit.core.quality.reporting.task_facts import ProjectFacts, WalkedTask
+from plaudit.core.quality.reporting.task_facts import NO_SLICE, ProjectFacts, WalkedTask
 from plaudit.core.quality.reporting.task_structs import threads_of
 from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
 from plaudit.core.quality.vote_reading import read_votes
@@ -35,7 +35,7 @@ from plaudit.store.engine.engine import Database
 from plaudit.store.quality import task_pages
 from plaudit.store.tasks import batches
 from plaudit.wire.manage.quality import QuestionQuality
-from plaudit.wire.manage.quality_people import LeaderboardReport
+from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.wire.v2.render import read_head
 from plaudit.wire.v2.resources import project_detail
@@ -105,7 +105,9 @@ def report_of(
         votes=sum(report.votes for report in reports),
         questions=reports,
         bias=bias,
-        leaderboard=_leaderboard(compared, list(facts.pairs.models), options),
+        leaderboard=_leaderboard(
+            compared, list(facts.pairs.models), options, list(facts.slice_names)
+        ),
         people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
     )
 
@@ -223,7 +225,10 @@ def _counted_out(counts: dict[CountedOut, int]) -> list[CountedOutVotes]:
 
 
 def _leaderboard(
-    compared: ComparedVotes, models: Sequence[str], options: ReportOptions
+    compared: ComparedVotes,
+    models: Sequence[str],
+    options: ReportOptions,
+    slice_names: Sequence[tuple[str, ...]],
 ) -> LeaderboardReport:
     """The leaderboard of the models with the most votes, or none without a vote."""
     comparisons, left_out = compared.comparisons, compared.has_leak & options.without_leaks
@@ -239,11 +244,26 @@ def _leaderboard(
     number = np.full(len(models), -1, np.int32)
     number[frequent] = np.arange(len(frequent))
     is_rare = (number[sides] < 0).any(axis=1)
-    return leaderboard_report(
-        replace(comparisons, sides=np.maximum(number[sides], 0)),
-        [models[at] for at in frequent.tolist()],
-        votes=options.votes,
-        ties=options.ties,
-        styles=options.styles,
-        left_out=left_out | is_rare,
-    )
+    comparisons = replace(comparisons, sides=np.maximum(number[sides], 0))
+    names = [models[at] for at in frequent.tolist()]
+
+    def board(is_left_out: NDArray[np.bool_]) -> LeaderboardReport:
+        return leaderboard_report(
+            comparisons,
+            names,
+            votes=options.votes,
+            ties=options.ties,
+            styles=options.styles,
+            left_out=left_out | is_rare | is_left_out,
+        )
+
+    found = board(np.zeros(len(sides), np.bool_))
+    of_name = {name: at for at, listed in enumerate(slice_names) for name in listed}
+    if options.by is not None and (compared.slices != NO_SLICE).any():
+        boards = {name: board(compared.slices != of_name[name]) for name in sorted(of_name)}
+        found.slices = {
+            name: LeaderboardSlice(votes=one.votes, models=one.models)
+            for name, one in boards.items()
+            if one.votes
+        }
+    return found

@@ -126,26 +126,31 @@ class ProjectFacts:
             if value is not None:
                 responses = [one.source_id for one in thing.turn.responses] if thing.turn else []
                 facts.final[unit] = max(question.code_of(value, responses), NO_ANSWER)
-        names = self._slices_of(task, thing, walk, unit)
-        if names:
-            facts.slices[unit] = self.slice_names.setdefault(names, len(self.slice_names))
+        facts.slices[unit] = self._slice_number(self._slices_of(task, thing, walk, unit))
 
     def _slices_of(
         self, task: WalkedTask, thing: _Thing, walk: _UnitWalk, unit: int
     ) -> tuple[str, ...]:
-        match self._by:
-            case None:
-                return ()
-            case str() if self._by == BY_MODEL:
-                return thing.models
-            case str() if self._by == BY_BATCH:
-                return () if task.batch is None else (task.batch,)
-            case str() if self._by == BY_WEEK:
-                time = walk.last_ms(unit)
-                time = task.completed_ms if time is None else time
-                return () if time is None else (week_of(time),)
+        if self._by == BY_MODEL:
+            return thing.models
+        return self._slices_of_task(task, walk.last_ms(unit))
+
+    def _slices_of_task(self, task: WalkedTask, voted_ms: int | None) -> tuple[str, ...]:
+        """Slice of a task, or of what was voted on at a time; none by model."""
+        if self._by is None or self._by == BY_MODEL:
+            return ()
+        if self._by == BY_BATCH:
+            return () if task.batch is None else (task.batch,)
+        if self._by == BY_WEEK:
+            time_ms = task.completed_ms if voted_ms is None else voted_ms
+            return () if time_ms is None else (week_of(time_ms),)
         value = task.metadata.get(self._by)
         return () if value is None else (value if isinstance(value, str) else _word(value),)
+
+    def _slice_number(self, names: tuple[str, ...]) -> int:
+        if not names:
+            return NO_SLICE
+        return self.slice_names.setdefault(names, len(self.slice_names))
 
     def _add_turns(self, number: int, task: WalkedTask, paths: dict[str, tuple[int, int]]) -> None:
         """Add the pairs of a task's turns, each once: threads of one tree share turns."""
@@ -163,7 +168,11 @@ class ProjectFacts:
                 if verdict is None and voted is None:
                     continue
                 prompt = "\n".join(one.text for one in turn.messages if one not in responses)
-                start = self.pairs.add(number, task.task_id, responses, prompt, verdict)
+                voted_ms = None if voted is None else self._walks[voted[0]].last_ms(voted[1])
+                number_of_slice = self._slice_number(self._slices_of_task(task, voted_ms))
+                start = self.pairs.add(
+                    number, task.task_id, responses, prompt, verdict, number_of_slice
+                )
                 starts[key] = start
             if voted is not None:
                 at, unit = voted
@@ -192,9 +201,10 @@ class _UnitWalk:
         return self.question.addresses[int(self.question.places[unit])]
 
     def last_ms(self, unit: int) -> int | None:
-        """Time of the last vote on a unit; None where it is not known."""
-        assert self._last is not None
-        return int(self._last[unit]) if self._last[unit] >= 0 else None
+        """Time of the last vote on a unit; None where it is not known, or does not matter."""
+        if self._last is None or self._last[unit] < 0:
+            return None
+        return int(self._last[unit])
 
 
 class _Thing:

@@ -95,12 +95,20 @@ class TurnPairs:
         self._names = names
         self._tasks, self._sides = array("i"), array("i")
         self._styles, self._winner, self._has_leak = array("i"), array("d"), array("b")
+        self._slices = array("i")
 
-    def add(self, task: int, task_id: str, responses: Sequence[ReadMessage], prompt: str,
-            verdict: FinalOrder | None) -> int:  # fmt: skip
+    def add(
+        self,
+        task: int,
+        task_id: str,
+        responses: Sequence[ReadMessage],
+        prompt: str,
+        final: FinalOrder | None,
+        slice_number: int,
+    ) -> int:
         """Add the pairs of a turn, the first with all after it, and so on; the first row's number.
 
-        `task` is the task's number. Without a verdict nobody has decided yet.
+        `task` is the task's number. Without a final order nobody has decided yet.
         """
         start = len(self._tasks)
         styles = [style_of(response.text) for response in responses]
@@ -114,8 +122,9 @@ class TurnPairs:
                 self._sides.extend((models[first], models[second]))
                 self._styles.extend(styles[first])
                 self._styles.extend(styles[second])
-                self._winner.append(np.nan if verdict is None else verdict.score(first, second))
+                self._winner.append(np.nan if final is None else final.score(first, second))
                 self._has_leak.append(leaks[first] or leaks[second])
+                self._slices.append(slice_number)
         return start
 
     def _leaks(self, task_id: str, response: ReadMessage, prompt: str) -> bool:
@@ -148,6 +157,11 @@ class TurnPairs:
     def winner(self) -> NDArray[np.float64]:
         """The final score of each pair, NaN where nobody has decided."""
         return np.array(self._winner, np.float64)
+
+    @property
+    def slices(self) -> NDArray[np.int32]:
+        """The slice of each pair, as of units."""
+        return np.array(self._slices, np.int32)
 
     @property
     def has_leak(self) -> NDArray[np.bool_]:

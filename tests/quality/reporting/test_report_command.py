@@ -82,6 +82,18 @@ class Floor:
         first = json.loads(lease.display)["t0u0"][0]
         self.labeling.submit(lease, [one(first == 1) if callable(one) else one for one in answers])
 
+    def hurry(self, user_id):
+        """Make everybody's active time of a task ten seconds, and one person's a single one."""
+
+        async def work(tx):
+            await tx.run(
+                "UPDATE vote SET active_ms = CASE contributor_id WHEN :user_id THEN 1000"
+                " ELSE 10000 END WHERE project_key = :key",
+                {"key": self.labeling.project.project_key, "user_id": user_id},
+            )
+
+        self.labeling.write(work)
+
     def report(self, *options):
         self.close()
         return run_cli("report", "--project", NAME, *options, *store_arguments(self.settings))

@@ -27,6 +27,7 @@ from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
+from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.rows.measurement import measure_rows
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "stalls": measure_stalls,
     "pages": measure_pages,
     "statements": measure_statements,
+    "quality": measure_quality,
     "fairness": measure_fairness,
     "soak": measure_soak,
 }

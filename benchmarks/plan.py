@@ -66,6 +66,7 @@ class Plan:
     fairness_postgres: int
     """Servers of PostgreSQL on which fairness is measured."""
     soak_minutes: float
+    quality_tasks: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -117,6 +118,7 @@ def full_plan(folder: Path) -> Plan:
         fairness_tasks=1_500,
         fairness_postgres=1,
         soak_minutes=40,
+        quality_tasks=333_000,
     )
 
 
@@ -167,6 +169,7 @@ def quick_plan(folder: Path) -> Plan:
         fairness_tasks=100,
         fairness_postgres=0,
         soak_minutes=0.1,
+        quality_tasks=5_000,
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from plaudit.core.labeling import review_decisions
 from plaudit.core.quality import vote_reading
+from plaudit.core.quality.question_columns import ABSTAINED
 from plaudit.core.quality.vote_codes import CodeKind
-from plaudit.core.quality.vote_columns import ABSTAINED
 from plaudit.core.tasks import lifecycle
 from tests.support.builders import make_annotation
 from tests.support.labeling_project import FORM, LabelingProject

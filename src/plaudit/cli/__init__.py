@@ -31,6 +31,8 @@ COMMANDS = (
      "Import tasks. Importing the same file again changes nothing."),
     ("export", "plaudit.cli.export:export_tasks",
      "Write judged tasks of a project to a file, and a manifest beside it."),
+    ("report", "plaudit.cli.report:report",
+     "Report how well people agree, how sure that is, and which model wins."),
     ("archive", "plaudit.cli.archive:write_archive",
      "Write everything of an organization to one file."),
     ("pull", "plaudit.cli.pull:pull_tasks",

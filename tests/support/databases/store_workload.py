@@ -20,6 +20,8 @@ from plaudit.core.labeling import (
 )
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
+from plaudit.core.quality.reporting.options import ReportOptions
+from plaudit.core.quality.reporting.report import quality_report
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
@@ -124,6 +126,7 @@ def put_through_counting(world: World) -> None:
             await world.db.write(work)
             await vote_writing.fill_project(world.db, key)
         await vote_reading.read_changes(world.db, floor.project, votes)
+        await quality_report(world.db, floor.project, ReportOptions())
         seqs = votes.task_seqs().tolist()
         assert len(await vote_reading.task_ids(world.db, key, seqs)) == len(seqs) == 1
 

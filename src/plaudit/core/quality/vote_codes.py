@@ -62,7 +62,7 @@ class ValueCodes:
         """Declared values, lowest first; None where the form declares none."""
         self.seen: list[Any] = list(self.declared or ()) if self.kind is not CodeKind.sets else []
         """Meanings of the codes, by code."""
-        self._code_of = {_key(one): code for code, one in enumerate(self.seen)}
+        self._code_of = {meaning_key(one): code for code, one in enumerate(self.seen)}
         self._cached: dict[tuple[bytes | None, bytes | None], int] = {}
 
     @property
@@ -92,13 +92,13 @@ class ValueCodes:
     def restore(self, meanings: Sequence[Any]) -> None:
         """Take over the meanings of codes that were made for the same field."""
         self.seen = [tuple(one) if isinstance(one, list) else one for one in meanings]
-        self._code_of = {_key(one): code for code, one in enumerate(self.seen)}
+        self._code_of = {meaning_key(one): code for code, one in enumerate(self.seen)}
 
     def _coded(self, value: bytes, responses: bytes | None) -> int:
-        meaning = self._meaning(decode(value), [] if responses is None else decode(responses))
+        meaning = self.meaning(decode(value), [] if responses is None else decode(responses))
         if meaning is None:
             return UNKNOWN
-        key = _key(meaning)
+        key = meaning_key(meaning)
         code = self._code_of.get(key)
         if code is None:
             if self.kind is CodeKind.categories:
@@ -107,7 +107,7 @@ class ValueCodes:
             self.seen.append(meaning)
         return code
 
-    def _meaning(self, value: Any, responses: Sequence[str]) -> Any:
+    def meaning(self, value: Any, responses: Sequence[str]) -> Any:
         """Meaning of a value's code; None for a value that is none of this question."""
         match self.kind:
             case CodeKind.categories:
@@ -160,7 +160,7 @@ def _declared(field: Field) -> list[Any] | None:
     return sorted(values) if field.type == AnnotationType.integer else list(values)
 
 
-def _key(meaning: Any) -> Any:
+def meaning_key(meaning: Any) -> Any:
     """Key that tells meanings apart: true is not 1."""
     return (type(meaning) is bool, meaning) if not isinstance(meaning, list | dict) else None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,19 +20,27 @@ from numpy.typing import NDArray
 
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.labeling.types import rules_of
-from plaudit.core.quality.vote_arrays import VoteArrays
-from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind, ValueCodes, decode
+from plaudit.core.quality.question_columns import (
+    ABSTAINED,
+    NOBODY_KNOWS,
+    Address,
+    QuestionColumns,
+)
+from plaudit.core.quality.vote_codes import (
+    ALL_BAD,
+    UNKNOWN,
+    CodeKind,
+    ValueCodes,
+    decode,
+    meaning_key,
+)
+from plaudit.core.quality.vote_extras import TEXT_BYTES_MAX, SeqColumns, TextRows, array_of
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.store.engine.engine import Row
-from plaudit.wire.v2.annotation import TIE
+from plaudit.wire.v2.annotation import TIE, AnnotationType
 
 PREFERENCE = "preference"
 """Key under which imported sets have a verdict for no response; it is asked with SELECTED."""
-
-ABSTAINED = -2
-"""Code of an abstention."""
-
-NOBODY_KNOWS = -1
 
 
 class CountedOut(NamedTuple):
@@ -44,70 +51,6 @@ class CountedOut(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionColumns:
-    """Votes on one question, by column, ascending by unit and among them abstentions.
-
-    `units`, `people` and `codes` have a number for each vote, one vote for each person and unit:
-    the last. What a code stands for is in `meanings`, ABSTAINED is an abstention. `unit_tasks` has
-    the number of the task of each unit. `turns` has, for each unit, an index into `responses`, the
-    sources of the turn's responses in their own order; `orders` for each vote an index into
-    `shown`, the same in the order in which the person saw them. Both are NOBODY_KNOWS where it is
-    not known, and for questions that compare no responses. `times` are in milliseconds.
-    `repeats` are votes that a person gave again on a unit: unit, person, first and last code.
-    """
-
-    field: Field
-    kind: CodeKind
-    categories: list[Any] | None
-    """Declared values, lowest first."""
-    meanings: list[Any]
-    units: NDArray[np.int32]
-    people: NDArray[np.int32]
-    codes: NDArray[np.int32]
-    times: NDArray[np.int64]
-    orders: NDArray[np.int32]
-    unit_tasks: NDArray[np.int32]
-    turns: NDArray[np.int32]
-    responses: list[tuple[str, ...]]
-    shown: list[tuple[str, ...]]
-    repeats: NDArray[np.int32]
-    person_count: int
-    task_count: int
-
-    @property
-    def level(self) -> Level:
-        """Level of the things that the question is about."""
-        return self.field.level
-
-    def votes(self) -> VoteArrays:
-        """Answers as statistics take them, on the units that have one."""
-        return self._arrays(self.codes >= 0, self.codes, len(self.meanings))
-
-    def abstentions(self) -> VoteArrays:
-        """Votes on all units over two categories: 0 for answered, 1 for abstained."""
-        everything = np.ones(len(self.codes), dtype=np.bool_)
-        return self._arrays(everything, (self.codes == ABSTAINED).astype(np.int32), 2)
-
-    def _arrays(
-        self, kept: NDArray[np.bool_], values: NDArray[np.int32], category_count: int
-    ) -> VoteArrays:
-        units = self.units[kept]
-        is_used = np.zeros(len(self.unit_tasks), dtype=np.bool_)
-        is_used[units] = True
-        numbers = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
-        return VoteArrays(
-            units=numbers[units],
-            people=self.people[kept],
-            values=values[kept],
-            clusters=self.unit_tasks[is_used],
-            unit_count=int(np.count_nonzero(is_used)),
-            person_count=self.person_count,
-            category_count=category_count,
-            task_count=self.task_count,
-        )
-
-
 class _Columns:
     """Votes on one question as they come."""
 
@@ -116,13 +59,18 @@ class _Columns:
         self.units, self.people, self.codes = array("i"), array("i"), array("i")
         self.times, self.orders = array("q"), array("i")
         self.unit_seqs, self.turns = array("q"), array("i")
+        self.places = array("i")
+        self.addresses: dict[Address, int] = {}
+        is_written = field.type in (AnnotationType.text, AnnotationType.labeled_text)
+        self.texts = TextRows() if is_written else None
         self.repeats = array("i")
         self.responses: dict[bytes, int] = {}
         self.shown: dict[bytes, int] = {}
 
-    def new_unit(self, seq: int, responses: bytes | None) -> int:
+    def new_unit(self, seq: int, address: Address, responses: bytes | None) -> int:
         """Number of a new unit of a task."""
         self.unit_seqs.append(seq)
+        self.places.append(self.addresses.setdefault(address, len(self.addresses)))
         self.turns.append(_index(self.responses, responses))
         return len(self.unit_seqs) - 1
 
@@ -144,6 +92,9 @@ class QuestionState(Struct, array_like=True):
     """Arrays in the order of _ARRAYS."""
     responses: list[bytes]
     shown: list[bytes]
+    addresses: list[Address]
+    texts: tuple[list[bytes], list[bytes | None]] | None
+    """Columns and values of texts."""
 
 
 class VotesState(NamedTuple):
@@ -152,10 +103,12 @@ class VotesState(NamedTuple):
     reasons: list[CountedOut]
     counted_out: array[int]
     counted_out_seqs: array[int]
+    ballots: list[bytes]
     questions: dict[tuple[Level, str], QuestionState]
 
 
-_ARRAYS = ("units", "people", "codes", "times", "orders", "unit_seqs", "turns", "repeats")
+_ARRAYS = ("units", "people", "codes", "times", "orders", "unit_seqs", "turns", "places",
+           "repeats")  # fmt: skip
 
 
 class ProjectVotes:
@@ -168,6 +121,9 @@ class ProjectVotes:
         self._people: dict[str, int] = {}
         self._reasons: dict[CountedOut, int] = {}
         self._counted_out, self._counted_out_seqs = array("i"), array("q")
+        self._text_bytes = 0
+        self.ballots = SeqColumns("qiq")
+        """Task, person and active time in milliseconds of each ballot."""
         self._is_one_question = _is_one_question(self._fields)
         self._deciding = {
             field.key
@@ -212,16 +168,20 @@ class ProjectVotes:
             repeats = np.frombuffer(columns.repeats, dtype=np.int32).reshape(-1, 4)
             repeats = repeats[is_kept[repeats[:, 0]]] if len(repeats) else repeats.copy()
             repeats[:, 0] = numbers[repeats[:, 0]]
-            columns.units = _array("i", numbers[np.frombuffer(columns.units, np.int32)[votes]])
+            columns.units = array_of("i", numbers[np.frombuffer(columns.units, np.int32)[votes]])
             for name in ("people", "codes", "times", "orders"):
                 old = getattr(columns, name)
-                setattr(columns, name, _array(old.typecode, np.array(old)[votes]))
-            columns.unit_seqs = _array("q", unit_seqs[is_kept])
-            columns.turns = _array("i", np.array(columns.turns)[is_kept])
-            columns.repeats = _array("i", repeats.ravel())
+                setattr(columns, name, array_of(old.typecode, np.array(old)[votes]))
+            columns.unit_seqs = array_of("q", unit_seqs[is_kept])
+            columns.turns = array_of("i", np.array(columns.turns)[is_kept])
+            columns.places = array_of("i", np.array(columns.places)[is_kept])
+            if columns.texts is not None:
+                columns.texts.drop(dropped, numbers)
+            columns.repeats = array_of("i", repeats.ravel())
+        self.ballots.drop(dropped)
         is_kept = ~np.isin(np.array(self._counted_out_seqs, dtype=np.int64), dropped)
-        self._counted_out = _array("i", np.array(self._counted_out, dtype=np.int32)[is_kept])
-        self._counted_out_seqs = _array(
+        self._counted_out = array_of("i", np.array(self._counted_out, dtype=np.int32)[is_kept])
+        self._counted_out_seqs = array_of(
             "q", np.array(self._counted_out_seqs, dtype=np.int64)[is_kept]
         )
 
@@ -233,11 +193,15 @@ class ProjectVotes:
                 [getattr(columns, name).tobytes() for name in _ARRAYS],
                 list(columns.responses),
                 list(columns.shown),
+                list(columns.addresses),
+                None if columns.texts is None else columns.texts.state(),
             )
             for key, columns in self._columns.items()
         }
         reasons = list(self._reasons)
-        return VotesState(reasons, self._counted_out, self._counted_out_seqs, questions)
+        return VotesState(
+            reasons, self._counted_out, self._counted_out_seqs, self.ballots.state(), questions
+        )
 
     def restore(
         self,
@@ -245,6 +209,7 @@ class ProjectVotes:
         reasons: Sequence[CountedOut],
         counted_out: bytes,
         counted_out_seqs: bytes,
+        ballots: Sequence[bytes],
         questions: Mapping[tuple[Level, str], QuestionState],
     ) -> None:
         """Take over the state of votes on the same form; there must be no votes yet."""
@@ -252,6 +217,7 @@ class ProjectVotes:
         self._reasons = {reason: number for number, reason in enumerate(reasons)}
         self._counted_out.frombytes(counted_out)
         self._counted_out_seqs.frombytes(counted_out_seqs)
+        self.ballots.restore(ballots)
         for key, state in questions.items():
             columns = self._columns[key] = _Columns(self._fields[key])
             columns.codes_of.restore(state.meanings)
@@ -259,6 +225,10 @@ class ProjectVotes:
                 getattr(columns, name).frombytes(values)
             columns.responses = {one: number for number, one in enumerate(state.responses)}
             columns.shown = {one: number for number, one in enumerate(state.shown)}
+            columns.addresses = {one: number for number, one in enumerate(state.addresses)}
+            if columns.texts is not None and state.texts is not None:
+                columns.texts.restore(*state.texts)
+                self._text_bytes += columns.texts.kept_bytes
 
     def task_seqs(self) -> NDArray[np.int64]:
         """Tasks that have votes on a question, ascending: their numbers are the indexes."""
@@ -279,13 +249,15 @@ class ProjectVotes:
     ) -> None:
         """Add a person's votes on a task; `units` numbers the units of the task."""
         listed = list(given)
+        active_ms = listed[0][9]
+        self.ballots.add(seq, person, NOBODY_KNOWS if active_ms is None else active_ms)
         decided: set[str] = set()
         if self._deciding and len(listed) > 1:
             decided = {row[4] for row in listed if row[3] in self._deciding and row[5] is None}
         own: dict[tuple[Level, str, int], int] = {}
         repeated: dict[tuple[Level, str, int], int] = {}
         for row in listed:
-            key, at, source, chunk, criterion, time, abstained, turn, shown, value = row[3:]
+            key, at, source, chunk, criterion, time, _, abstained, turn, shown, value = row[3:]
             level = _level(at, source, chunk, criterion)
             if level is Level.turn:
                 if key == SELECTED and at in decided:
@@ -301,10 +273,14 @@ class ProjectVotes:
                 self._count_out(seq, key, level, "the form does not take this value")
                 continue
             compares = columns.codes_of.is_of_responses
-            address = key, at, source, chunk, criterion
-            unit = units.get(address)
+            address = at, source, chunk, criterion
+            unit = units.get((key, address))
             if unit is None:
-                unit = units[address] = columns.new_unit(seq, turn if compares else None)
+                unit = columns.new_unit(seq, address, turn if compares else None)
+                units[key, address] = unit
+            when = NOBODY_KNOWS if time is None else time
+            if columns.texts is not None and value is not None:
+                self._keep_text(columns.texts, (seq, unit, person, when), value)
             question_unit = level, key, unit
             place = own.get(question_unit)
             if place is None:
@@ -312,7 +288,7 @@ class ProjectVotes:
                     unit,
                     person,
                     code,
-                    NOBODY_KNOWS if time is None else time,
+                    when,
                     shown if compares else None,
                 )
                 continue
@@ -321,6 +297,10 @@ class ProjectVotes:
                 repeated[question_unit] = len(columns.repeats)
                 columns.repeats.extend((unit, person, columns.codes[place], code))
             columns.codes[place] = columns.repeats[repeated[question_unit] + 3] = code
+
+    def _keep_text(self, texts: TextRows, row: tuple[int, int, int, int], value: bytes) -> None:
+        self._text_bytes += len(value)
+        texts.add(*row, value if self._text_bytes <= TEXT_BYTES_MAX else None)
 
     def _columns_of(self, level: Level, key: str) -> _Columns | None:
         columns = self._columns.get((level, key))
@@ -359,7 +339,14 @@ class ProjectVotes:
             turns=np.frombuffer(columns.turns, np.int32)[by_task],
             responses=_lists(columns.responses),
             shown=_lists(columns.shown),
+            places=np.frombuffer(columns.places, np.int32)[by_task],
+            addresses=list(columns.addresses),
+            texts=columns.texts,
+            text_units=numbers[_text_column(columns.texts, 1)],
+            text_people=_text_column(columns.texts, 2),
             repeats=repeats,
+            value_codes=codes,
+            code_by_key={meaning_key(one): code for code, one in enumerate(meanings)},
             person_count=len(self._people),
             task_count=len(seqs),
         )
@@ -406,7 +393,5 @@ def _lists(known: dict[bytes, int]) -> list[tuple[str, ...]]:
     return [tuple(decode(one)) for one in known]
 
 
-def _array(typecode: str, values: NDArray[Any]) -> array[Any]:
-    made = array(typecode)
-    made.frombytes(np.ascontiguousarray(values).tobytes())
-    return made
+def _text_column(texts: TextRows | None, at: int) -> NDArray[np.int32]:
+    return np.array([] if texts is None else texts.rows.columns[at], np.int32)

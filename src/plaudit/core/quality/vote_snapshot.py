@@ -29,6 +29,7 @@ class _Snapshot(Struct, array_like=True):
     reasons: list[tuple[str, str, str]]
     counted_out: bytes
     counted_out_seqs: bytes
+    ballots: list[bytes]
     questions: list[tuple[str, str, QuestionState]]
 
 
@@ -49,6 +50,7 @@ def snapshot_of(votes: ProjectVotes, form: Form, epoch: int) -> bytes:
             reasons=[(one.key, one.level.value, one.why) for one in state.reasons],
             counted_out=state.counted_out.tobytes(),
             counted_out_seqs=state.counted_out_seqs.tobytes(),
+            ballots=state.ballots,
             questions=[(level.value, key, one) for (level, key), one in state.questions.items()],
         )
     )
@@ -70,6 +72,7 @@ def votes_of_snapshot(snapshot: bytes, form: Form, epoch: int) -> ProjectVotes |
         [CountedOut(key, Level(level), why) for key, level, why in read.reasons],
         read.counted_out,
         read.counted_out_seqs,
+        read.ballots,
         {(Level(level), key): state for level, key, state in read.questions},
     )
     return votes

@@ -9,7 +9,7 @@ from plaudit.store.engine.engine import Row, Transaction
 
 COLUMNS = (
     *("seq", "contributor_id", "number", "question_key", "at", "source_id", "chunk", "criterion"),
-    *("submitted_ms", "abstention", "responses", "shown", "value"),
+    *("submitted_ms", "active_ms", "abstention", "responses", "shown", "value"),
 )
 """Columns of a page's rows."""
 

@@ -62,7 +62,7 @@ class BatchRowView(Struct, frozen=True):
     batch: BatchRow
     counts: dict[str, int]
     total: int
-    parts: list[charts.Share]
+    parts: list[charts.BarSegment]
     actions: list[str]
 
 

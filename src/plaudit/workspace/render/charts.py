@@ -59,7 +59,7 @@ class Chart(Struct, frozen=True):
     total: int
 
 
-class Share(Struct, frozen=True):
+class BarSegment(Struct, frozen=True):
     """A segment of a bar that stands for a total, in percent of it."""
 
     name: str
@@ -115,14 +115,14 @@ def row_widths(bars: Sequence[ValueCount], answered: int) -> list[tuple[ValueCou
     ]
 
 
-def shares(counts: Mapping[str, int]) -> list[Share]:
+def shares(counts: Mapping[str, int]) -> list[BarSegment]:
     """The segments of one bar, in this order, without those of count 0."""
     total = sum(counts.values())
     segments, x = [], 0.0
     for name, count in counts.items():
         if count:
             width = 100 * count / total
-            segments.append(Share(name, count, round(x, 3), round(width, 3)))
+            segments.append(BarSegment(name, count, round(x, 3), round(width, 3)))
             x += width
     return segments
 

@@ -1,0 +1,1 @@
+"""Measurement of the statistics of quality: CPU seconds and peak memory."""

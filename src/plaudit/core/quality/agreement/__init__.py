@@ -1,0 +1,1 @@
+"""Agreement of people on a question: coefficients, pairs of people, rankings, spans, reports."""

@@ -1,0 +1,1 @@
+"""Comparisons of responses: biases of place, length and format, leaks, and leaderboards."""

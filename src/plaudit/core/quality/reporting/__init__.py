@@ -1,0 +1,1 @@
+"""Report on a project: its votes and tasks, read and put to all statistics of quality."""

@@ -30,8 +30,10 @@ FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 SHARED_MEMORY = Path("/dev/shm")
 ROOM_BYTES_MIN = 4 * 1024**3
 
-RESTING_MIN = 4
-"""Used databases that are kept before the first is used again, so that all sessions have ended."""
+RESTING_MIN = 2
+"""Used databases that are kept before the first is used again, so that all sessions have ended.
+
+Each holds one of the hundred sessions that the workers share."""
 
 
 def roomy_memory() -> Path | None:

@@ -93,6 +93,7 @@ def report_of(
         contributor_ids=people.ids,
         slice_names=list(facts.slice_names),
         task_ids=facts.task_ids,
+        winner=facts.pairs.winner,
     )
     reports = _question_reports(questions, facts, given)
     compared = compared_votes(questions, facts)

@@ -38,10 +38,12 @@ TAGS = {
     "level": "turn",
     "type": "category_multiple",
     "possible_values": ["true", "kind"],
+    "consolidate": "first",
 }
 RANKS = {"key": "ranks", "level": "turn", "type": "ranked_groups"}
 SPANS = {"key": "errors", "level": "message", "type": "labeled_text", "labels": ["error"]}
 WHY = {"key": "why", "level": "turn", "type": "text"}
+REWRITE = {"key": "anew", "level": "message", "type": "text", "use": "rewrite"}
 NAME = "<script>alert(1)</script>"
 
 
@@ -215,6 +217,7 @@ def test_units_of_the_annotator_model_are_listed_where_asked_for(floor):
 def answers_of_every_kind(user_id, words):
     """Answers of a person, of whom bea alone chooses two tags."""
     return (
+        better(1),
         {"at": "t0u0", "key": "tags", "value": ["kind", "true"][: 1 + (user_id == "bea")]},
         lambda own: {"at": "t0u0", "key": "ranks", "value": [[1], [2]] if own else [[2], [1]]},
         lambda own: {
@@ -224,17 +227,24 @@ def answers_of_every_kind(user_id, words):
             "value": [{"label": "error", "text": words}],
         },
         {"at": "t0u0", "key": "why", "value": f"Because {words} it is."},
+        lambda own: {
+            "at": "t0u0",
+            "position": 2 if own else 1,
+            "key": "anew",
+            "value": "A short one!",
+        },
     )
 
 
 def test_sets_rankings_spans_and_texts_have_members_of_their_own(sqlite_settings):
-    floor = Floor(sqlite_settings, [TAGS, RANKS, SPANS, WHY], overlap=2)
+    floor = Floor(sqlite_settings, [TAGS, BETTER, RANKS, SPANS, WHY, REWRITE], overlap=2)
     floor.create(2)
     for user_id, words in (("ann", "A long answer"), ("bea", "long answer")):
         for _ in range(2):
             floor.say(user_id, *answers_of_every_kind(user_id, words))
 
-    tags, ranks, errors, why = floor.json()["questions"]
+    found = floor.json()
+    tags, _, ranks, errors, why, anew = found["questions"]
 
     assert (tags["categories"], tags["agreement"]["choices"]["kind"]["value"]) == (
         ["true", "kind"],
@@ -242,10 +252,14 @@ def test_sets_rankings_spans_and_texts_have_members_of_their_own(sqlite_settings
     )
     assert tags["agreement"]["alpha"]["masi"]["value"] is not None
     assert (ranks["votes"], ranks["ranking"]["kendall_w"]["value"]) == (4, 1)
+    assert [one["with_final"]["right"] for one in ranks["people"]] == [2, 2]
+    assert ranks["disagreements"] == {"units": 0, "final_of": {}, "final_of_nobody": 0}
+    assert anew["texts"]["edit_share"]["median"] == pytest.approx(1 / 12)
     assert errors["spans"]["f1_exact"]["value"] == 0
     assert errors["spans"]["f1_overlap"]["value"] == 1
     assert (why["texts"]["n"], why["texts"]["empty"]) == (4, 0)
     assert "agreement" not in why
+    assert found["leaderboard"]["votes"] == 4
 
 
 def test_votes_that_do_not_count_are_named(floor):

@@ -42,11 +42,15 @@ class RankArrays:
 
 @dataclass(frozen=True, slots=True)
 class ResponsePairs:
-    """Rankings as votes on pairs of responses; `unit_of` has the ranked unit of each pair."""
+    """Rankings as votes on pairs of responses.
+
+    `unit_of` has the ranked unit of each pair, `responses` [pairs, 2] the numbers of both in it.
+    """
 
     ranks: RankArrays
     votes: VoteArrays
     unit_of: NDArray[np.int32]
+    responses: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ def response_pairs(ranks: RankArrays) -> ResponsePairs:
         category_count=len(PAIR_CATEGORIES),
         task_count=ranks.task_count,
     )
-    return ResponsePairs(ranks, votes, unit_of)
+    responses = np.stack(np.divmod(keys % width**2, width), axis=1)
+    return ResponsePairs(ranks, votes, unit_of, responses)
 
 
 def _blocks(sizes: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:

@@ -12,7 +12,7 @@ from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.comparisons.comparison_report import Comparisons, majority_scores
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.category_scales import of_combinations
-from plaudit.core.quality.reporting.task_facts import ProjectFacts, is_comparing
+from plaudit.core.quality.reporting.task_facts import FactsOfTasks, is_comparing
 from plaudit.core.quality.reporting.turn_pairs import scale_side
 from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind
 from plaudit.wire.v2.annotation import TIE
@@ -79,7 +79,7 @@ def preference_questions(questions: Sequence[QuestionColumns]) -> list[int]:
     return sorted({*others[:1], *selected}) or comparing[:1]
 
 
-def compared_votes(questions: Sequence[QuestionColumns], facts: ProjectFacts) -> ComparedVotes:
+def compared_votes(questions: Sequence[QuestionColumns], facts: FactsOfTasks) -> ComparedVotes:
     """Votes on the pairs of a project, and the pairs' final scores.
 
     Pairs of tasks that are not completed have the score that more than half of the votes give.

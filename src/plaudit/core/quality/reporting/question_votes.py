@@ -23,7 +23,7 @@ from plaudit.core.quality.agreement.voters import RepeatedVotes
 from plaudit.core.quality.question_columns import ABSTAINED, QuestionColumns
 from plaudit.core.quality.reporting.category_scales import Measured, measured
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.task_facts import NO_SLICE, QuestionFacts
+from plaudit.core.quality.reporting.task_facts import NO_PAIRS, NO_SLICE, QuestionFacts
 from plaudit.core.quality.texts import TextVote
 from plaudit.core.quality.vote_arrays import VoteArrays
 from plaudit.core.quality.vote_codes import UNKNOWN, CodeKind
@@ -43,6 +43,8 @@ class ReportInput:
     contributor_ids: Sequence[str]
     slice_names: Sequence[tuple[str, ...]]
     task_ids: Sequence[str]
+    winner: NDArray[np.float64]
+    """Final score of each pair of responses, NaN where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ def _of_rankings(
         return None
     pairs = _response_pairs(question, rows)
     is_free = given.options.orientation == "free"
-    slices = facts.slices[_used(question, rows)][pairs.unit_of]
+    used = _used(question, rows)
+    slices = facts.slices[used][pairs.unit_of]
+    final = _final_pairs(question, facts, pairs, np.flatnonzero(used), given.winner)
     first, last = question.repeats[:, 2], question.repeats[:, 3]
     return QuestionVotes(
         **_common(question, given),
@@ -160,6 +164,7 @@ def _of_rankings(
         votes=pairs.votes,
         orientation=given.options.orientation,
         rankings=pairs,
+        final=final if (final != UNKNOWN).any() else None,
         repeats=RepeatedVotes(np.zeros(len(first), np.int32), 2 * (first != last).astype(np.int32)),
         slices=_slices(slices, given),
     )
@@ -190,6 +195,28 @@ def _response_pairs(question: QuestionColumns, rows: NDArray[np.bool_]) -> Respo
     )
 
 
+def _final_pairs(
+    question: QuestionColumns,
+    facts: QuestionFacts,
+    pairs: ResponsePairs,
+    units: NDArray[np.int64],
+    winner: NDArray[np.float64],
+) -> NDArray[np.int32]:
+    """Final category of each pair of a ranking, as in PAIR_CATEGORIES; UNKNOWN without one."""
+    unit = units[pairs.unit_of]
+    counts = np.array([len(listed) for listed in question.responses])[question.turns[unit]]
+    first, second = pairs.responses.T
+    start = facts.pairs[unit]
+    known = start != NO_PAIRS
+    rows = start + first * counts - first * (first + 1) // 2 + second - first - 1
+    scores = np.full(len(unit), np.nan)
+    scores[known] = winner[rows[known]]
+    is_final = ~np.isnan(scores)
+    final = np.full(len(unit), UNKNOWN, np.int32)
+    final[is_final] = (2 - 2 * scores[is_final]).astype(np.int32)
+    return final
+
+
 def _of_texts(
     question: QuestionColumns, facts: QuestionFacts, given: ReportInput
 ) -> QuestionVotes | None:
@@ -205,7 +232,7 @@ def _of_texts(
         labels = list(question.field.labels or ())
         spans = _spans(question, facts, labels)
         return QuestionVotes(**members, categories=labels, spans=spans)
-    return QuestionVotes(**members, categories=[], texts=_texts(question))
+    return QuestionVotes(**members, categories=[], texts=_texts(question, facts))
 
 
 def _last_texts(question: QuestionColumns) -> list[tuple[int, int, bytes]]:
@@ -220,12 +247,12 @@ def _last_texts(question: QuestionColumns) -> list[tuple[int, int, bytes]]:
     return [(*key, value) for key, value in sorted(last.items()) if value is not None]
 
 
-def _texts(question: QuestionColumns) -> list[TextVote]:
+def _texts(question: QuestionColumns, facts: QuestionFacts) -> list[TextVote]:
     found = []
     for unit, person, value in _last_texts(question):
         text = _decode(value)
         if isinstance(text, str):
-            found.append(TextVote(unit, person, text))
+            found.append(TextVote(unit, person, text, facts.texts.get(unit)))
     return found
 
 

@@ -24,7 +24,7 @@ from plaudit.core.quality.reporting.compared import ComparedVotes, compared_vote
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
-from plaudit.core.quality.reporting.task_facts import NO_SLICE, ProjectFacts, WalkedTask
+from plaudit.core.quality.reporting.task_facts import NO_SLICE, FactsOfTasks, WalkedTask
 from plaudit.core.quality.reporting.task_structs import threads_of
 from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
 from plaudit.core.quality.vote_reading import read_votes
@@ -85,7 +85,7 @@ def report_of(
     options: ReportOptions,
     people: People,
     questions: Sequence[QuestionColumns],
-    facts: ProjectFacts,
+    facts: FactsOfTasks,
 ) -> QualityReport:
     """The report, from all that was read; it takes a while, and touches no store."""
     given = ReportInput(
@@ -93,6 +93,7 @@ def report_of(
         contributor_ids=people.ids,
         slice_names=list(facts.slice_names),
         task_ids=facts.task_ids,
+        winner=facts.pairs.winner,
     )
     reports = _question_reports(questions, facts, given)
     compared = compared_votes(questions, facts)
@@ -113,7 +114,7 @@ def report_of(
 
 
 def _question_reports(
-    questions: Sequence[QuestionColumns], facts: ProjectFacts, given: ReportInput
+    questions: Sequence[QuestionColumns], facts: FactsOfTasks, given: ReportInput
 ) -> list[QuestionQuality]:
     listed = [
         found
@@ -135,10 +136,10 @@ async def read_tasks(
     questions: Sequence[QuestionColumns],
     by: str | None,
     on_progress: Progress,
-) -> ProjectFacts:
+) -> FactsOfTasks:
     """Read all tasks of a project for what votes do not say."""
     models = project_detail(project).models or []
-    facts = ProjectFacts(form, questions, people.seqs, models, by)
+    facts = FactsOfTasks(form, questions, people.seqs, models, by)
     names: dict[str, str] = {}
     after_seq = -1
     while True:

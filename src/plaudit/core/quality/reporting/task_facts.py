@@ -26,12 +26,15 @@ from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK
 from plaudit.core.quality.reporting.task_structs import ReadMessage, ReadThread, ReadTurn, value_in
 from plaudit.core.quality.reporting.turn_pairs import RESPONSES_MAX, TurnPairs, verdict_of
 from plaudit.core.quality.vote_columns import PREFERENCE
-from plaudit.core.tasks.forms import Form, Level
+from plaudit.core.tasks.forms import Form, Level, TextUse
 from plaudit.core.tasks.thread_votes import SCORE
 from plaudit.wire.v2.annotation import AnnotationType
 
 OWN_NAMES_MAX = 100
 """Names of models and sources that are looked for in responses."""
+
+REWRITES_MAX = 2000
+"""Messages of a question whose rewrites are compared with them."""
 
 NO_SLICE = -1
 NO_PAIRS = -1
@@ -44,7 +47,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class QuestionFacts:
     """Facts of a question's units, a number for each: final code, slice, and first pair.
 
-    `texts` has what people marked, by unit, of a question of marks.
+    `texts` has what people marked or wrote anew, by unit.
     """
 
     final: NDArray[np.int32]
@@ -65,7 +68,7 @@ class WalkedTask(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-class ProjectFacts:
+class FactsOfTasks:
     """Facts of the tasks of a project, read in the order of seq."""
 
     def __init__(
@@ -103,7 +106,7 @@ class ProjectFacts:
             self.lengths.append(_length(task.threads))
         else:
             number = len(self._seqs) + self.task_count
-        paths: dict[str, tuple[int, int]] = {}
+        paths: dict[str, list[tuple[int, int]]] = {}
         if has_votes:
             for at, walk in enumerate(self._walks):
                 for unit in walk.units_of(number):
@@ -112,15 +115,17 @@ class ProjectFacts:
             self._add_turns(number, task, paths)
 
     def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: WalkedTask,
-                  paths: dict[str, tuple[int, int]]) -> None:  # fmt: skip
+                  paths: dict[str, list[tuple[int, int]]]) -> None:  # fmt: skip
         question, facts, address = walk.question, self.questions[at], walk.address(unit)
         thing = _Thing.at(task.threads, address)
         if thing is None:
             return
-        if question.field.type == AnnotationType.labeled_text:
+        is_marked = question.field.type == AnnotationType.labeled_text
+        is_rewrite = question.field.use is TextUse.rewrite and len(facts.texts) < REWRITES_MAX
+        if is_marked or is_rewrite:
             facts.texts[unit] = thing.text
         if question.turns[unit] >= 0 and thing.turn is not None:
-            paths[address[0]] = at, unit
+            paths.setdefault(address[0], []).append((at, unit))
         if task.is_final:
             value = thing.value(question.field.key)
             if value is not None:
@@ -152,7 +157,9 @@ class ProjectFacts:
             return NO_SLICE
         return self.slice_names.setdefault(names, len(self.slice_names))
 
-    def _add_turns(self, number: int, task: WalkedTask, paths: dict[str, tuple[int, int]]) -> None:
+    def _add_turns(
+        self, number: int, task: WalkedTask, paths: dict[str, list[tuple[int, int]]]
+    ) -> None:
         """Add the pairs of a task's turns, each once: threads of one tree share turns."""
         is_shared = len(task.threads) > 1
         starts: dict[tuple[str, bytes], int] = {}
@@ -161,21 +168,21 @@ class ProjectFacts:
             if not 2 <= len(responses) <= RESPONSES_MAX:
                 continue
             key = (turn.id, _encode(turn.messages)) if is_shared else (path, b"")
-            voted, start = paths.get(path), starts.get(key)
+            voted, start = paths.get(path, []), starts.get(key)
             sources = [one.source_id for one in responses]
             if start is None:
                 verdict = verdict_of(turn, sources, self._scale) if task.is_final else None
-                if verdict is None and voted is None:
+                if verdict is None and not voted:
                     continue
                 prompt = "\n".join(one.text for one in turn.messages if one not in responses)
-                voted_ms = None if voted is None else self._walks[voted[0]].last_ms(voted[1])
+                times = [self._walks[at].last_ms(unit) for at, unit in voted]
+                voted_ms = max((one for one in times if one is not None), default=None)
                 number_of_slice = self._slice_number(self._slices_of_task(task, voted_ms))
                 start = self.pairs.add(
                     number, task.task_id, responses, prompt, verdict, number_of_slice
                 )
                 starts[key] = start
-            if voted is not None:
-                at, unit = voted
+            for at, unit in voted:
                 question = self._columns[at]
                 if list(question.responses[question.turns[unit]]) == sources:
                     self.questions[at].pairs[unit] = start

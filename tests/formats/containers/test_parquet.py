@@ -63,6 +63,10 @@ BAD_COLUMNS: dict[str, tuple[object, str]] = {
     "NUL": (["a", "\0", "b"], "NUL"),
     "large": (pyarrow.array([1, 2**64 - 1, 2], pyarrow.uint64()), "64-bit"),
     "long": (["a", "x" * 3000, "b"], "longer than 2000 bytes"),
+    "finer than microseconds": (
+        pyarrow.array([1000, 1001, 2000], pyarrow.timestamp("ns")),
+        "microseconds",
+    ),
     "no UTF-8": (
         pyarrow.StringArray.from_buffers(
             3,

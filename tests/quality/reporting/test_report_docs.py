@@ -21,7 +21,7 @@ def test_the_example_of_the_report_is_what_the_command_says(settings, tmp_path):
     world.org()
     world.close()
     at = store_arguments(settings)
-    [rows] = re.findall(r"^```json report\n(.*?)^```", PAGE, re.M | re.S)
+    [rows] = re.findall(r"^```jsonl report\n(.*?)^```", PAGE, re.M | re.S)
     (tmp_path / "rows.jsonl").write_text(rows, "utf-8")
     run_cli("import", str(tmp_path / "rows.jsonl"), "--project", "P", *at)
 

@@ -181,5 +181,9 @@ def _plain(value: Any, pointer: str) -> Any:
                     raise InvalidContent("a key holds a NUL character", pointer=pointer)
                 members[key] = _plain(item, f"{pointer}/{escape(key)}")
             return members
+        case _ if hasattr(value, "to_pydatetime"):  # nanoseconds, where pandas is installed
+            if value.nanosecond:
+                raise InvalidContent("a time is finer than microseconds", pointer=pointer)
+            return str(msgspec.to_builtins(value.to_pydatetime()))
         case _:
             return str(msgspec.to_builtins(value))

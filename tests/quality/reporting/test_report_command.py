@@ -72,6 +72,8 @@ class Floor:
         self.settings = settings
         self.world = World(settings)
         self.world.org()
+        self.own_orders = []
+        """True for each ballot before whose person the responses stood in their own order."""
         self.labeling = LabelingProject(self.world, NAME, form={"fields": form}, **detail)
 
     def create(self, count, **fields):
@@ -82,6 +84,7 @@ class Floor:
         """Submit a person's answers, in their own order of the responses, to their next task."""
         lease = self.labeling.take(user_id)
         first = json.loads(lease.display)["t0u0"][0]
+        self.own_orders.append(first == 1)
         self.labeling.submit(lease, [one(first == 1) if callable(one) else one for one in answers])
 
     def hurry(self, user_id):
@@ -155,7 +158,9 @@ def test_a_project_is_reported_question_by_question(floor):
     assert preference["agreement"]["orientation"] == "free"
     assert preference["agreement"]["percent"]["value"] == 1
     place = found["bias"]["place"]
-    assert (place["basis"], place["first"] + place["second"]) == ("shown", 15)
+    chosen_first = sum(own for at, own in enumerate(floor.own_orders) if at % 6)
+    assert (place["basis"], place["first"]) == ("shown", chosen_first)
+    assert place["first"] + place["second"] == 15
     assert (found["bias"]["length"]["longer"], found["bias"]["length"]["n"]) == (5, 5)
     (heron, tern) = found["leaderboard"]["models"]
     assert (heron["model"], tern["model"], found["leaderboard"]["votes"]) == ("heron", "tern", 18)
@@ -260,6 +265,28 @@ def test_sets_rankings_spans_and_texts_have_members_of_their_own(sqlite_settings
     assert (why["texts"]["n"], why["texts"]["empty"]) == (4, 0)
     assert "agreement" not in why
     assert found["leaderboard"]["votes"] == 4
+
+
+def test_a_choice_among_three_says_nothing_of_the_two_others(sqlite_settings):
+    best = {"key": "selected_model_id", "level": "turn", "type": "category"}
+    floor = Floor(sqlite_settings, [best], overlap=2)
+    messages = [make_message("user", "A question?")]
+    messages += [make_message(name, f"I am {name}.") for name in ("heron", "tern", "gull")]
+    threads = [make_thread(turns=[make_turn(messages=messages)])]
+    floor.labeling.create(content=msgspec.convert(threads, list[Thread]))
+    for user_id, source in (("ann", 2), ("bea", 3)):
+        lease = floor.labeling.take(user_id)
+        position = json.loads(lease.display)["t0u0"].index(source) + 1
+        answer = {"at": "t0u0", "key": "selected_model_id", "value": position}
+        floor.labeling.submit(lease, [answer])
+
+    found = floor.json()
+
+    (question,) = found["questions"]
+    assert question["categories"] == ["heron", "tern", "gull", "tie"]
+    assert question["disagreements"]["units"] == 1
+    counts = {one["model"]: one["n"] for one in found["leaderboard"]["models"]}
+    assert (found["leaderboard"]["votes"], counts) == (4, {"heron": 2, "tern": 3, "gull": 3})
 
 
 def test_votes_that_do_not_count_are_named(floor):

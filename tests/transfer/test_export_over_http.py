@@ -104,6 +104,19 @@ def test_options_are_those_of_the_command(stored, tmp_path):
     assert len(ties.text.splitlines()) == len(no_ties.text.splitlines()) + 10
 
 
+def test_metadata_chooses_tasks_as_the_command_does(stored, tmp_path):
+    metadata = [{"set": "a,b"}, {"set": "c"}, {"set": "c", "round": 2}]
+    stored.load([judged(70 + number, metadata=one) for number, one in enumerate(metadata)])
+    options = ("--metadata", "set=a,b", "--metadata", "set=c", "--metadata", "round=2")
+    expected = [by_command(stored, tmp_path, "out.jsonl", *options[:n]) for n in (4, 6)]
+    pairs = [("metadata", text) for text in options[1::2]]
+    with calling(stored, stored.key()) as client:
+        found = [client.get(f"{path_of()}&{urlencode(pairs[:n])}").content for n in (2, 3)]
+
+    assert found == expected
+    assert [one.count(b"\n") for one in found] == [3, 1]
+
+
 def test_counts_are_told_with_the_reasons_of_what_is_left_out(stored):
     with calling(stored, stored.key()) as client:
         answer = client.get(path_of())
@@ -212,6 +225,8 @@ def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
         ({"min_difference": "inf"}, "min_difference"),
         ({"status": "odd"}, "status"),
         ({"completed_after": "soon"}, "completed_after"),
+        ({"metadata": "alone"}, "metadata"),
+        ({"metadata": "=value"}, "metadata"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_parameter(stored, query, param):

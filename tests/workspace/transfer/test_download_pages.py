@@ -98,6 +98,7 @@ def test_the_page_lists_files_with_what_was_left_out_and_by_whom(browser):
 
 def test_the_form_begins_with_the_choices_of_a_file_that_was_written(browser):
     fields = {"pairs": "all", "completed_after": "2025-01-01", "min_difference": "1.5"}
+    fields["metadata"] = " set=a \n\nround=2"
     job = written(browser, format="trl-kto", rewrites="on", status="completed", **fields)
     plain = browser.get(PAGE).text
     again = re.search(rf'href="({PAGE}\?job={job["job_id"]})">Same again', plain)
@@ -110,6 +111,7 @@ def test_the_form_begins_with_the_choices_of_a_file_that_was_written(browser):
         assert not re.search(option, plain)
     assert 'value="2025-01-01"' in page
     assert 'value="1.5"' in page
+    assert re.search(r'id="metadata"[^>]*>\s*set=a\nround=2</textarea>', page)
     assert re.search(r'id="rewrites"[^>]* checked', page)
     assert page.count("<details open>") == 2 > plain.count("<details open>")
     assert browser.get(f"{PAGE}?job=job_of_nobody").status_code == 200
@@ -142,6 +144,19 @@ def test_a_preview_shows_the_first_rows_and_counts_what_is_left_out(browser):
     assert "No file yet" in browser.get(PAGE).text
 
 
+def test_a_preview_ends_where_metadata_is_rare(monkeypatch, stored, browser):
+    monkeypatch.setattr(download_pages, "PREVIEW_READS_MAX", 1)
+    monkeypatch.setattr("plaudit.formats.exporting.selection.HEADS_PER_READ", 10)
+    stored.load([judged(number, metadata={"set": "a"}) for number in (80, 81)])
+    draft = {"format": "trl-preference", "metadata": "set=a"}
+    few = browser.send(f"{PAGE}/preview", draft)
+    monkeypatch.setattr(download_pages, "PREVIEW_READS_MAX", 50)
+    all_of_them = browser.send(f"{PAGE}/preview", draft)
+
+    assert "None of the first tasks is selected" in few.text
+    assert "The first 2 tasks give" in all_of_them.text
+
+
 def test_a_preview_reads_a_bounded_number_of_tasks(monkeypatch, browser):
     monkeypatch.setattr(download_pages, "PREVIEW_BYTES", 100)
     answer = browser.send(f"{PAGE}/preview", {"format": "trl-preference"})
@@ -168,6 +183,7 @@ def test_what_is_in_a_task_is_text_in_a_preview(stored, browser):
         ({"min_difference": "-1"}, "at least 0"),
         ({"min_difference": "nan"}, "at least 0"),
         ({"completed_after": "soon"}, "ISO 8601"),
+        ({"metadata": "set=a\nalone"}, "KEY=VALUE, not"),
         ({"pairs": "some"}, "pairs"),
     ],
 )

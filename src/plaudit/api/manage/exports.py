@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.operation import Call, Operation
-from plaudit.api.http.parameters import DateTime, Enum, Number, Text
+from plaudit.api.http.parameters import DateTime, Enum, Number, Text, TextList
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.api.manage.common import declare
 from plaudit.api.transfer.export_choices import (
@@ -21,6 +21,7 @@ from plaudit.api.transfer.export_choices import (
     find_source,
 )
 from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
+from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
@@ -128,6 +129,13 @@ class ExportProject(ExportDelivery, frozen=True):
         int | None,
         DateTime(description="Only tasks completed strictly before this.", round_up=True),
     ] = None
+    metadata: Annotated[
+        tuple[str, ...],
+        TextList(
+            description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
+            "each key. A text as it stands, any other value as its JSON.",
+        ),
+    ] = ()
 
 
 async def export_project(call: Call[ExportProject]) -> Stream:
@@ -140,6 +148,7 @@ async def export_project(call: Call[ExportProject]) -> Stream:
         batch=query.batch,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
+        metadata=query.metadata,
     )
 
 
@@ -154,8 +163,11 @@ async def export_delivery(call: Call[ExportDelivery]) -> Stream:
 async def _export(call: Call[Any], **about: Any) -> Stream:
     choices = _choices(call.query, about)
     services, environment_id = call.services, call.caller.environment_id
-    async with services.db.read() as tx:
-        source = await find_source(tx, environment_id, choices)
+    try:
+        async with services.db.read() as tx:
+            source = await find_source(tx, environment_id, choices)
+    except InvalidContent as problem:
+        raise InvalidParameter(problem.message, param="metadata") from problem
     headers = dict(call.scope["headers"])
     digest, size = None, None
     if call.scope["method"] == "HEAD" or b"range" in headers:

@@ -21,7 +21,7 @@ from plaudit.formats.exporting.export_format import (
 )
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.run import ExportRequest
-from plaudit.formats.exporting.selection import TaskChoice
+from plaudit.formats.exporting.selection import TaskChoice, read_conditions
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
@@ -41,7 +41,7 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     """Choices of an export: those of `plaudit export`, and what it is of.
 
     `container` is the suffix of the file without its dot, such as `jsonl.gz`. `batch` is a name or
-    an id. Bounds of completion are exclusive, in milliseconds.
+    an id. Bounds of completion are exclusive, in milliseconds. `metadata` has `KEY=VALUE`s.
     """
 
     project_id: str
@@ -52,6 +52,7 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     batch: str | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+    metadata: tuple[str, ...] = ()
     formula_safe: bool = False
 
     @property
@@ -130,7 +131,7 @@ def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> E
 
 
 async def find_source(tx: Transaction, environment_id: str, choices: ExportChoices) -> ExportSource:
-    """Find what choices name; raises NotFound."""
+    """Find what choices name; raises NotFound, InvalidContent for metadata."""
     if choices.delivery_id is not None:
         delivery = await reports.get_delivery(tx, environment_id, choices.delivery_id)
         owner = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
@@ -146,6 +147,7 @@ async def find_source(tx: Transaction, environment_id: str, choices: ExportChoic
         status=choices.status,
         completed_after=choices.completed_after,
         completed_before=choices.completed_before,
+        metadata=read_conditions(choices.metadata),
     )
     return ExportSource(project, batch, choice, project.name)
 

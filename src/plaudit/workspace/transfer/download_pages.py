@@ -51,6 +51,7 @@ JOB = "/exports/{job_id}"
 BATCHES_MAX = 1000
 PREVIEW_TASKS = 100
 PREVIEW_TASKS_PER_READ = 10
+PREVIEW_READS_MAX = 50
 PREVIEW_BYTES = 2 * 1024 * 1024
 """Bytes of tasks after which a preview reads no further ones."""
 
@@ -73,6 +74,8 @@ class DownloadForm(ExportParameters, frozen=True, kw_only=True):
     batch: str | None = None
     completed_after: str | None = None
     completed_before: str | None = None
+    metadata: str | None = None
+    """Conditions `KEY=VALUE`, one a line."""
     formula_safe: bool = False
 
 
@@ -162,11 +165,12 @@ async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) ->
     except InvalidContent as problem:
         context = {"pointer": problem.pointer, "message": problem.message}
     else:
-        rows = await _first_tasks(request, source)
+        rows, is_looked_through = await _first_tasks(request, source)
         export_format = EXPORT_FORMATS[choices.format]
         context = await request.run_in_thread(
             lambda: _shown(preview_export(rows, source.project, export_format, choices.options))
         )
+        context["is_looked_through"] = is_looked_through
     return TemplateResponse(template="transfer/download_preview.html", context=context)
 
 
@@ -185,19 +189,28 @@ def _shown(preview: ExportPreview) -> dict[str, Any]:
     }
 
 
-async def _first_tasks(request: PageRequest[Any], source: ExportSource) -> list[PageRow]:
-    """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them."""
+async def _first_tasks(
+    request: PageRequest[Any], source: ExportSource
+) -> tuple[list[PageRow], bool]:
+    """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them.
+
+    False beside them where PREVIEW_READS_MAX reads ended before, because few tasks have the wanted
+    metadata.
+    """
     found: list[PageRow] = []
-    size = 0
+    size = reads = 0
     async for piece in choose_tasks(
         request.db, source.project, source.batch, source.choice, per_read=PREVIEW_TASKS_PER_READ
     ):
         for row in piece:
             found.append(row)
             size += row[6]
+        reads += 1
         if len(found) >= PREVIEW_TASKS or size > PREVIEW_BYTES:
             break
-    return found
+        if reads == PREVIEW_READS_MAX:
+            return found, False
+    return found, True
 
 
 async def _read(
@@ -224,6 +237,9 @@ async def _read(
             "batch": form.batch,
             "completed_after": moment(form.completed_after, "/completed_after"),
             "completed_before": moment(form.completed_before, "/completed_before"),
+            "metadata": tuple(
+                line.strip() for line in (form.metadata or "").splitlines() if line.strip()
+            ),
         }
     choices = ExportChoices(
         project_id=project_id,
@@ -242,8 +258,11 @@ async def _read(
         formula_safe=form.formula_safe,
         **filters,
     )
-    async with request.db.read() as tx:
-        source = await find_source(tx, request.user.environment_id, choices)
+    try:
+        async with request.db.read() as tx:
+            source = await find_source(tx, request.user.environment_id, choices)
+    except InvalidContent as problem:
+        raise InvalidContent(problem.message, pointer="/metadata") from problem
     return msgspec.structs.replace(choices, project_id=source.project.project_id), source
 
 

@@ -165,7 +165,7 @@ async def _export(
             batch = await find_batch_by_name_or_id(tx, project, batch_name)
     with progress() as bars:
         bar = bars.add_task("exporting", total=None)
-        tasks = choose_tasks(db, project, batch, choice)
+        tasks = choose_tasks(db, project, batch, choice, with_displays=request.format.shows_places)
         return await run_export(
             request, project, tasks, lambda count: bars.update(bar, completed=count)
         )

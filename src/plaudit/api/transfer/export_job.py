@@ -123,9 +123,16 @@ async def export_as_job(
 async def _write(
     db: Database, run: ThreadRun, choices: ExportChoices, source: ExportSource, path: Path
 ) -> ExportResult:
-    tasks = choose_tasks(db, source.project, source.batch, source.choice)
+    request = export_request(choices, source, path)
+    tasks = choose_tasks(
+        db,
+        source.project,
+        source.batch,
+        source.choice,
+        with_displays=request.format.shows_places,
+    )
     return await run_export(
-        export_request(choices, source, path),
+        request,
         source.project,
         tasks,
         lambda count: run.tracker.report(done=count),

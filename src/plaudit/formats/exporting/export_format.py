@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,11 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+Displays = Mapping[tuple[str, str], bytes]
+"""Orders in which people saw the responses of a task, by contributor_id and submitted_at: the
+`display` of their submissions."""
+
+
 class ExportedTask(Struct, frozen=True, kw_only=True):
     """Task as a format gets it: its value on the wire, its threads, and the project's form.
 
@@ -110,6 +115,8 @@ class ExportedTask(Struct, frozen=True, kw_only=True):
     threads: Sequence[Thread]
     form: Form
     comparisons: Sequence[Comparison]
+    displays: Displays = {}
+    """Empty unless the format `shows_places`, and for imported judgments."""
 
 
 class Origin(Struct, frozen=True):
@@ -160,6 +167,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """
     is_of_completed: bool = True
     """True if only completed tasks give rows."""
+    shows_places: bool = False
+    """True if rows say in which place a person was shown a response."""
     is_for_people: bool = False
     """True if cells are safe from formulas always, because spreadsheets open the file."""
 

@@ -32,13 +32,14 @@ from plaudit.formats.exporting.export_format import (
     ExportRow,
     Skipped,
 )
+from plaudit.formats.exporting.selection import ChosenTask
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
-from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow, TaskStatus
+from plaudit.model.core import ALL_OPTS, ProjectRow, TaskStatus
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
-Tasks = AsyncIterator[Sequence[PageRow]]
+Tasks = AsyncIterator[Sequence[ChosenTask]]
 """Tasks of one project, in pieces, in the order of the export."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -125,8 +126,8 @@ async def _export(
         writer = _RowKeeper(request, kept)
         count = 0
         async for piece in tasks:
-            for stored in piece:
-                writer.add(exported_task(stored, project, form, request.options))
+            for chosen in piece:
+                writer.add(exported_task(chosen, project, form, request.options))
             count += len(piece)
             on_progress(count)
         return _write_files(
@@ -135,9 +136,10 @@ async def _export(
 
 
 def exported_task(
-    row: PageRow, project: ProjectRow, form: Form, options: ExportOptions
+    chosen: ChosenTask, project: ProjectRow, form: Form, options: ExportOptions
 ) -> ExportedTask:
     """Return a stored task as formats get it."""
+    row = chosen.row
     batch_id, body, patches = row[2], row[4], row[5]
     head = render.read_head(row[3])
     threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
@@ -157,6 +159,7 @@ def exported_task(
         threads=threads,
         form=form,
         comparisons=list(compare_task(facts, threads, form, options.verdict)),
+        displays=chosen.displays,
     )
 
 

@@ -11,9 +11,11 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.common import names
 from plaudit.errors import InvalidContent, NotFound
+from plaudit.formats.exporting.export_format import Displays
 from plaudit.model.core import BatchRow, PageRow, ProjectRow, TaskStatus
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import submissions
 from plaudit.store.tasks import projects, task_heads, tasks
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
@@ -21,6 +23,9 @@ from plaudit.wire.v2 import render
 TASKS_PER_READ = 200
 HEADS_PER_READ = 1000
 """Tasks whose metadata is looked at in one read, before the conversations of the chosen ones."""
+
+DISPLAYS_PER_READ = 20
+"""Tasks whose submissions are looked at in one read; each has some people's."""
 
 CONDITIONS_MAX = 20
 """Conditions on metadata of an export."""
@@ -60,6 +65,13 @@ def read_conditions(texts: Sequence[str]) -> tuple[MetadataCondition, ...]:
     if len(texts) > CONDITIONS_MAX:
         raise InvalidContent(f"there are at most {CONDITIONS_MAX} conditions on metadata")
     return tuple(MetadataCondition.read(text) for text in texts)
+
+
+class ChosenTask(Struct, frozen=True):
+    """Task of an export as it is stored, and the orders in which people saw its responses."""
+
+    row: PageRow
+    displays: Displays = {}
 
 
 class TaskChoice(Struct, frozen=True, kw_only=True):
@@ -103,14 +115,51 @@ async def choose_tasks(
     choice: TaskChoice,
     *,
     per_read: int | None = None,
-) -> AsyncIterator[Sequence[PageRow]]:
+    with_displays: bool = False,
+) -> AsyncIterator[Sequence[ChosenTask]]:
     """Yield the tasks of a project in pieces: by `seq`, or by completion where that is bounded.
 
     They are read `per_read` at a time, in short transactions, up to a bound taken at the start. A
     piece is empty where none of the tasks that were looked at has the wanted metadata. Raises
-    NotFound for a delivery that the project does not have.
+    NotFound for a delivery that the project does not have. `with_displays` is for formats that
+    say in which place a person was shown a response.
     """
-    per_read = per_read or TASKS_PER_READ
+    pieces = _pieces(db, project, batch, choice, per_read or TASKS_PER_READ)
+    async for rows in pieces:
+        if not with_displays:
+            yield [ChosenTask(row) for row in rows]
+            continue
+        for start in range(0, max(len(rows), 1), DISPLAYS_PER_READ):
+            yield await _with_displays(db, project, rows[start : start + DISPLAYS_PER_READ])
+
+
+async def _with_displays(
+    db: Database, project: ProjectRow, rows: Sequence[PageRow]
+) -> Sequence[ChosenTask]:
+    """Tasks with the orders of display of all their submissions, which are never deleted.
+
+    They are found by id, because rows of a delivery have no `seq` of their own.
+    """
+    task_ids = [render.read_head(row[3]).task_id for row in rows]
+    shown: dict[int, dict[tuple[str, str], bytes]] = {}
+    async with db.read() as tx:
+        places = await tasks.locate_tasks(tx, project.environment_id, task_ids)
+        seqs = [seq for _, seq in places.values()]
+        for seq, person, at_ms, display in await submissions.list_displays(
+            tx, project.project_key, seqs
+        ):
+            shown.setdefault(seq, {})[person, clock.format_ms(at_ms)] = display
+    found = [places.get(task_id) for task_id in task_ids]
+    return [
+        ChosenTask(row, {} if place is None else shown.get(place[1], {}))
+        for row, place in zip(rows, found, strict=True)
+    ]
+
+
+async def _pieces(
+    db: Database, project: ProjectRow, batch: BatchRow | None, choice: TaskChoice, per_read: int
+) -> AsyncIterator[Sequence[PageRow]]:
+    """Stored tasks of a choice, `per_read` at a time."""
     if choice.delivery is not None:
         async for piece in _of_delivery(db, project, choice.delivery, per_read):
             yield piece

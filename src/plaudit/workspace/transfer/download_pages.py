@@ -28,11 +28,11 @@ from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
-from plaudit.formats.exporting.export_format import ExportParameters
+from plaudit.formats.exporting.export_format import ExportFormat, ExportParameters
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.selection import choose_tasks
-from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
+from plaudit.formats.exporting.selection import ChosenTask, choose_tasks
+from plaudit.model.core import PersonRole, ProjectRow, TaskStatus
 from plaudit.store.tasks import batches, projects
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
@@ -163,12 +163,12 @@ async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) ->
     try:
         choices, source = await _read(request, form)
     except InvalidContent as problem:
-        context = {"pointer": problem.pointer, "message": problem.message}
+        context: dict[str, Any] = {"pointer": problem.pointer, "message": problem.message}
     else:
-        rows, is_looked_through = await _first_tasks(request, source)
         export_format = EXPORT_FORMATS[choices.format]
+        tasks, is_looked_through = await _first_tasks(request, source, export_format)
         context = await request.run_in_thread(
-            lambda: _shown(preview_export(rows, source.project, export_format, choices.options))
+            lambda: _shown(preview_export(tasks, source.project, export_format, choices.options))
         )
         context["is_looked_through"] = is_looked_through
     return TemplateResponse(template="transfer/download_preview.html", context=context)
@@ -190,21 +190,26 @@ def _shown(preview: ExportPreview) -> dict[str, Any]:
 
 
 async def _first_tasks(
-    request: PageRequest[Any], source: ExportSource
-) -> tuple[list[PageRow], bool]:
+    request: PageRequest[Any], source: ExportSource, export_format: ExportFormat
+) -> tuple[list[ChosenTask], bool]:
     """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them.
 
     False beside them where PREVIEW_READS_MAX reads ended before, because few tasks have the wanted
     metadata.
     """
-    found: list[PageRow] = []
+    found: list[ChosenTask] = []
     size = reads = 0
     async for piece in choose_tasks(
-        request.db, source.project, source.batch, source.choice, per_read=PREVIEW_TASKS_PER_READ
+        request.db,
+        source.project,
+        source.batch,
+        source.choice,
+        per_read=PREVIEW_TASKS_PER_READ,
+        with_displays=export_format.shows_places,
     ):
-        for row in piece:
-            found.append(row)
-            size += row[6]
+        for chosen in piece:
+            found.append(chosen)
+            size += chosen.row[6]
         reads += 1
         if len(found) >= PREVIEW_TASKS or size > PREVIEW_BYTES:
             break

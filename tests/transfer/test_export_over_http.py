@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from typing import Any
 from urllib.parse import urlencode
@@ -50,12 +51,15 @@ def delivery(stored):
         return f"/manage/v1/deliveries/{made.json()['id']}/export"
 
 
-def by_command(world: Any, folder: Any, name: str, *options: str) -> bytes:
+def by_command(
+    world: Any, folder: Any, name: str, *options: str, format_name: str = "trl-preference"
+) -> bytes:
+    """Bytes of the file of the command, none for parts."""
     out = folder / name
-    arguments = ["--project", "project_123", "--format", "trl-preference", "--out", str(out)]
+    arguments = ["--project", "project_123", "--format", format_name, "--out", str(out)]
     ran = run_cli("export", *store_arguments(world.settings), *arguments, *options)
     assert ran.returncode == 0, ran.stderr
-    return bytes(out.read_bytes())
+    return bytes(out.read_bytes()) if out.exists() else b""
 
 
 def path_of(path: str = PROJECT, **query: str) -> str:
@@ -115,6 +119,50 @@ def test_metadata_chooses_tasks_as_the_command_does(stored, tmp_path):
 
     assert found == expected
     assert [one.count(b"\n") for one in found] == [3, 1]
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "trl-preference"])
+def test_each_file_of_the_command_is_the_answer_to_one_request(stored, tmp_path, name):
+    split = "train=0.5,dev=0.2,test=0.3"
+    by_command(stored, tmp_path, f"{name}.jsonl", "--split", split, format_name=name)
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with calling(stored, stored.key()) as client:
+        parts = ["train", "dev", "test", "manifest"]
+        if name == "llama-factory":
+            parts.append("side-file")
+        answers = [client.get(path_of(format=name, split=split, part=part)) for part in parts]
+
+    found = {
+        re.findall(r'filename="([^"]+)"', one.headers["content-disposition"])[0]: one.content
+        for one in answers
+    }
+    assert found == expected
+    assert len({one.headers["etag"] for one in answers}) == len(parts)
+    types = [one.headers["content-type"] for one in answers]
+    assert types == ["application/x-ndjson"] * 3 + ["application/json"] * len(parts[3:])
+
+
+def test_the_files_beside_come_without_a_split_too(stored, delivery, tmp_path):
+    options = ("--from-delivery", "May")
+    by_command(stored, tmp_path, "label-studio.json", *options, format_name="label-studio")
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    query: Any = {"format": "label-studio", "container": "json"}
+    with calling(stored, stored.key()) as client:
+        answers = [
+            client.get(path_of(delivery, **query, **part))
+            for part in ({}, {"part": "manifest"}, {"part": "side-file"})
+        ]
+        rest = client.get(
+            path_of(delivery, **query, part="side-file"),
+            headers={"Range": "bytes=10-", "If-Range": answers[2].headers["etag"]},
+        )
+
+    names = [f"label-studio.json{end}" for end in ("", ".manifest.json", ".config.xml")]
+    assert [one.content for one in answers] == [expected[name] for name in names]
+    assert rest.content == expected[names[2]][10:]
+    assert [one.headers["content-type"] for one in answers[1:]] == [
+        *("application/json", "application/xml"),
+    ]
 
 
 def test_counts_are_told_with_the_reasons_of_what_is_left_out(stored):
@@ -226,6 +274,14 @@ def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
         ({"status": "odd"}, "status"),
         ({"completed_after": "soon"}, "completed_after"),
         ({"metadata": "alone"}, "metadata"),
+        ({"split": "train=0.5,test=0.6", "part": "train"}, "split"),
+        ({"split": "manifest=0.5,test=0.5", "part": "manifest"}, "split"),
+        ({"split": ",".join(f"p{n}=0.01" for n in range(100)), "part": "p1"}, "split"),
+        ({"split": "train=0.5,test=0.5"}, "part"),
+        ({"split": "train=0.5,test=0.5", "part": "dev"}, "part"),
+        ({"part": "train"}, "part"),
+        ({"part": "side-file"}, "part"),
+        ({"format": "llama-factory", "container": "jsonl.gz"}, "container"),
         ({"metadata": "=value"}, "metadata"),
     ],
 )

@@ -16,9 +16,13 @@ from plaudit.api.manage.common import declare
 from plaudit.api.transfer.export_choices import (
     COMPRESSED_TYPES,
     MEDIA_TYPES,
+    XML_TYPE,
     ExportChoices,
+    check_part,
     choose_format,
     find_source,
+    media_type,
+    shown_name,
 )
 from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
 from plaudit.errors import InvalidContent, InvalidParameter
@@ -106,6 +110,21 @@ class ExportDelivery(Struct, frozen=True):
     formula_safe: Annotated[
         OnOff, _option("In CSV, put an apostrophe in front of what a spreadsheet would run.")
     ] = OnOff.false
+    split: Annotated[
+        str | None,
+        Text(
+            description="Parts by the first user message and their shares; `part` says which one.",
+            example="train=0.9,test=0.1",
+        ),
+    ] = None
+    part: Annotated[
+        str | None,
+        Text(
+            description="One of the files that `plaudit export` writes: a part of `split` by its "
+            "name, `manifest`, or `side-file` (`dataset_info.json` of llama-factory, and the "
+            "configuration or settings of label-studio and argilla). The rows if absent."
+        ),
+    ] = None
 
 
 class ExportProject(ExportDelivery, frozen=True):
@@ -183,12 +202,13 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
         await services.made_files.add(environment_id, choices.digest, made)
         digest = made.digest
         size = await services.objects.size(made.key) or 0
-    return await _stream(call, choices, digest, size, f"{source.name} {choices.file_name}")
+    return await _stream(call, choices, digest, size, shown_name(choices, source))
 
 
 def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
     """Choices of a query; raises InvalidParameter."""
     export_format, container = choose_format(query.format, query.container)
+    check_part(export_format, query.split, query.part)
     return ExportChoices(
         **about,
         format=export_format.name,
@@ -203,6 +223,8 @@ def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
         reasoning=query.reasoning is OnOff.true,
         last_turn_only=query.last_turn_only is OnOff.true,
         formula_safe=query.formula_safe is OnOff.true,
+        split=query.split,
+        part=query.part,
     )
 
 
@@ -235,7 +257,7 @@ async def _stream(
     read_end = start if call.scope["method"] == "HEAD" else end
     pieces = await call.services.objects.open(key, start, read_end)
     return Stream(
-        pieces, end - start, choices.media_type, headers, 200 if byte_range is None else 206
+        pieces, end - start, media_type(name), headers, 200 if byte_range is None else 206
     )
 
 
@@ -247,7 +269,7 @@ _DESCRIPTION = (
     "any more, it is made again, whole if it has changed. The header `Plaudit-Export` has the "
     "counts as JSON: `tasks`, `rows`, and those `skipped` by reason."
 )
-_ANSWER = (*dict.fromkeys((*MEDIA_TYPES.values(), *COMPRESSED_TYPES.values())),)
+_ANSWER = (*dict.fromkeys((*MEDIA_TYPES.values(), *COMPRESSED_TYPES.values(), XML_TYPE)),)
 
 
 def _export_operation(operation_id: str, path: str, **fields: Any) -> Operation:

@@ -23,6 +23,7 @@ from plaudit.api.transfer.export_choices import (
     export_request,
     reason_words,
     summary_of,
+    wanted_file,
 )
 from plaudit.core.transfer import jobs
 from plaudit.errors import Misconfigured
@@ -61,10 +62,11 @@ async def export_for_request(
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
             result = await _write(db, run, choices, source, path)
-            digest = _digest(path)
+            wanted = wanted_file(choices, source.project, path)
+            digest = _digest(wanted)
             run.tracker.check()
             key = made_key(environment_id, choices, digest)
-            services.objects.put_blocking(key, path)
+            services.objects.put_blocking(key, wanted)
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
             return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
 

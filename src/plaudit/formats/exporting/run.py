@@ -87,6 +87,11 @@ class _KeptRow(Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_KeptRow).decode
 
 
+def manifest_path(out: Path) -> Path:
+    """Path of the manifest of an export to `out`."""
+    return out.with_name(f"{out.name}{_MANIFEST}")
+
+
 async def run_export(
     request: ExportRequest,
     project: ProjectRow,
@@ -258,7 +263,7 @@ def _write_files(
             skipped=dict(sorted(writer.skipped.items())),
             flags=dict(sorted(writer.flags.items())),
             files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
-            manifest=request.out.with_name(f"{request.out.name}{_MANIFEST}"),
+            manifest=manifest_path(request.out),
         )
         _write_manifest(request, project, result, writer, paths, origins)
     return result

@@ -21,6 +21,7 @@ from plaudit.api.transfer.export_choices import (
     choose_format,
     find_source,
     list_containers,
+    media_type,
     reason_words,
 )
 from plaudit.api.transfer.export_job import WRITING, export_as_job
@@ -297,7 +298,7 @@ async def get_export_file(request: PageRequest[NoQuery]) -> Response | Stream:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
     pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
     status = 200 if byte_range is None else 206
-    return Stream(pieces, end - start, choices.media_type, headers, status)
+    return Stream(pieces, end - start, media_type(choices.file_name), headers, status)
 
 
 async def get_export_manifest(request: PageRequest[NoQuery]) -> Response | Stream:

@@ -89,6 +89,8 @@ class RowChoices:
     """Use of responses that are equally good, in formats with labels."""
     rewrites: bool = False
     """Also write each rewrite as better than the response that it was made of."""
+    only_rewrites: bool = False
+    """Learn rewrites alone: a turn that nobody wrote one for gives no text to learn."""
     references: bool = False
     """Take the reference texts as the responses to learn."""
     reasoning: bool = False

@@ -97,6 +97,9 @@ class ExportDelivery(Struct, frozen=True):
         OnOff,
         _option("Also write each rewrite as better than the response that it was made of."),
     ] = OnOff.false
+    only_rewrites: Annotated[
+        OnOff, _option("Learn rewrites alone, and no responses as they were given.")
+    ] = OnOff.false
     references: Annotated[OnOff, _option("Take the reference texts as the responses to learn.")] = (
         OnOff.false
     )
@@ -219,6 +222,7 @@ def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
         judges=query.judges,
         ties=query.ties,
         rewrites=query.rewrites is OnOff.true,
+        only_rewrites=query.only_rewrites is OnOff.true,
         references=query.references is OnOff.true,
         reasoning=query.reasoning is OnOff.true,
         last_turn_only=query.last_turn_only is OnOff.true,

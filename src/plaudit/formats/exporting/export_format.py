@@ -77,6 +77,7 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
     judges: Judges = Judges.majority
     ties: TiePolicy = TiePolicy.skip
     rewrites: bool = False
+    only_rewrites: bool = False
     references: bool = False
     reasoning: bool = False
     last_turn_only: bool = False
@@ -92,6 +93,7 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 pairs=self.pairs,
                 ties=self.ties,
                 uses_rewrites=self.rewrites,
+                only_rewrites=self.only_rewrites,
                 uses_references=self.references,
                 last_turn_only=self.last_turn_only,
                 prefer=self.prefer,

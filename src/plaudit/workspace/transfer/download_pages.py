@@ -258,6 +258,7 @@ async def _read(
         judges=form.judges,
         ties=form.ties,
         rewrites=form.rewrites,
+        only_rewrites=form.only_rewrites,
         references=form.references,
         reasoning=form.reasoning,
         last_turn_only=form.last_turn_only,

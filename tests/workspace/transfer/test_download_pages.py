@@ -13,6 +13,7 @@ from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.transfer import download_pages
 from tests.support.builders import make_task
 from tests.support.harness import run_cli, store_arguments
+from tests.support.operations import calling
 from tests.support.pages.browser_client import add_person, ended, signed_in
 from tests.transfer.test_export_over_http import judged
 
@@ -82,6 +83,59 @@ def test_a_file_has_the_bytes_that_the_command_writes(stored, browser, tmp_path)
     assert manifest.json()["rows"] == len(whole.text.splitlines()) == 27
     assert len(manifest.json()["origins"]) == 27
     assert manifest.json()["files"][0]["bytes"] == len(whole.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("llama-factory", "dataset_info.json"), ("label-studio", "label-studio.json.config.xml")],
+)
+def test_a_file_that_another_one_tells_of_has_it_beside_it(stored, browser, tmp_path, name, beside):
+    container = "json"
+    out = tmp_path / f"{name}.{container}"
+    arguments = ["--project", "project_123", "--format", name, "--out", str(out)]
+    run_cli("export", *store_arguments(stored.settings), *arguments)
+    path = f"/exports/{written(browser, format=name, container=container)['job_id']}"
+    page = browser.get(PAGE).text
+    names = ("file", "manifest.json", "side-file")
+    answers = [browser.get(f"{path}/{one}") for one in names]
+    plain = f"/exports/{written(browser)['job_id']}/side-file"
+
+    assert [one.content for one in answers] == [
+        (tmp_path / one).read_bytes() for one in (out.name, f"{out.name}.manifest.json", beside)
+    ]
+    assert f'href="{path}/side-file"' in page
+    assert f'filename="{beside}"' in answers[2].headers["content-disposition"]
+    assert f'filename="{out.name}"' in answers[0].headers["content-disposition"]
+    assert browser.get(plain).status_code == 404
+    assert plain not in browser.get(PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "suggested"),
+    [
+        ([("overall", "message", "integer"), ("selected_model_id", "turn", "category")],
+         "trl-preference"),
+        ([("order", "turn", "ranked_choices")], "trl-preference"),
+        ([("overall", "message", "integer")], "trl-kto"),
+        ([("acceptable", "message", "boolean")], "trl-kto"),
+        ([("step_label", "chunk", "category")], "trl-stepwise"),
+        ([("tone", "message", "text")], "annotations"),
+    ],
+)  # fmt: skip
+def test_the_format_that_fits_the_form_stands_first(stored, browser, fields, suggested):
+    form = {"fields": [{"key": key, "level": level, "type": kind} for key, level, kind in fields]}
+    with calling(stored, stored.key()) as client:
+        changed = client.patch("/manage/v1/projects/project_123", json={"form": form})
+    page = browser.get(PAGE).text
+
+    assert changed.status_code == 200, changed.text
+    first = re.search(
+        r'<optgroup label="For what this project asks">\s*<option value="([^"]+)"[^>]*>', page
+    )
+    assert first is not None
+    assert first[1] == suggested
+    assert first[0].rstrip(">").endswith(" selected")
+    assert page.count(f'<option value="{suggested}"') == 1
 
 
 def test_the_page_lists_files_with_what_was_left_out_and_by_whom(browser):

@@ -89,7 +89,10 @@ async def export_for_request(
 async def export_as_job(
     services: JobServices, run: JobRun, choices: ExportChoices, source: ExportSource
 ) -> int:
-    """Make a file with its manifest behind it as the job's blob; return the blob's size."""
+    """Make a file, its manifest and its side file as the job's blob, one behind the other.
+
+    Return the blob's size.
+    """
     tracker = run.tracker
 
     async def work(db: Database) -> int:
@@ -97,9 +100,12 @@ async def export_as_job(
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
             result = await _write(db, run, choices, source, path)
-            size = path.stat().st_size
-            with path.open("ab") as whole, result.manifest.open("rb") as manifest:
-                shutil.copyfileobj(manifest, whole)
+            size, manifest_size = path.stat().st_size, result.manifest.stat().st_size
+            beside = [result.manifest, *result.files[1:]]
+            with path.open("ab") as whole:
+                for one in beside:
+                    with one.open("rb") as content:
+                        shutil.copyfileobj(content, whole)
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
             tracker.report(
                 phase="keeping",
@@ -109,7 +115,12 @@ async def export_as_job(
                     f"{count:,} × {reason_words(reason)}"
                     for reason, count in result.skipped.items()
                 ],
-                detail={**counts, "file_bytes": size},
+                detail={
+                    **counts,
+                    "file_bytes": size,
+                    "manifest_bytes": manifest_size,
+                    "side_file": beside[1].name if len(beside) > 1 else None,
+                },
             )
             services.objects.put_blocking(jobs.file_key(run.job), path)
             return path.stat().st_size

@@ -6,49 +6,45 @@ preview shows what the first tasks give before anything is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
     ExportSource,
     choose_format,
     find_source,
     list_containers,
-    media_type,
     reason_words,
 )
 from plaudit.api.transfer.export_job import WRITING, export_as_job
 from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
-from plaudit.errors import InvalidContent, InvalidParameter, NotFound
+from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.exporting.export_format import ExportFormat, ExportParameters
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.selection import ChosenTask, choose_tasks
+from plaudit.formats.exporting.suggestion import suggested_format
 from plaudit.model.core import PersonRole, ProjectRow, TaskStatus
 from plaudit.store.tasks import batches, projects
-from plaudit.store.transfer.jobs import Job, JobKind, JobState
+from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.resources import project_detail
-from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer.download_files import DELIVERY, PROJECT, WITH_SIDE_FILE
 from plaudit.workspace.transfer.job_pages import JobView
 
-PROJECT = "/projects/{project_id}/download"
-DELIVERY = "/deliveries/{delivery_id}/download"
-JOB = "/exports/{job_id}"
 BATCHES_MAX = 1000
 PREVIEW_TASKS = 100
 PREVIEW_TASKS_PER_READ = 10
@@ -122,7 +118,8 @@ def _context(
     mine: list[JobView],
 ) -> dict[str, Any]:
     """Shared context of both pages; `mine` are the jobs of this project or delivery."""
-    fields = form_of(project_detail(project)).fields
+    form = form_of(project_detail(project))
+    suggested = suggested_format(form)
     begun = next((job.about for job in mine if job.job_id == request.query.job), {})
     days = {
         name: clock.format_ms(begun[name])[:10]
@@ -131,19 +128,28 @@ def _context(
     }
     return {
         "project": project,
-        "formats": [(one, list_containers(one)) for one in EXPORT_FORMATS.values()],
+        "formats": [
+            ("For what this project asks", _with_containers([suggested])),
+            ("All others", _with_containers([one for one in EXPORT_FORMATS if one != suggested])),
+        ],
+        "purposes": {one.name: one.purpose for one in EXPORT_FORMATS.values()},
         "container_choices": [
             (name, f".{name}")
             for name in dict.fromkeys(
                 name for one in EXPORT_FORMATS.values() for name in list_containers(one)
             )
         ],
-        "keys": [field.key for field in fields if field.level is Level.message],
-        "chosen": begun | days,
+        "keys": [field.key for field in form.fields if field.level is Level.message],
+        "chosen": {"format": suggested} | begun | days,
+        "with_side_file": WITH_SIDE_FILE,
         "jobs": mine,
         "running": next((job for job in listed if job.state is JobState.running), None),
         "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
     }
+
+
+def _with_containers(names: Sequence[str]) -> list[tuple[ExportFormat, list[str]]]:
+    return [(EXPORT_FORMATS[name], list_containers(EXPORT_FORMATS[name])) for name in names]
 
 
 async def start_download(request: PageRequest[NoQuery], form: DownloadForm) -> Redirect:
@@ -273,65 +279,6 @@ async def _read(
     return msgspec.structs.replace(choices, project_id=source.project.project_id), source
 
 
-async def ask_export(request: PageRequest[NoQuery]) -> JobView:
-    """GET /exports/{job_id}/progress: progress of the job as JSON; raises NotFound."""
-    async with request.db.read() as tx:
-        return await job_pages.get_job(request, tx, JobKind.export)
-
-
-async def cancel_export(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
-    """POST /exports/{job_id}/cancel: cancel a job; nothing of its file is kept."""
-    job = await job_pages.cancel_job(request, JobKind.export, "cancel_export")
-    if job.about.get("delivery_id"):
-        return Redirect(to=fill_path(DELIVERY, delivery_id=job.about["delivery_id"]))
-    return Redirect(to=fill_path(PROJECT, project_id=job.about["project_id"]))
-
-
-async def get_export_file(request: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /exports/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
-    job, choices = await _get_kept(request)
-    size = jobs.job_progress(job).detail["file_bytes"]
-    etag = f'"{job.job_id}"'.encode()
-    headers = [*_headers(job, choices.file_name), (b"accept-ranges", b"bytes"), (b"etag", etag)]
-    byte_range = parse_range(request.scope, size, etag)
-    start, end = byte_range or (0, size)
-    if byte_range is not None:
-        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
-    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
-    status = 200 if byte_range is None else 206
-    return Stream(pieces, end - start, media_type(choices.file_name), headers, status)
-
-
-async def get_export_manifest(request: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /exports/{job_id}/manifest.json: options, counts, and where each row comes from."""
-    job, choices = await _get_kept(request)
-    start, end = jobs.job_progress(job).detail["file_bytes"], job.file_size or 0
-    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
-    headers = _headers(job, f"{choices.file_name}.manifest.json")
-    return Stream(pieces, end - start, "application/json", headers)
-
-
-async def _get_kept(request: PageRequest[Any]) -> tuple[Job, ExportChoices]:
-    """Job of the path, whose file is kept, and its choices; raises NotFound."""
-    async with request.db.read() as tx:
-        job = await jobs.get_job(
-            tx, request.user.environment_id, JobKind.export, request.path["job_id"]
-        )
-    if not jobs.has_file(job):
-        raise NotFound("the file of this export is not kept any more; write it again")
-    return job, msgspec.convert(jobs.job_request(job), ExportChoices)
-
-
-def _headers(job: Job, file_name: str) -> list[tuple[bytes, bytes]]:
-    name = f"{jobs.job_request(job)['name']} {file_name}"
-    return [
-        (b"content-disposition", content_disposition("attachment", name)),
-        (b"content-security-policy", b"default-src 'none'; sandbox"),
-        (b"cross-origin-resource-policy", b"same-origin"),
-        (b"vary", b"Cookie"),
-    ]
-
-
 def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:
     return Page(page_id=page_id, path=path, role=PersonRole.manager, handler=handler, **fields)
 
@@ -380,15 +327,4 @@ PAGES = (
     ),
     _start("start_delivery_download", DELIVERY, "show_delivery_download"),
     _preview("preview_delivery_download", DELIVERY),
-    _page("ask_export", f"{JOB}/progress", ask_export),
-    _page(
-        "cancel_export",
-        f"{JOB}/cancel",
-        cancel_export,
-        method="POST",
-        form=NoFields,
-        opens_transactions=True,
-    ),
-    _page("get_export_file", f"{JOB}/file", get_export_file, is_long=True),
-    _page("get_export_manifest", f"{JOB}/manifest.json", get_export_manifest, is_long=True),
 )

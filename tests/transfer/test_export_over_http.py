@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from plaudit.api.http import job_runner, made_files
-from plaudit.api.transfer import export_job
+from plaudit.api.transfer import export_making
 from tests.support.builders import make_annotation, make_message, make_task, make_turn
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
 from tests.support.operations import assert_is_error, calling
@@ -218,13 +218,13 @@ def test_a_download_goes_on_at_another_server_too(stored, delivery):
 def test_readers_of_ranges_get_one_file(monkeypatch, stored):
     """As DuckDB and pyarrow do: a HEAD, and then ranges without If-Range."""
     written: list[str] = []
-    write = export_job._write
+    write = export_making.write_export
 
     async def counted(*arguments: Any) -> Any:
         written.append("once")
         return await write(*arguments)
 
-    monkeypatch.setattr(export_job, "_write", counted)
+    monkeypatch.setattr(export_making, "write_export", counted)
     with calling(stored, stored.key()) as client:
         head = client.head(path_of())
         stored.load([judged(90)])
@@ -356,8 +356,31 @@ def test_an_export_ends_when_its_client_goes_away(monkeypatch, stored):
 
 async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
     """What is sent to a client that goes away while its export is made."""
-    path, _, query = path_of().partition("?")
-    scope = {
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await client.app(scope_of(client, path_of()), leaving_at(reached), send)
+    return sent
+
+
+def leaving_at(reached: threading.Event) -> Any:
+    """A receive that has an empty body, and the client's leaving once `reached` is set."""
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(reached.wait, 20)
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def scope_of(client: Any, target: str) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    return {
         "type": "http",
         "http_version": "1.1",
         "method": "GET",
@@ -370,20 +393,6 @@ async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
         "scheme": "http",
         "state": {},
     }
-    sent: list[Any] = []
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Any:
-        if messages:
-            return messages.pop()
-        await asyncio.to_thread(reached.wait, 20)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await client.app(scope, receive, send)
-    return sent
 
 
 @on_sqlite_alone

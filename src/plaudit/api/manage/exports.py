@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.made_files import MadeFile
 from plaudit.api.http.operation import Call, Operation
 from plaudit.api.http.parameters import DateTime, Enum, Number, Text, TextList
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
@@ -24,7 +25,7 @@ from plaudit.api.transfer.export_choices import (
     media_type,
     shown_name,
 )
-from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
+from plaudit.api.transfer.export_making import Making, made_key
 from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
@@ -190,22 +191,33 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
             source = await find_source(tx, environment_id, choices)
     except InvalidContent as problem:
         raise InvalidParameter(problem.message, param="metadata") from problem
-    headers = dict(call.scope["headers"])
+    headers, name = dict(call.scope["headers"]), shown_name(choices, source)
     digest, size = None, None
-    if call.scope["method"] == "HEAD" or b"range" in headers:
+    is_part = call.scope["method"] == "HEAD" or b"range" in headers
+    if is_part:
         digest = _kept_digest(call, choices, headers.get(b"if-range"))
     if digest is not None:
+        async with call.aside():
+            await services.made_files.wait_for(environment_id, digest)
         size = await services.objects.size(made_key(environment_id, choices, digest))
     if digest is None or size is None:
-        with services.jobs.running_for(environment_id, WRITING) as run:
-            async with call.aside():
-                made = await export_for_request(
-                    services, run, environment_id, choices, source, call.receive
-                )
-        await services.made_files.add(environment_id, choices.digest, made)
+        making = Making(services, environment_id, choices, source)
+        async with call.aside():
+            made = await making.wait(call.receive, may_begin=not is_part)
+        if not isinstance(made, MadeFile):
+            started = _headers(name, making.token)
+            return Stream(making.pieces(made), None, media_type(name), started)
         digest = made.digest
         size = await services.objects.size(made.key) or 0
-    return await _stream(call, choices, digest, size, shown_name(choices, source))
+    return await _stream(call, choices, digest, size, name)
+
+
+def _headers(name: str, digest: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-disposition", content_disposition("attachment", name)),
+        (b"accept-ranges", b"bytes"),
+        (b"etag", f'"{digest}"'.encode()),
+    ]
 
 
 def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
@@ -245,11 +257,7 @@ async def _stream(
     call: Call[Any], choices: ExportChoices, digest: str, size: int, name: str
 ) -> Stream:
     environment_id, etag = call.caller.environment_id, f'"{digest}"'.encode()
-    headers = [
-        (b"content-disposition", content_disposition("attachment", name)),
-        (b"accept-ranges", b"bytes"),
-        (b"etag", etag),
-    ]
+    headers = _headers(name, digest)
     made = call.services.made_files.find(environment_id, choices.digest, digest)
     if made is not None:
         headers.append((COUNTS, msgspec.json.encode(made.counts)))
@@ -267,8 +275,8 @@ async def _stream(
 
 _DESCRIPTION = (
     "The file that `plaudit export` writes, byte for byte; the same tasks and options give the "
-    "same bytes. It is made whole before the first byte is sent, by a job's thread, at most two at "
-    "once for an organization. `ETag` is the digest of its bytes. A download that broke off goes "
+    "same bytes. It is made by a job's thread, at most two at once for an organization, and sent "
+    "while it is made if that takes longer than a second. A download that broke off goes "
     "on with `Range` and `If-Range`: the file is kept for at most a day, and where it is not kept "
     "any more, it is made again, whole if it has changed. The header `Plaudit-Export` has the "
     "counts as JSON: `tasks`, `rows`, and those `skipped` by reason."

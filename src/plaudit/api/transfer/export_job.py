@@ -6,24 +6,18 @@ workspace makes it by a job, and keeps it with its manifest (docs/adr/0032).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
-from starlette.types import Receive
-
 from plaudit.api.http.job_runner import JobRun, JobServices, ThreadRun
-from plaudit.api.http.made_files import MadeFile
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
     ExportSource,
     export_request,
     reason_words,
     summary_of,
-    wanted_file,
 )
 from plaudit.core.transfer import jobs
 from plaudit.errors import Misconfigured
@@ -36,54 +30,6 @@ KEPT_MAX = 10
 """Files of an organization that the workspace keeps."""
 
 WRITING = "exporting"
-CLIENT_GONE = "the client went away"
-
-
-def made_key(environment_id: str, choices: ExportChoices, digest: str) -> str:
-    """Key of the blob of a file that was made for a request; `digest` is that of its content.
-
-    Nothing refers to it, so the deletion of unreferenced blobs removes what is left behind.
-    """
-    return f"{environment_id}/export-{choices.digest}-{digest}"
-
-
-async def export_for_request(
-    services: JobServices,
-    run: ThreadRun,
-    environment_id: str,
-    choices: ExportChoices,
-    source: ExportSource,
-    receive: Receive,
-) -> MadeFile:
-    """Make a file; raises Unavailable when the client goes away meanwhile."""
-
-    async def work(db: Database) -> MadeFile:
-        folder = run.scratch_folder()
-        with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
-            path = Path(place, choices.file_name)
-            result = await _write(db, run, choices, source, path)
-            wanted = wanted_file(choices, source.project, path)
-            digest = _digest(wanted)
-            run.tracker.check()
-            key = made_key(environment_id, choices, digest)
-            services.objects.put_blocking(key, wanted)
-            counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
-            return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
-
-    making = asyncio.ensure_future(run.run_in_thread(work))
-    leaving = asyncio.ensure_future(_wait_until_gone(receive))
-    try:
-        await asyncio.wait([making, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if not making.done():
-            run.stop(CLIENT_GONE)
-        return await making
-    except (Misconfigured, OSError) as exc:  # their messages name paths of the server
-        raise disk_space.unwritable(exc, "the export cannot be written now") from exc
-    finally:
-        leaving.cancel()
-        if not making.done():  # the request was cancelled, and its thread stops by itself
-            run.stop(CLIENT_GONE)
-            making.cancel()
 
 
 async def export_as_job(
@@ -99,7 +45,7 @@ async def export_as_job(
         folder = run.scratch_folder()
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
-            result = await _write(db, run, choices, source, path)
+            result = await write_export(db, run, choices, source, path)
             size, manifest_size = path.stat().st_size, result.manifest.stat().st_size
             beside = [result.manifest, *result.files[1:]]
             with path.open("ab") as whole:
@@ -133,9 +79,10 @@ async def export_as_job(
     return size
 
 
-async def _write(
+async def write_export(
     db: Database, run: ThreadRun, choices: ExportChoices, source: ExportSource, path: Path
 ) -> ExportResult:
+    """Write the files of an export beside `path`, and report the tasks that were read."""
     request = export_request(choices, source, path)
     tasks = choose_tasks(
         db,
@@ -152,11 +99,7 @@ async def _write(
     )
 
 
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Digest of a file's content, 32 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]

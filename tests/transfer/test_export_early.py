@@ -56,7 +56,9 @@ def held(monkeypatch) -> Held:
     return held
 
 
-def take(client: Any, target: str, held: Held, *, leaves: bool = False) -> tuple[Any, bytes, Any]:
+def take(
+    client: Any, target: str, held: Held, *, leaves: bool = False, version: str = "1.1"
+) -> tuple[Any, bytes, Any]:
     """The head, the body, and the failure, if any, of a download that makes the rest go on."""
     head: list[Any] = []
     body = bytearray()
@@ -75,7 +77,8 @@ def take(client: Any, target: str, held: Held, *, leaves: bool = False) -> tuple
 
     async def run() -> None:
         try:
-            await client.app(scope_of(client, target), leaving_at(left), send)
+            scope = scope_of(client, target) | {"http_version": version}
+            await client.app(scope, leaving_at(left), send)
         except Exception as exc:
             failures.append(exc)
         finally:
@@ -137,6 +140,15 @@ def test_what_fails_after_the_first_bytes_is_never_taken_for_whole(stored, held)
     assert [type(one) for one in failures] == [Unavailable]
     assert anew.status_code == 200
     assert 0 < len(body) < len(anew.content)
+
+
+def test_a_client_without_chunks_gets_the_file_whole(stored, held):
+    """The end of the connection is the end of the body for it, also where that broke off."""
+    held.may_go_on.set()
+    with calling(stored, stored.key()) as client:
+        head, body, _ = take(client, path_of(format="v2"), held, version="1.0")
+
+    assert names_of(head)[b"content-length"] == str(len(body)).encode()
 
 
 def test_what_fails_before_the_first_byte_is_a_problem(stored, held):

@@ -202,8 +202,10 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
         size = await services.objects.size(made_key(environment_id, choices, digest))
     if digest is None or size is None:
         making = Making(services, environment_id, choices, source)
+        # Without chunks, as in HTTP/1.0, a body that breaks off would look whole.
+        may_begin = not is_part and call.scope["http_version"] != "1.0"
         async with call.aside():
-            made = await making.wait(call.receive, may_begin=not is_part)
+            made = await making.wait(call.receive, may_begin=may_begin)
         if not isinstance(made, MadeFile):
             started = _headers(name, making.token)
             return Stream(making.pieces(made), None, media_type(name), started)

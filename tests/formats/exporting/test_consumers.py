@@ -1,7 +1,8 @@
 """Exported files as the own code of their consumers takes them, where it is installed.
 
-argilla, label-studio-sdk and together bring so much along that the test extra leaves them out:
+TRL, argilla, label-studio-sdk and together bring so much along that the test extra leaves them out:
 install them beside it and run this file. `docs/export.md` says with which versions that was done.
+TRL's helpers for data sets need transformers, and no torch.
 """
 
 from __future__ import annotations
@@ -94,3 +95,73 @@ def test_argilla_takes_the_records_and_their_settings(exported, monkeypatch):
             name: [(one["value"], str(one["user_id"])) for one in listed]
             for name, listed in answers.items()
         } == given
+
+
+TEMPLATE = (
+    "{% for one in messages %}<{{ one.role }}>{{ one.content }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.fixture
+def trl() -> Any:
+    """TRL's helpers for data sets."""
+    pytest.importorskip("transformers", reason="transformers")
+    return pytest.importorskip("trl.data_utils", reason="trl==1.16.0")
+
+
+@pytest.fixture
+def tokenizer() -> Any:
+    """A tokenizer that has a template, and knows one word."""
+    transformers = pytest.importorskip("transformers", reason="transformers")
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"x": 0}, unk_token="x"))
+    made = transformers.PreTrainedTokenizerFast(tokenizer_object=words)
+    made.chat_template = TEMPLATE
+    return made
+
+
+def test_trl_takes_its_formats_as_conversations(exported, trl, tokenizer):
+    formats = (
+        "preference",
+        "preference-implicit",
+        "kto",
+        "prompt-completion",
+        "messages",
+        "prompt",
+    )
+    for name in formats:
+        rows = exported(f"trl-{name}", "jsonl").rows
+        assert rows
+        for row in rows:
+            given = {key: value for key, value in row.items() if key not in ("task_id", "margin")}
+            assert trl.is_conversational(given), name
+            assert trl.maybe_convert_to_chatml(dict(given)) == given
+            rendered = trl.apply_chat_template(dict(given), tokenizer)
+            texts = [value for value in rendered.values() if isinstance(value, str)]
+            assert texts, name
+            assert all("None" not in text for text in texts)
+
+
+def test_trl_finds_the_prompt_of_pairs_where_it_stands(exported, trl):
+    explicit = exported("trl-preference", "jsonl").rows
+    implicit = exported("trl-preference-implicit", "jsonl").rows
+    by_task = {row["task_id"]: row for row in implicit}
+
+    names = ("prompt", "chosen", "rejected")
+    assert len(explicit) > 10
+    for with_prompt in explicit:
+        without = by_task[with_prompt["task_id"]]
+        found = trl.extract_prompt({name: without[name] for name in names[1:]})
+        assert found == {name: with_prompt[name] for name in names}
+        assert trl.maybe_extract_prompt(dict(with_prompt)) == with_prompt
+
+
+def test_trl_unpairs_the_pairs(exported, trl):
+    datasets = pytest.importorskip("datasets")
+    rows = exported("trl-preference", "jsonl").rows
+
+    unpaired = trl.unpair_preference_dataset(datasets.Dataset.from_list(rows))
+
+    assert list(unpaired["label"]) == [True] * len(rows) + [False] * len(rows)
+    assert list(unpaired["completion"])[: len(rows)] == [row["chosen"] for row in rows]

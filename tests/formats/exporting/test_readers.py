@@ -10,6 +10,8 @@ import datetime as dt
 import json
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,18 @@ from tests.support.exports.judged_tasks import judged_task, judged_tasks, steps_
 from tests.support.exports.projects import export_project
 from tests.support.harness import World, above_the_store
 
-duckdb = pytest.importorskip("duckdb")
-pandas = pytest.importorskip("pandas")
-polars = pytest.importorskip("polars")
-datasets = pytest.importorskip("datasets")
+
+class Libraries:
+    """Readers that take a second to import: they are imported by the tests, not where these are
+    collected."""
+
+    datasets = cached_property(lambda self: import_module("datasets"))
+    duckdb = cached_property(lambda self: import_module("duckdb"))
+    pandas = cached_property(lambda self: import_module("pandas"))
+    polars = cached_property(lambda self: import_module("polars"))
+
+
+LIBRARIES = Libraries()
 
 pytestmark = above_the_store
 
@@ -68,8 +78,8 @@ def exported(open_shared, tmp_path_factory) -> Callable[[str, str], Path]:
 @pytest.fixture(autouse=True)
 def quiet_datasets(monkeypatch, tmp_path):
     """Keep what `datasets` writes in the test's folder, without bars."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    datasets.disable_progress_bars()
+    monkeypatch.setattr(LIBRARIES.datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    LIBRARIES.datasets.disable_progress_bars()
 
 
 def written(path: Path) -> Rows:
@@ -88,27 +98,32 @@ def readers(path: Path) -> Iterator[tuple[str, Callable[[], Rows]]]:
     name = str(path)
 
     def load(builder: str, **options: Any) -> Rows:
-        loaded = datasets.load_dataset(
+        loaded = LIBRARIES.datasets.load_dataset(
             builder, data_files=name, split="train", cache_dir=str(path.parent / "cache"), **options
         )
         return list(loaded)
 
     def query(call: str) -> Rows:
-        found = duckdb.sql(f"SELECT * FROM {call}")
+        found = LIBRARIES.duckdb.sql(f"SELECT * FROM {call}")
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
     if path.suffix == ".parquet":
-        yield "pandas", lambda: pandas.read_parquet(path).to_dict("records")
-        yield "polars", lambda: polars.read_parquet(path).to_dicts()
+        yield "pandas", lambda: LIBRARIES.pandas.read_parquet(path).to_dict("records")
+        yield "polars", lambda: LIBRARIES.polars.read_parquet(path).to_dicts()
         yield "duckdb", lambda: query(f"read_parquet('{name}')")
         yield "datasets", lambda: load("parquet")
     elif path.suffix == ".csv":
         # Cells have no types: readers are told that all are texts.
         names = list(written(path)[0])
-        yield "pandas", lambda: pandas.read_csv(path, dtype=str, na_filter=False).to_dict("records")
-        yield "polars", lambda: polars.read_csv(path, infer_schema=False).to_dicts()
+        yield (
+            "pandas",
+            lambda: LIBRARIES.pandas.read_csv(path, dtype=str, na_filter=False).to_dict("records"),
+        )
+        yield "polars", lambda: LIBRARIES.polars.read_csv(path, infer_schema=False).to_dicts()
         yield "duckdb", lambda: query(f"read_csv('{name}', all_varchar = true)")
-        texts = datasets.Features(dict.fromkeys(names, datasets.Value("string")))
+        texts = LIBRARIES.datasets.Features(
+            dict.fromkeys(names, LIBRARIES.datasets.Value("string"))
+        )
         yield "datasets", lambda: load("csv", features=texts, keep_default_na=False)
         parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
         typed = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
@@ -121,17 +136,23 @@ def readers(path: Path) -> Iterator[tuple[str, Callable[[], Rows]]]:
     elif path.suffix == ".jsonl":
         yield (
             "pandas",
-            lambda: pandas.read_json(
+            lambda: LIBRARIES.pandas.read_json(
                 path, lines=True, dtype=False, convert_dates=False, precise_float=True
             ).to_dict("records"),
         )
-        yield "polars", lambda: polars.read_ndjson(path, infer_schema_length=None).to_dicts()
+        yield (
+            "polars",
+            lambda: LIBRARIES.polars.read_ndjson(path, infer_schema_length=None).to_dicts(),
+        )
         yield "duckdb", lambda: query(f"read_json('{name}', format = 'newline_delimited')")
         yield "datasets", lambda: load("json")
         yield "pyarrow", lambda: pyarrow.json.read_json(path).to_pylist()
     else:
-        yield "pandas", lambda: pandas.read_json(path, dtype=False).to_dict("records")
-        yield "polars", lambda: polars.read_json(path, infer_schema_length=None).to_dicts()
+        yield "pandas", lambda: LIBRARIES.pandas.read_json(path, dtype=False).to_dict("records")
+        yield (
+            "polars",
+            lambda: LIBRARIES.polars.read_json(path, infer_schema_length=None).to_dicts(),
+        )
         yield "duckdb", lambda: query(f"read_json('{name}', format = 'array')")
         yield "datasets", lambda: load("json")
 
@@ -149,14 +170,14 @@ def plain(value: Any) -> Any:
         return {name: plain(one) for name, one in value.items()}
     if (
         value is None
-        or value is pandas.NaT
+        or value is LIBRARIES.pandas.NaT
         or value == ""
         or (isinstance(value, float) and math.isnan(value))
     ):
         return None
     if isinstance(value, float):
         return float(f"{value:.9g}")  # `datasets` reads ten digits beside values of any type
-    if isinstance(value, pandas.Timestamp):
+    if isinstance(value, LIBRARIES.pandas.Timestamp):
         value = value.to_pydatetime()
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
@@ -206,7 +227,7 @@ def test_readers_agree_on_rows_ids_and_texts(exported, name, container):
 def test_datasets_keeps_the_types_of_parquet(exported, name, tmp_path):
     """What is loaded, saved as Parquet and loaded again has the columns and types of the export."""
     path = exported(name, "parquet")
-    loaded = datasets.load_dataset(
+    loaded = LIBRARIES.datasets.load_dataset(
         "parquet", data_files=str(path), split="train", cache_dir=str(tmp_path)
     )
     again = tmp_path / "again.parquet"

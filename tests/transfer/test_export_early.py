@@ -10,11 +10,14 @@ import pytest
 from plaudit.api.http import job_runner
 from plaudit.api.transfer import export_making
 from plaudit.errors import Unavailable
+from tests.support.builders import make_annotation
 from tests.support.harness import above_the_store
 from tests.support.operations import calling
 from tests.transfer.test_export_over_http import judged, leaving_at, path_of, scope_of
 
 pytestmark = above_the_store
+
+CHOSEN = ("selected_model_id", "test_model")
 
 READ_BEFORE = 4
 """The read of the store at which making waits: the bound, and some tasks, were read before."""
@@ -23,7 +26,9 @@ READ_BEFORE = 4
 @pytest.fixture(scope="module")
 def stored(open_shared):
     world = open_shared()
-    world.load([judged(number) for number in range(200)])
+    first = judged(0)
+    first["threads"][0]["turns"][0]["annotations"] = [make_annotation(*CHOSEN, type="category")]
+    world.load([first, *(judged(n, metadata={"has": "margin"}) for n in range(1, 200))])
     return world
 
 
@@ -94,10 +99,17 @@ def names_of(head: Any) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize(
     ("name", "container"),
-    [("v2", "jsonl"), ("trl-kto", "jsonl.gz"), ("annotations", "parquet"), ("csv", "csv")],
+    [
+        ("v2", "jsonl"),
+        ("trl-preference", "jsonl"),
+        ("trl-kto", "jsonl.gz"),
+        ("annotations", "parquet"),
+        ("csv", "csv"),
+    ],
 )
 def test_rows_are_sent_while_later_ones_are_made(stored, held, monkeypatch, name, container):
     is_packed = container in ("jsonl.gz", "parquet")
+    # The first pair has no margin, so that the column is known to be left out.
     target = path_of(format=name, container=container)
     with calling(stored, stored.key()) as client:
         if is_packed:  # the first bytes may wait for more rows than these
@@ -165,7 +177,7 @@ def test_a_column_that_is_left_to_be_decided_on_keeps_the_rows_back(stored, held
     with calling(stored, stored.key()) as client:
         going_on = threading.Timer(0.3, held.may_go_on.set)
         going_on.start()
-        answer = client.get(path_of(format="trl-preference"))
+        answer = client.get(path_of(format="trl-preference", metadata="has=margin"))
 
-    assert answer.status_code == 200
+    assert int(answer.headers["content-length"]) == len(answer.content)
     assert "margin" in answer.text

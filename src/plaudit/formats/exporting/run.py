@@ -1,8 +1,8 @@
 """One export: tasks of a project become rows on disk, and these the files and their manifest.
 
-Rows are written as they are made. Where a format has an optional column they are kept in a
-temporary file first: only then is known whether every row has a value of it. A file appears whole
-or not at all. Memory stays flat.
+Rows are written as they are made. While each of them has a value of an optional column they are
+kept in a temporary file: only at the end is known whether all have. A file appears whole or not at
+all. Memory stays flat.
 """
 
 from __future__ import annotations
@@ -154,31 +154,37 @@ async def _write_rows(
 ) -> tuple[_RowKeeper, int]:
     """Write the rows of all tasks; return what was counted of them, and the number of tasks.
 
-    They are written as they are made, unless an optional column is left to be decided on.
+    They are kept in a temporary file as long as an optional column is left to be decided on, and
+    written as they are made from then.
     """
-    form = form_of(project_detail(project))
+    form, count = form_of(project_detail(project)), 0
+    write: Callable[[_KeptRow], None] | None = None
 
-    async def read(keeper: _RowKeeper) -> int:
-        count = 0
+    def take(row: _KeptRow) -> None:
+        if write is None:
+            _keep(kept, row)
+        else:
+            write(row)
+
+    with tempfile.TemporaryFile(prefix=_TEMPORARY) as kept, ExitStack() as stack:
+        keeper = _RowKeeper(request, take)
+
+        def begin() -> Callable[[_KeptRow], None]:
+            begun = stack.enter_context(_writing_parts(request, container, keeper.columns, origins))
+            for number, row in enumerate(_kept_rows(kept)):
+                if number % ROWS_PER_CHECK == 0:
+                    on_progress(count)
+                begun(row)
+            return begun
+
         async for piece in tasks:
+            if write is None and not keeper.is_undecided:
+                write = begin()
             for chosen in piece:
                 keeper.add(exported_task(chosen, project, form, request.options))
             count += len(piece)
             on_progress(count)
-        return count
-
-    if not any(column.is_optional for column in request.format.columns):
-        with _writing_parts(request, container, request.format.columns, origins) as write:
-            keeper = _RowKeeper(request, write)
-            return keeper, await read(keeper)
-    with tempfile.TemporaryFile(prefix=_TEMPORARY) as kept:
-        keeper = _RowKeeper(request, lambda row: _keep(kept, row))
-        count = await read(keeper)
-        with _writing_parts(request, container, keeper.columns, origins) as write:
-            for number, row in enumerate(_kept_rows(kept)):
-                if number % ROWS_PER_CHECK == 0:
-                    on_progress(count)
-                write(row)
+        write = write or begin()
     return keeper, count
 
 
@@ -227,6 +233,11 @@ class _RowKeeper:
         self.columns = list(request.format.columns)
         self._request = request
         self._write = write
+
+    @property
+    def is_undecided(self) -> bool:
+        """True while each row so far has a value of an optional column."""
+        return any(column.is_optional for column in self.columns)
 
     def add(self, task: ExportedTask) -> None:
         """Write the rows of a task."""

@@ -167,7 +167,7 @@ def test_what_fails_before_the_first_byte_is_a_problem(stored, held):
     held.fails = True
     held.may_go_on.set()
     with calling(stored, stored.key()) as client:
-        answer = client.get(path_of(format="trl-preference"))
+        answer = client.get(path_of(format="trl-preference", metadata="has=margin"))
 
     assert answer.status_code == 503
     assert answer.json()["code"] == "unavailable"

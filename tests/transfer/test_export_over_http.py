@@ -34,6 +34,12 @@ def judged(number: int, strength: int = 1, **fields: Any) -> Any:
     return make_task(f"task_{number:05d}", threads=threads, **fields)
 
 
+@pytest.fixture(autouse=True)
+def whole_files(monkeypatch):
+    """Send files whole on a slow machine too; `test_export_early.py` is about the rest."""
+    monkeypatch.setattr(export_making, "EARLY_S", 60.0)
+
+
 @pytest.fixture
 def stored(world):
     """Fifty judged tasks of which five are ties, and one that is not done."""

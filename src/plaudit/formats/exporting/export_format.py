@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
     judges: Judges = Judges.majority
     ties: TiePolicy = TiePolicy.skip
     rewrites: bool = False
+    only_rewrites: bool = False
     references: bool = False
     reasoning: bool = False
     last_turn_only: bool = False
@@ -102,12 +103,18 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 pairs=self.pairs,
                 ties=self.ties,
                 uses_rewrites=self.rewrites,
+                only_rewrites=self.only_rewrites,
                 uses_references=self.references,
                 last_turn_only=self.last_turn_only,
                 prefer=self.prefer,
             ),
             include_reasoning=self.reasoning,
         )
+
+
+Displays = Mapping[tuple[str, str], bytes]
+"""Orders in which people saw the responses of a task, by contributor_id and submitted_at: the
+`display` of their submissions."""
 
 
 class ExportedTask(Struct, frozen=True, kw_only=True):
@@ -120,6 +127,8 @@ class ExportedTask(Struct, frozen=True, kw_only=True):
     threads: Sequence[Thread]
     form: Form
     comparisons: Sequence[Comparison]
+    displays: Displays = {}
+    """Empty unless the format `shows_places`, and for imported judgments."""
 
 
 class Origin(Struct, frozen=True):
@@ -170,6 +179,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """
     is_of_completed: bool = True
     """True if only completed tasks give rows."""
+    shows_places: bool = False
+    """True if rows say in which place a person was shown a response."""
     is_for_people: bool = False
     """True if cells are safe from formulas always, because spreadsheets open the file."""
 

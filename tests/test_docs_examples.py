@@ -91,12 +91,48 @@ def differences(shown: Any, real: Any, at: str = "") -> list[str]:
     return [] if shown == real else [f"{at} is {real!r}, not {shown!r}"]
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.marks[1:] == ("run",)], ids=str)
-def test_an_example_answers_what_the_document_shows(block, demo, tmp_path):
+class Examples:
+    """Blocks marked `run`, which may need what those before them in their document have made."""
+
+    def __init__(self, environ: dict[str, str], folder: Path) -> None:
+        self._environ = environ
+        self._folder = folder
+        self._printed: dict[Block, str | AssertionError] = {}
+
+    def run(self, block: Block) -> str:
+        """What a block prints, once those before it have run; each runs once."""
+        for earlier in EXAMPLES:
+            if earlier.document == block.document and earlier.number <= block.number:
+                self._run_once(earlier)
+        printed = self._printed[block]
+        if isinstance(printed, AssertionError):
+            raise printed
+        return printed
+
+    def _run_once(self, block: Block) -> None:
+        if block not in self._printed:
+            folder = self._folder / f"{len(self._printed)}"
+            folder.mkdir()
+            try:
+                self._printed[block] = run(block, self._environ, folder)
+            except AssertionError as failure:
+                self._printed[block] = failure
+
+
+EXAMPLES = [block for block in BLOCKS if block.marks[1:] == ("run",)]
+
+
+@pytest.fixture(scope="module")
+def examples(demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    return Examples(demo, tmp_path_factory.mktemp("examples"))
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=str)
+def test_an_example_answers_what_the_document_shows(block, examples):
     """A block marked `run` works against the demonstration; the answer after it is a part of it."""
     following = [b for b in BLOCKS if b[:2] == (block.document, block.number + 1)]
 
-    printed = run(block, demo, tmp_path)
+    printed = examples.run(block)
 
     assert printed
     if block.marks[0] == "sh":

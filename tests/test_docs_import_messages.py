@@ -199,26 +199,28 @@ def _attributes_of(tree: ast.Module) -> dict[str, list[ast.expr]]:
     return found
 
 
-MESSAGES = ImportMessages()
+@pytest.fixture(scope="module")
+def messages() -> ImportMessages:
+    return ImportMessages()
 
 
 @pytest.mark.parametrize("kind", ["reasons", "remarks"])
-def test_all_that_an_import_says_is_listed(kind):
+def test_all_that_an_import_says_is_listed(messages, kind):
     """A message of the code that is missing, or one that the code has no more, is shown."""
     text = text_of("docs/import/reasons.md")
     section = re.search(rf"^## {kind.title()}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     assert section is not None
     listed = re.findall(r"^\| `([^`]+)` \|", section[1], re.M)
 
-    said = getattr(MESSAGES, kind)
+    said = getattr(messages, kind)
 
     assert [f"{text} ({', '.join(sorted(said[text]))})" for text in said.keys() - set(listed)] == []
     assert sorted(set(listed) - said.keys()) == []
     assert len(listed) == len(set(listed))
 
 
-def test_the_messages_of_the_code_are_all_found():
+def test_the_messages_of_the_code_are_all_found(messages):
     """What a call says is a text, a constant, or handed on from another call."""
-    assert MESSAGES.unknown == set()
-    assert len(MESSAGES.reasons) > 150
-    assert len(MESSAGES.remarks) > 40
+    assert messages.unknown == set()
+    assert len(messages.reasons) > 150
+    assert len(messages.remarks) > 40

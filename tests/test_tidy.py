@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.source import FILES, ROOT, TREES, name_of
+from tests.support.source import FILES, ROOT, name_of, trees
 
 FILE_LINES_MAX = 420
 FUNCTION_LINES_MAX = 60
@@ -47,7 +47,7 @@ def offenders(
     match = pattern.fullmatch if whole else pattern.search
     return [
         f"{name_of(path)}:{line}: {text[:80]}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if not name_of(path).startswith(except_in or ("\0",))
         for line, text in find(tree)
         if match(text)
@@ -77,7 +77,7 @@ def tracked() -> list[Path]:
 def test_only_the_edges_know_the_web_framework():
     found = [
         f"{name_of(path)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and {"starlette", "uvicorn", "httptools"}
@@ -92,7 +92,7 @@ def test_drivers_are_imported_by_the_store_alone():
     drivers = {"apsw", "asyncpg", "sqlite3", "psycopg"}
     found = [
         f"{name_of(path)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and drivers & {(getattr(node, "module", "") or ""), *(a.name for a in node.names)}
@@ -118,8 +118,8 @@ WAYS_OUT = {
     },
 }
 """The client and readers of partitions call the server that their user names, and the client asks
-`urllib` for a proxy. Mail names `socket` for its errors alone, the application to see whether a port
-is free, the HTTP protocol for an option of what it has accepted.
+`urllib` for a proxy. Mail names `socket` for its errors alone, the application to see whether a
+port is free, the HTTP protocol for an option of what it has accepted.
 """
 
 
@@ -129,7 +129,7 @@ def test_only_the_one_client_and_mail_reach_out():
     reaching = {*WAYS_OUT, *others, "telnetlib", "urllib3", "websockets"}
     found = {
         (module, name_of(path))
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         for module in {getattr(node, "module", "") or "", *(one.name for one in node.names)}
@@ -144,7 +144,7 @@ def test_only_the_one_client_and_mail_reach_out():
 def test_objects_are_kept_by_one_module_and_read_by_another():
     found = {
         name_of(path)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and any(
@@ -159,7 +159,7 @@ def test_objects_are_kept_by_one_module_and_read_by_another():
 def test_nothing_is_imported_inside_a_function():
     found = [
         f"{name_of(path)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for function in functions(tree)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
@@ -199,7 +199,7 @@ def test_http_statuses_stand_in_the_api_and_its_client_alone():
     round_numbers = {200, 400, 500}  # sizes of batches and buffers look like these
     found = [
         f"{name_of(path)}:{node.lineno}: {node.value}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if not name_of(path).startswith(("api/", "workspace/", "client/"))
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
@@ -218,7 +218,7 @@ def test_nothing_but_the_outermost_frames_catches_everything():
     )
     found = [
         f"{name_of(path)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if not name_of(path).startswith(outermost)
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
@@ -239,7 +239,7 @@ def test_nothing_evaluates_unpickles_or_starts_programs():
     dangerous = {"eval", "exec", "compile", "__import__", "input", "breakpoint"}
     found = [
         f"{name_of(path)}:{node.lineno}: {ast.unparse(node.func)}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and (
@@ -266,7 +266,7 @@ def test_files_and_functions_stay_short():
     ]
     long += [
         f"{name_of(path)}:{one.lineno} {one.name}: {one.end_lineno - one.lineno + 1} lines"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for one in functions(tree)
         if (one.end_lineno or 0) - one.lineno + 1 > FUNCTION_LINES_MAX
         and not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in one.body)

@@ -13,12 +13,12 @@ from tests.support.source import (
     FILES,
     ROOT,
     SOURCE,
-    TREES,
     imports,
     module_of,
     name_of,
     part_of,
     room_of,
+    trees,
 )
 
 LAYERS = (
@@ -69,7 +69,7 @@ def test_there_is_something_to_look_at():
 
 def test_imports_point_down():
     wrong = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         own = part_of(module_of(path))
         for line, module in imports(tree):
             part = part_of(module)
@@ -80,13 +80,13 @@ def test_imports_point_down():
 
 
 def test_the_leaf_imports_nothing_of_ours_but_the_leaf():
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if part_of(module_of(path)) in LAYERS[0]:
             assert {part_of(module) for _, module in imports(tree)} <= set(LAYERS[0])
 
 
 def test_the_store_knows_no_wire_and_wire_knows_no_store():
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         others = {"store": "wire", "wire": "store"}
         assert others.get(part_of(module_of(path))) not in {
             part_of(module) for _, module in imports(tree)
@@ -95,7 +95,7 @@ def test_the_store_knows_no_wire_and_wire_knows_no_store():
 
 def test_the_client_knows_no_server():
     """It runs where there is no store; what it shares with the server are the formats."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if part_of(module_of(path)) == "client":
             assert {part_of(module) for _, module in imports(tree)} & {"api", "store"} == set()
 
@@ -112,7 +112,7 @@ def test_no_room_imports_one_that_comes_after_it(layer):
     order = {room: number for number, room in enumerate(ROOMS[layer])}
     wrong = [
         f"{name_of(path)}:{line} imports {module}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if part_of(module_of(path)) == layer and room_of(module_of(path))
         for line, module in imports(tree)
         if part_of(module) == layer
@@ -129,7 +129,7 @@ def test_no_modules_import_each_other_in_a_circle():
             for _, module in imports(tree)
             if module.removeprefix("plaudit").strip(".") != module_of(path)
         }
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if module_of(path)
     }
 
@@ -153,7 +153,7 @@ def test_every_package_says_what_it_holds():
     silent = [
         name_of(path)
         for path in SOURCE.rglob("__init__.py")
-        if not ast.get_docstring(TREES[path]) and path.parent not in (SOURCE,)
+        if not ast.get_docstring(trees()[path]) and path.parent not in (SOURCE,)
     ]
 
     assert silent == []
@@ -161,7 +161,7 @@ def test_every_package_says_what_it_holds():
 
 def test_no_two_public_classes_have_one_name():
     homes: defaultdict[str, list[str]] = defaultdict(list)
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(name_of(path))

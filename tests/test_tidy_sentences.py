@@ -12,7 +12,7 @@ from plaudit import app
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.openapi import document as openapi
 from plaudit.settings import Settings
-from tests.support.source import ROOT, SOURCE, TREES, name_of
+from tests.support.source import ROOT, SOURCE, name_of, trees
 
 RIDDLES = re.compile(
     r"(The same\b|What\b|Whether\b|Who(m|se)?\b|How\b|Where\b|Which\b|Why\b|When\b|As\b.*\bsays\b)"
@@ -32,7 +32,7 @@ def docstrings() -> list[tuple[str, str]]:
     """Place and text of each docstring of a module, class or function of src."""
     return [
         (f"{name_of(path)}:{getattr(node, 'lineno', 1)}", text)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in [tree, *ast.walk(tree)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and (text := ast.get_docstring(node))
@@ -42,7 +42,7 @@ def docstrings() -> list[tuple[str, str]]:
 def attribute_docs() -> list[tuple[str, str]]:
     """Place and text of each string that describes the assignment before it."""
     found = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
             for assignment, text in pairwise(body if isinstance(body, list) else []):
@@ -86,7 +86,7 @@ def test_no_docstring_begins_with_a_riddle():
 
 def test_everything_public_says_what_it_is_for():
     silent = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if not ast.get_docstring(tree) and path.read_text("utf-8").strip():
             silent.append(name_of(path))
         for node in tree.body:

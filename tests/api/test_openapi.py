@@ -24,7 +24,7 @@ from plaudit.api.openapi import document as openapi
 from plaudit.model.core import Role
 from plaudit.settings import Settings
 from tests.api.test_sweep import PROVOKED, all_problems
-from tests.support.harness import World, one_engine
+from tests.support.harness import World, above_the_store, one_engine
 from tests.support.operations import GOOD, OPERATIONS, ask, calling
 
 DOCUMENT = openapi.document(app.all_operations(Settings(), Metrics()), Settings())
@@ -170,6 +170,7 @@ def assert_documented(world: World, key: str, operation: Operation) -> None:
 STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "operation", [one for one in STRUCTS if not one.writes], ids=lambda one: one.operation_id
 )
@@ -177,6 +178,7 @@ def test_an_answer_is_what_the_document_says_and_nothing_more(shared_world, shar
     assert_documented(shared_world, shared_ann, operation)
 
 
+@one_engine
 @pytest.mark.parametrize(
     "operation", [one for one in STRUCTS if one.writes], ids=lambda one: one.operation_id
 )
@@ -184,6 +186,7 @@ def test_the_answer_to_a_change_is_what_the_document_says(world, ann, operation)
     assert_documented(world, ann, operation)
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "operation",
     [one for one in OPERATIONS if isinstance(one.answer, tuple)],
@@ -202,6 +205,7 @@ def test_an_answer_that_is_no_struct_has_a_documented_media_type(
                 assert answer.headers["content-type"].partition(";")[0] in media_types
 
 
+@above_the_store
 def test_every_error_body_is_what_the_document_says(shared_world, shared_ann):
     with calling(shared_world, shared_ann) as client:
         for method, url, headers, *_ in PROVOKED:
@@ -209,6 +213,7 @@ def test_every_error_body_is_what_the_document_says(shared_world, shared_ann):
             assert complaints(CLOSED["Error"], CLOSED, body) == []
 
 
+@above_the_store
 def test_both_addresses_of_the_document_give_the_same_bytes(shared_world, shared_ann):
     with calling(shared_world, None) as client:
         one, other = client.get("/openapi.json"), client.get("/v2/openapi")
@@ -281,6 +286,7 @@ def test_the_page_loads_nothing_from_outside_and_links_lead_somewhere(page):
         assert link[1:] in page.ids if link.startswith("#") else link == "/openapi.json", link
 
 
+@one_engine
 def test_the_page_has_no_inline_script_or_style_and_its_policy_allows_none(page, world):
     assert page.inline == []
     with calling(world, None) as client:

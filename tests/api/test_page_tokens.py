@@ -11,25 +11,18 @@ import pytest
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import page_tokens, server_secret
 from plaudit.model.core import TaskStatus
-from tests.support.builders import make_task, make_tasks
-from tests.support.harness import World, walk
-
-TASKS = 6
-SCOPE = {"project_id": "project_123"}
-
-
-def fill_shelf(world):
-    """A project with a batch and a few completed tasks, and another project beside it."""
-    for kind, value in (
-        ("project", {"id": "project_123", "name": "My Test Project"}),
-        ("project", {"id": "project_456", "name": "Other Project"}),
-        ("batch", {"id": "batch_1", "name": "First batch", "project": "project_123"}),
-        ("batch", {"id": "batch_2", "name": "Second batch", "project": "project_123"}),
-        ("batch", {"id": "batch_3", "name": "Third batch", "project": "project_456"}),
-    ):
-        assert world.load([{"kind": kind, "value": value}], "archive")[1] == []
-    world.load(make_tasks(TASKS, batch="batch_1"))
-    world.load([make_task("task_elsewhere", project="project_456")])
+from tests.api.page_tokens import (
+    SCOPE,
+    TASKS,
+    decoded,
+    encoded,
+    fill_shelf,
+    first_token,
+    ids,
+    refused,
+)
+from tests.support.builders import make_tasks
+from tests.support.harness import World, above_the_store, walk
 
 
 @pytest.fixture(scope="module")
@@ -66,40 +59,11 @@ def own_token(own_shelf):
         return first_token(client)
 
 
-def first_token(client, path="/v2/tasks", **params):
-    answer = client.get(path, params=(params or SCOPE) | {"limit": "1" if "batch" in path else "2"})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["next_token"]
-
-
-def ids(answer):
-    assert answer.status_code == 200, answer.text
-    return [task["task_id"] for task in answer.json()["tasks"]]
-
-
-def refused(answer) -> bool:
-    """Whether the answer is the refusal of a token, and nothing else with it."""
-    body = answer.json()
-    return (
-        answer.status_code == 400
-        and body["param"] == "next_token"
-        and not {"tasks", "batches", "next_token"} & body.keys()
-        and "task_0" not in answer.text
-    )
-
-
-def decoded(token: str) -> bytes:
-    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-
-
-def encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def test_a_token_alone_continues_its_walk(shelf, client, token):
     assert ids(client.get("/v2/tasks", params={"next_token": token}))[0] == "task_00002"
 
 
+@above_the_store
 def test_every_flipped_bit_of_a_token_is_refused(shelf, client, token):
     data = decoded(token)
     accepted = []
@@ -113,6 +77,7 @@ def test_every_flipped_bit_of_a_token_is_refused(shelf, client, token):
     assert accepted == []
 
 
+@above_the_store
 def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
     """Some of the flips change nothing but bits that decoding drops; they are refused as well."""
     accepted = []
@@ -129,6 +94,7 @@ def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
     assert accepted == []
 
 
+@above_the_store
 def test_every_beginning_of_a_token_is_refused(shelf, client, token):
     accepted = [
         length
@@ -139,6 +105,7 @@ def test_every_beginning_of_a_token_is_refused(shelf, client, token):
     assert accepted == []
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -174,6 +141,7 @@ def test_what_only_resembles_a_token_is_refused(shelf, client, token, spoil):
     assert refused(answer)
 
 
+@above_the_store
 def test_a_token_has_one_spelling(shelf, client):
     """The alphabet's `-` and `_` are not accepted as `+` and `/`."""
     found = set()
@@ -190,6 +158,7 @@ def test_a_token_has_one_spelling(shelf, client):
     raise AssertionError("no token held the letters this is about")
 
 
+@above_the_store
 def test_an_unauthenticated_payload_is_refused_however_well_formed(shelf, client, token):
     """Changing a filter inside a token needs the server's secret."""
     data = decoded(token)
@@ -229,6 +198,7 @@ def test_a_token_of_live_data_is_no_token_of_test_data(shelf, client, token):
     assert ids(client.get("/v2/tasks", params={"next_token": token}))
 
 
+@above_the_store
 def test_tokens_of_tasks_and_of_batches_are_not_interchangeable(shelf, client, token):
     of_batches = first_token(client, "/v2/batches")
 
@@ -257,6 +227,7 @@ CHANGES = [
 ]
 
 
+@above_the_store
 @pytest.mark.parametrize("change", CHANGES)
 def test_filters_that_differ_from_the_token_s_are_refused(shelf, client, change):
     token = first_token(client, **FILTERED)
@@ -265,6 +236,7 @@ def test_filters_that_differ_from_the_token_s_are_refused(shelf, client, change)
     assert refused(client.get("/v2/tasks", params=params | {"next_token": token}))
 
 
+@above_the_store
 @pytest.mark.parametrize("name", ["batch_id", "status", "completed_after", "completed_before"])
 def test_a_filter_that_the_walk_did_not_begin_with_is_refused(shelf, client, token, name):
     answer = client.get("/v2/tasks", params={"next_token": token, name: FILTERED[name]})
@@ -272,6 +244,7 @@ def test_a_filter_that_the_walk_did_not_begin_with_is_refused(shelf, client, tok
     assert refused(answer)
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "kept",
     [
@@ -291,6 +264,7 @@ def test_the_same_filters_may_be_sent_again_or_left_out(shelf, client, kept):
     assert [task["task_id"] for task in rest] == [f"task_{n:05d}" for n in range(2, TASKS)]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "change",
     [
@@ -307,6 +281,7 @@ def test_limit_expand_and_opts_may_change_from_page_to_page(shelf, client, token
     assert page == [f"task_{n:05d}" for n in range(2, TASKS)][: int(change.get("limit", 100))]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("began", "change"),
     [

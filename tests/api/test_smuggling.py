@@ -97,6 +97,7 @@ def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, 
         assert send(client, operation, good).status_code == 200
 
 
+@one_engine
 @pytest.mark.parametrize("operation", THEIRS, ids=lambda one: one.operation_id)
 def test_a_field_that_a_v2_operation_does_not_take_has_no_effect(world, ann, operation):
     good = good_body(operation)
@@ -116,6 +117,7 @@ def test_a_field_that_a_v2_operation_does_not_take_has_no_effect(world, ann, ope
     assert SMUGGLED not in str(everything(world))
 
 
+@one_engine
 def test_a_line_of_an_upload_takes_no_other_fields_either(world, ann):
     names = sorted(FIELDS - set(TaskRow.__struct_fields__))
     lines = b"\n".join(json.dumps({name: SMUGGLED}).encode() for name in names)

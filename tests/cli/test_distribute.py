@@ -174,3 +174,13 @@ def test_what_others_refer_to_goes_first(postgres_settings):
 
     late = [pair for pair in found if order.index(pair[1]) > order.index(pair[0])]
     assert (len(found) >= 5, late) == (True, [])
+
+
+def test_a_cluster_is_not_backed_up_by_a_copy_that_is_of_no_moment(coordinator, tmp_path):
+    out = tmp_path / "backup"
+
+    done = run_cli("db", "backup", "--out", str(out), *store_arguments(coordinator))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "citus_create_restore_point" in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == []

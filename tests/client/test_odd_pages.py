@@ -40,6 +40,19 @@ def test_the_next_page_is_asked_for_while_one_is_used():
         assert len(list(walk)) == 3
 
 
+def test_a_walk_that_ends_in_an_error_leaves_a_client_that_goes_on():
+    def page(number: int, head: bytes) -> bytes:
+        if b"next_token=gone" in head:
+            return answered({"code": "invalid_page_token"}, status=400)
+        return answered({"tasks": [], **({"next_token": "gone"} if b"more" in head else {})})
+
+    with OddServer(page) as server, Client(url=server.url, key=KEY) as client:
+        with pytest.raises(ClientError):
+            list(client.tasks(project_name="more"))
+
+        assert list(client.tasks(**PROJECT)) == []
+
+
 def test_a_token_inside_a_task_is_not_the_pages():
     """Nor is one that ends a page in an object of its own, or in a text."""
     ends = [

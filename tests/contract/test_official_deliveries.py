@@ -12,6 +12,7 @@ from scaleapi.api_client.v2 import exceptions
 
 from tests.support.builders import make_tasks
 from tests.support.deliveries import deliver, set_metadata
+from tests.support.harness import above_the_store
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 COMPLETED = [one["task_id"] for one in mixed_tasks() if one["status"] == "completed"]
@@ -55,6 +56,7 @@ def walk(call, **asked) -> list[Any]:
     return pages
 
 
+@above_the_store
 def test_the_deliveries_of_a_project_parse(v2, made):
     for asked in ({"project_id": "project_123"}, {"project_name": "My Test Project"}):
         [found] = v2.get_deliveries(**asked).deliveries
@@ -65,6 +67,7 @@ def test_the_deliveries_of_a_project_parse(v2, made):
     assert expanded.project.actual_instance.name == "My Test Project"
 
 
+@above_the_store
 def test_deliveries_are_bounded_by_the_times_the_client_sends(v2, made):
     at = datetime.fromisoformat(made["delivered_at"])
     asked = {"project_id": "project_123"}
@@ -78,6 +81,7 @@ def test_deliveries_are_bounded_by_the_times_the_client_sends(v2, made):
     assert count(delivered_before=at.astimezone(UTC).replace(tzinfo=None)) == 0
 
 
+@above_the_store
 def test_every_task_of_a_delivery_parses_with_any_expand_and_opts(v2, made):
     """Each choice of one parameter stands beside the same and the opposite of the other."""
     expands, several = subsets(EXPAND), subsets(OPTS)
@@ -91,6 +95,7 @@ def test_every_task_of_a_delivery_parses_with_any_expand_and_opts(v2, made):
         assert (shown if "delivery" not in expand else shown.id) == made["id"]
 
 
+@above_the_store
 def test_with_default_arguments_a_delivery_is_ids_and_the_tasks_as_they_were(v2, made):
     page = v2.get_delivery(delivery_name="January", project_name="My Test Project")
 
@@ -101,6 +106,7 @@ def test_with_default_arguments_a_delivery_is_ids_and_the_tasks_as_they_were(v2,
     assert tasks["task_plain"].batch.actual_instance == "batch_123"
 
 
+@above_the_store
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_walks_over_deliveries_end_and_give_each_task_once(v2, made, limit):
     pages = walk(v2.get_delivery, delivery_id=made["id"], limit=limit)
@@ -113,6 +119,7 @@ def test_walks_over_deliveries_end_and_give_each_task_once(v2, made, limit):
     assert len([row for page in every for row in page.docs]) == len(mixed_tasks()) + 8
 
 
+@above_the_store
 def test_rows_of_a_project_parse_with_their_deliveries_and_with_nulls(v2, made):
     page = v2.get_delivery_tasks(project_id="project_123", status="completed")
 
@@ -125,6 +132,7 @@ def test_rows_of_a_project_parse_with_their_deliveries_and_with_nulls(v2, made):
     assert other.created_at is not None
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("call", "asked", "kind"),
     [

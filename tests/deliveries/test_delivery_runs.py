@@ -28,7 +28,7 @@ from tests.support.deliveries import (
     stored,
 )
 from tests.support.harness import walk
-from tests.tasks.test_lifecycle import race
+from tests.tasks.project_tasks import race
 
 FAR_AHEAD = 2**42
 TASKS = [f"task_{number:05d}" for number in range(900)]

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 
+import asyncpg
 import pytest
 
 from plaudit.core.tasks import lifecycle
@@ -147,6 +148,55 @@ def test_a_connection_lost_before_commit_runs_the_whole_transaction_again(
 
     assert len(runs) == 2
     assert stored(cluster, project).keys() == set(created)
+
+
+CLUSTER = "CREATE TABLE pg_dist_node (nodeid INTEGER)"
+"""What tells that a database is a cluster's."""
+
+
+@pytest.fixture
+def coordinator(cluster: Cluster):
+    cluster.run(CLUSTER)
+    yield
+    cluster.run("DROP TABLE pg_dist_node")
+
+
+def test_on_a_cluster_a_commit_without_proof_has_an_unknown_outcome(
+    world, cluster, proxy, project, db, coordinator
+):
+    """The coordinator may have rolled back what its only worker has committed."""
+    proxy.at_commit = lambda: AtCommit.cut_before
+
+    with pytest.raises(Unavailable, match="look whether the change is there"):
+        world.run(create(db, project))
+
+
+LOST_WORKERS = (
+    "failure on connection marked as essential: worker-1:5432",
+    "connection to the remote node worker-1:5432 failed with the following error: timeout",
+    "server closed the connection unexpectedly",
+    "could not connect to any active placements",
+)
+
+
+@pytest.mark.parametrize("is_write", [True, False], ids=["write", "read"])
+def test_a_worker_that_is_lost_is_unavailable_and_another_fault_is_a_fault(world, db, is_write):
+    async def fail(tx, message):
+        await tx.run(f"DO $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'XX000'; END $$", {})
+
+    async def use(message):
+        if is_write:
+            await db.write(lambda tx: fail(tx, message))
+        else:
+            async with db.read() as tx:
+                await fail(tx, message)
+
+    for message in LOST_WORKERS:
+        with pytest.raises(Unavailable):
+            world.run(use(message))
+    with pytest.raises(asyncpg.InternalServerError):
+        world.run(use("cache lookup failed for relation 7"))
+    world.run(use_all_places(db))  # none of them is lost
 
 
 def test_a_connection_lost_between_two_statements_runs_the_whole_transaction_again(

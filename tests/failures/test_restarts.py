@@ -23,6 +23,8 @@ from tests.support.harness import Server, World
 RESTARTS = 12
 WRITERS = 4
 READERS = 3
+REST_SECONDS = 0.1
+"""How long each rests after a refusal; what goes on is done without rest, and a crash hits it."""
 RECOVERY_SECONDS_MAX = 20.0
 """What is promised is 5 s; a busy machine is given more."""
 THREADS = [make_thread()]
@@ -85,7 +87,7 @@ class Load:
                 self.writes += 1
             except Unavailable:
                 self.refused += 1
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(REST_SECONDS)
         await db.close()
 
     async def _complete(self, tx, task_id: str) -> int:
@@ -103,7 +105,7 @@ class Load:
                 if answer.status_code == 200:
                     self.reads += 1
                     continue
-                time.sleep(0.02)
+                time.sleep(REST_SECONDS)
 
     def _judge(self, answer) -> None:
         assert answer.headers["content-type"] == "application/json"

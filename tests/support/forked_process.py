@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,7 +22,7 @@ from plaudit.cli import main
 
 PRELOADED = (
     "plaudit.app", "plaudit.cli.pull", "plaudit.cli.push", "plaudit.cli.serve",
-    "tests.support.sender_process",
+    "tests.support.sender_process", "tests.support.warm_fork_server",
 )  # fmt: skip
 """Modules that are imported once, for all processes that are started."""
 
@@ -93,8 +92,6 @@ def forked_command(
 
 def _command(arguments: list[str]) -> None:
     sys.argv = ["plaudit", *arguments]
-    # The library sees that pytest was imported, and takes this for a test without arguments.
-    warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
     main()
 
 
@@ -107,6 +104,8 @@ def _run(
     os.close(output)
     os.environ.clear()
     os.environ.update(environ)
+    # The library would take this for a test without arguments, and look through the stack for it.
+    os.environ.pop("PYTEST_VERSION", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     function(*arguments)
 

@@ -58,6 +58,11 @@ on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 one_engine = on_sqlite_alone
 """For what is decided before the store is asked, so that one engine stands for both."""
 
+ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
+
+both_engines = pytest.mark.parametrize("settings", ENGINES, indirect=True)
+"""For races and jobs among tests that otherwise use one engine."""
+
 on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what concerns neither engine, in tests that share a store."""
 

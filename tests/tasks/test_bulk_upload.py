@@ -18,12 +18,10 @@ from plaudit.model.core import BatchStatus
 from plaudit.model.webhooks import EventType
 from plaudit.store.common import audit
 from plaudit.store.engine.checks import violations
-from plaudit.store.tasks import batches
-from plaudit.store.tasks import tasks as tasks_store
 from tests.support.builders import make_message, make_thread, make_turn
-from tests.support.harness import World, on_sqlite_alone, walk
+from tests.support.harness import on_sqlite_alone
+from tests.tasks.bulk_upload import PATH, counts_of, jsonl, listed, outcomes, upload
 
-PATH = "/manage/v1/projects/project_1/tasks"
 CONTENT = [make_thread(turns=[make_turn(messages=[make_message("user", "A question?")])])]
 OTHER = [make_thread(turns=[make_turn(messages=[make_message("user", "Another one?")])])]
 
@@ -31,45 +29,6 @@ OTHER = [make_thread(turns=[make_turn(messages=[make_message("user", "Another on
 @pytest.fixture
 def project(world):
     return world.project(project_id="project_1")
-
-
-def jsonl(*rows: Any) -> bytes:
-    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
-    return b"".join(line + b"\n" for line in lines)
-
-
-def upload(client, *rows: Any, key: str | None = None, path: str = PATH) -> Any:
-    headers = {"Content-Type": "application/x-ndjson"} | ({"Idempotency-Key": key} if key else {})
-    return client.post(path, content=jsonl(*rows), headers=headers)
-
-
-def outcomes(answer: Any) -> list[str]:
-    assert answer.status_code == 200, answer.text
-    return [one["outcome"] for one in answer.json()["results"]]
-
-
-def stored(world: World, task_id: str) -> Any:
-    environment_id = world.org()
-
-    async def read():
-        async with world.db.read() as tx:
-            return await tasks_store.find_task(tx, environment_id, task_id)
-
-    return world.run(read())
-
-
-def listed(client) -> list[Any]:
-    return walk(client, project_id="project_1")
-
-
-def counts_of(world: World, batch_id: str) -> dict[str, int]:
-    environment_id = world.org()
-
-    async def work(tx):
-        batch = await batches.find_batch(tx, environment_id, batch_id)
-        return await batches.add_progress(tx, batch.project_key, batch_id, {})
-
-    return {status.value: n for status, n in world.run(world.db.write(work)).items() if n}
 
 
 def test_each_line_becomes_a_pending_task_with_its_own_content(world, client, project):

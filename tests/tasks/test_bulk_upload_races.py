@@ -19,7 +19,8 @@ from plaudit.model.core import BatchStatus
 from plaudit.store.engine.checks import violations
 from plaudit.store.tasks import batches as batches_store
 from tests.support.harness import Server
-from tests.tasks.test_bulk_upload import CONTENT, PATH, jsonl, listed, outcomes, upload
+from tests.tasks.bulk_upload import PATH, jsonl, listed, outcomes, upload
+from tests.tasks.test_bulk_upload import CONTENT
 
 
 @pytest.fixture

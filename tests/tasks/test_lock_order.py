@@ -44,6 +44,8 @@ ANNOTATORS = ("ann", "ben", "cy", "dee", "eve", "flo")
 @pytest.fixture
 def race(postgres_settings):
     """A project of two submissions a task on PostgreSQL, with how to end it: the deadlocks."""
+    url = postgres_settings.database
+    earlier = asyncio.run(count_deadlocks(url))
     world = World(postgres_settings)
     world.org()
 
@@ -52,7 +54,7 @@ def race(postgres_settings):
         assert world.run(violations(world.db)) == {}
         assert world.run(count_stranded(world.db)) == 0
         world.close()
-        return asyncio.run(count_deadlocks(postgres_settings.database))
+        return asyncio.run(count_deadlocks(url)) - earlier
 
     return LabelingProject(world, overlap=2), end
 

@@ -310,6 +310,7 @@ def outgrow(world, task_id):
     world.run(world.db.write(work))
 
 
+@one_engine
 def test_an_archive_that_could_not_be_read_back_is_not_written(world, tmp_path):
     load(
         world,
@@ -327,6 +328,7 @@ def test_an_archive_that_could_not_be_read_back_is_not_written(world, tmp_path):
     assert list(folder.iterdir()) == []
 
 
+@one_engine
 def test_a_browser_is_told_of_an_archive_that_could_not_be_read_back(world):
     load(world, archive_rows([make_task("outgrown", "pending", content=said(1000))]))
     outgrow(world, "outgrown")

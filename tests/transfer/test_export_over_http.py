@@ -14,7 +14,7 @@ import pytest
 from plaudit.api.http import job_runner, made_files
 from plaudit.api.transfer import export_making
 from tests.support.builders import make_annotation, make_message, make_task, make_turn
-from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
+from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
 from tests.support.operations import assert_is_error, calling
 
 PROJECT = "/manage/v1/projects/project_123/export"
@@ -99,6 +99,7 @@ def test_an_export_has_the_bytes_that_the_command_writes(stored, tmp_path, conta
     assert answer.headers["content-disposition"].startswith(name)
 
 
+@one_engine
 def test_options_are_those_of_the_command(stored, tmp_path):
     options = ("--pairs", "all", "--judges", "each", "--completed-after", "2025-01-01")
     expected = by_command(stored, tmp_path, "out.jsonl", *options)
@@ -171,6 +172,7 @@ def test_the_files_beside_come_without_a_split_too(stored, delivery, tmp_path):
     ]
 
 
+@one_engine
 def test_counts_are_told_with_the_reasons_of_what_is_left_out(stored):
     with calling(stored, stored.key()) as client:
         answer = client.get(path_of())
@@ -182,6 +184,7 @@ def test_counts_are_told_with_the_reasons_of_what_is_left_out(stored):
     assert {"not completed", "tie"} == {one.replace("_", " ") for one in counts["skipped"]}
 
 
+@one_engine
 def test_a_download_that_broke_off_goes_on_and_ends_equal(stored):
     with calling(stored, stored.key()) as client:
         whole = client.get(path_of())
@@ -221,6 +224,7 @@ def test_a_download_goes_on_at_another_server_too(stored, delivery):
     assert kept.content == made_again.content == whole.content[half:]
 
 
+@one_engine
 def test_readers_of_ranges_get_one_file(monkeypatch, stored):
     """As DuckDB and pyarrow do: a HEAD, and then ranges without If-Range."""
     written: list[str] = []
@@ -262,6 +266,7 @@ def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
     )
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("query", "param"),
     [
@@ -299,6 +304,7 @@ def test_what_is_wrong_is_told_by_its_parameter(stored, query, param):
     assert answer.json()["param"] == param
 
 
+@one_engine
 def test_what_is_not_there_is_not_found(stored, delivery):
     with calling(stored, stored.key()) as client:
         answers = [
@@ -311,6 +317,7 @@ def test_what_is_not_there_is_not_found(stored, delivery):
     assert blobs_of(stored) == []
 
 
+@one_engine
 def test_a_container_without_its_library_is_told(monkeypatch, stored):
     monkeypatch.setattr("plaudit.formats.exporting.containers.pyarrow", None)
     with calling(stored, stored.key()) as client:
@@ -321,6 +328,7 @@ def test_a_container_without_its_library_is_told(monkeypatch, stored):
     assert "pyarrow" in answer.json()["error"]
 
 
+@one_engine
 def test_a_few_files_are_kept_of_an_organization(monkeypatch, stored):
     monkeypatch.setattr(made_files, "KEPT_MAX", 2)
     with calling(stored, stored.key()) as client:

@@ -12,7 +12,7 @@ from plaudit.store.tasks import batches as batches_store
 from plaudit.wire.v2 import size_limits
 from tests.support.builders import make_task, make_thread
 from tests.support.harness import World
-from tests.tasks.test_lifecycle import race
+from tests.tasks.project_tasks import race
 from tests.transfer.test_import import batch_row, project_row, rows_of, stored, task_row
 
 

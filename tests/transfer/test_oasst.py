@@ -61,6 +61,7 @@ def answers_of(turn: Any) -> list[Any]:
 # --- the published file ---
 
 
+@one_engine
 def test_every_message_of_the_published_trees_is_there_once(published, expected):
     turns = distinct_turns(published).values()
     roles = Counter(message["role"] for turn in turns for message in turn["messages"])
@@ -72,6 +73,7 @@ def test_every_message_of_the_published_trees_is_there_once(published, expected)
     }
 
 
+@one_engine
 def test_every_path_of_the_published_trees_is_a_thread(published, expected):
     threads = [thread for task in published for thread in task["threads"]]
     answered = [thread for thread in threads if answers_of(thread["turns"][-1])]
@@ -88,6 +90,7 @@ def test_every_path_of_the_published_trees_is_a_thread(published, expected):
     assert len(threads) - len(answered) == expected["user_without_reply"]
 
 
+@one_engine
 def test_turns_have_as_many_responses_as_published(published, expected):
     counts = Counter(len(answers_of(turn)) for turn in distinct_turns(published).values())
 
@@ -100,6 +103,7 @@ def test_turns_have_as_many_responses_as_published(published, expected):
     assert sum(published_counts.values()) == expected["turns_with_reply"]
 
 
+@one_engine
 def test_the_delivered_rankings_give_the_published_number_of_pairs(published, expected):
     """Shared turns repeat on the wire; told apart by task and turn id, none counts twice."""
     rankings = {
@@ -123,6 +127,7 @@ def test_the_delivered_rankings_give_the_published_number_of_pairs(published, ex
     assert len(best) == expected["pairs_best_vs_rest"] == 427
 
 
+@one_engine
 def test_the_best_of_a_whole_ranking_is_selected(published):
     """Of a ranking in part nothing is: the best ranked was not compared with the others."""
     for turn in distinct_turns(published).values():
@@ -133,6 +138,7 @@ def test_the_best_of_a_whole_ranking_is_selected(published):
         assert selected == (ranking[0] if is_whole else None)
 
 
+@one_engine
 def test_turns_with_several_answers_that_are_not_fully_ranked_select_none(published, expected):
     turns = [turn for turn in distinct_turns(published).values() if len(answers_of(turn)) > 1]
     unselected = [turn for turn in turns if value_of(turn, "selected_model_id") is None]
@@ -142,6 +148,7 @@ def test_turns_with_several_answers_that_are_not_fully_ranked_select_none(publis
     assert len(unselected) - len(unranked) == 1
 
 
+@one_engine
 def test_turns_that_threads_share_keep_their_ids(published):
     """A turn is the same in each thread but for the answer it goes on from, if that differs."""
     seen: dict[tuple[str, str], Any] = {}
@@ -161,6 +168,7 @@ def test_turns_that_threads_share_keep_their_ids(published):
     assert repeats > 200
 
 
+@one_engine
 def test_a_thread_goes_on_from_the_answer_that_was_replied_to(published):
     """It is not always the best one, so it is said."""
     followed = [(turn, left) for left, turn in turns_of(published)]
@@ -180,6 +188,7 @@ def test_a_thread_goes_on_from_the_answer_that_was_replied_to(published):
     )
 
 
+@one_engine
 def test_the_quirks_of_the_published_file_survive(published, oasst):
     messages = [one for turn in distinct_turns(published).values() for one in turn["messages"]]
     models = Counter(one.get("model_parameters", {}).get("model") for one in messages)
@@ -237,6 +246,7 @@ def branched(world, client) -> Any:
     return task
 
 
+@one_engine
 def test_each_way_through_a_tree_is_a_thread_in_the_order_of_the_tree(branched):
     paths = [[turn["id"] for turn in thread["turns"]] for thread in branched["threads"]]
 
@@ -251,6 +261,7 @@ def test_each_way_through_a_tree_is_a_thread_in_the_order_of_the_tree(branched):
     assert chosen == ["oasst_a1000000", "oasst_a1000000", "oasst_a2000000"]
 
 
+@one_engine
 def test_a_turn_holds_a_prompt_all_its_answers_and_what_was_said_of_them(branched):
     turn = branched["threads"][2]["turns"][0]
     [_, first, second, _] = turn["messages"]
@@ -297,6 +308,7 @@ def test_answers_with_one_rank_are_equals():
     }
 
 
+@one_engine
 def test_a_tree_as_deep_as_the_guard_allows_is_one_thread(world, client):
     last = node("q15", "prompter")
     for number in range(14, -1, -1):

@@ -37,6 +37,8 @@ from tests.support.webhook_sending import (
 from tests.webhooks.test_webhooks import listed, wait_for_state
 
 ALLOWED = {"PLAUDIT_EGRESS_ALLOW": "127.0.0.0/8"}
+IDLE_SECONDS_MAX = 0.06
+"""CPU of an idle worker in two seconds; more is measured again, as it may begin something."""
 
 
 @contextmanager
@@ -258,9 +260,11 @@ def test_an_idle_worker_costs_next_to_nothing(world):
             before = cpu_seconds(process.pid)
             time.sleep(2)
             used.append(cpu_seconds(process.pid) - before)
+            if used[-1] < IDLE_SECONDS_MAX:
+                break
 
     print(f"idle: {min(used) / 2:.2%} of a core")
-    assert min(used) < 0.06
+    assert min(used) < IDLE_SECONDS_MAX
 
 
 def cpu_seconds(pid):

@@ -109,8 +109,9 @@ def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iter
         return
     try:
         while True:
-            answer, begun = transport.finish(begun), None
-            page = walk.take(answer)
+            # The transport is done with it from here on, also where the answer is an error.
+            coming, begun = begun, None
+            page = walk.take(transport.finish(coming))
             if page.next_token is not None:
                 begun = transport.begin(walk.request())
             yield page

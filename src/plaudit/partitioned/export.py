@@ -19,7 +19,7 @@ from plaudit.formats.exporting.export_format import (
     OptionalColumns,
 )
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.partitioned.transport import ReadFailed, Transport
+from plaudit.partitioned.transport import ExportTransport, ReadFailed
 
 BATCH_ROWS = 1000
 LINE = pyarrow.schema([("value", pyarrow.string())])
@@ -103,12 +103,12 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
 
     def plan(self, count: int) -> list[PlannedPartition]:
         """Plan up to `count` partitions; raises ReadFailed."""
-        with Transport(self.url, self.key) as server:
+        with ExportTransport(self.url, self.key) as server:
             path = self.locate(server)
             planned = server.get(f"{path}/partitions", n=str(count), **self.filters)
         return [PlannedPartition(path, one["token"], one["tasks"]) for one in planned]
 
-    def locate(self, server: Transport) -> str:
+    def locate(self, server: ExportTransport) -> str:
         """Path of the project or delivery, which may be named; names come before ids."""
         if self.project is None:
             return f"/manage/v1/deliveries/{self.delivery}"
@@ -143,7 +143,7 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
         }
         wanted = schema or self.schema
         with tempfile.TemporaryFile(prefix="plaudit-partition-") as file:
-            with Transport(self.url, self.key) as server:
+            with ExportTransport(self.url, self.key) as server:
                 server.download(f"{partition.path}/export", file, **asked, **self.options)
             file.seek(0)
             for batch in self._batches(file):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
 from plaudit.partitioned.export import PartitionedExport
-from plaudit.partitioned.transport import ReadFailed, Transport
+from plaudit.partitioned.transport import ExportTransport, ReadFailed
 
 COLUMNS = {
     "tasks": ("status", "batch", "completed_at"),
@@ -78,7 +78,7 @@ def _is_known(export: PartitionedExport, one: ColumnTest) -> bool:
     if not isinstance(one.value, str):
         return False
     try:
-        with Transport(export.url, export.key) as server:
+        with ExportTransport(export.url, export.key) as server:
             batch = server.find("/v2/batch", batch_name=one.value)
             batch = batch or server.find("/v2/batch", batch_id=one.value)
             if batch is None or batch["id"] != one.value:

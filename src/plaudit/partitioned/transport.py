@@ -37,14 +37,14 @@ class ReadFailed(Exception):
     """A server that refuses a request, or does not answer however often it is asked."""
 
 
-class Transport:
+class ExportTransport:
     """Requests to one server with one key, on connections that are kept until it is closed."""
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}", "User-Agent": f"Plaudit/{__version__}"}
         self._client = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT)
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> ExportTransport:
         return self
 
     def __exit__(self, *exc: object) -> None:

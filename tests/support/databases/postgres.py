@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: started once per run, a database cloned for each test.
+"""A real PostgreSQL for the tests: started once per run, with an empty database for each test.
 
 `PLAUDIT_TEST_DATABASE` names a server to use instead of the one in the test extra; its user must
 be allowed to create databases.
@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections import deque
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import asyncpg
 
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from tests.support.databases.used_database import Template, UsedDatabase
 
 FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 """Where the run's server keeps its data; set once, so that all workers of a run share it."""
@@ -27,6 +29,9 @@ FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOM_BYTES_MIN = 4 * 1024**3
+
+RESTING_MIN = 4
+"""Used databases that are kept before the first is used again, so that all sessions have ended."""
 
 
 def roomy_memory() -> Path | None:
@@ -58,15 +63,38 @@ class Postgres:
         self._admin = self._runner.run(asyncpg.connect(given))
         self._prefix = f"plaudit_{os.getpid()}_{worker}"
         self._count = 0
-        self._template = f"{self._prefix}_template"
-        self._run(f"CREATE DATABASE {self._template}")
-        connect.prepare(Settings(database=self._url(self._template)))
+        self._template_name = f"{self._prefix}_template"
+        self._run(f"CREATE DATABASE {self._template_name}")
+        connect.prepare(Settings(database=self._url(self._template_name)))
+        self._template = Template()
+        self._runner.run(self._template.read(self._url(self._template_name)))
+        self._resting: deque[UsedDatabase] = deque()
+        self._lent: dict[str, UsedDatabase] = {}
 
-    def clone(self) -> str:
-        """A new database with the current schema; returns its URL."""
+    def lend(self) -> str:
+        """An empty database with the current schema; returns its URL."""
+        while len(self._resting) > RESTING_MIN:
+            used = self._resting.popleft()
+            if self._runner.run(used.empty()):
+                self._lent[used.url] = used
+                return used.url
+            self._discard(used)
+        url = self._clone()
+        self._lent[url] = UsedDatabase(url, self._template)
+        return url
+
+    def give_back(self, url: str) -> None:
+        """Take a database back from the test that is done with it."""
+        self._resting.append(self._lent.pop(url))
+
+    def _discard(self, used: UsedDatabase) -> None:
+        self._runner.run(used.close())
+        self.drop(used.url)
+
+    def _clone(self) -> str:
         self._count += 1
         name = f"{self._prefix}_{self._count}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template_name} STRATEGY FILE_COPY")
         return self._url(name)
 
     def drop(self, url: str) -> None:
@@ -75,7 +103,9 @@ class Postgres:
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def close(self) -> None:
-        self.drop(self._url(self._template))
+        for used in [*self._resting, *self._lent.values()]:
+            self._discard(used)
+        self.drop(self._url(self._template_name))
         self._runner.run(self._admin.close())
         self._runner.close()
         if self._server is not None:

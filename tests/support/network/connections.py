@@ -39,7 +39,7 @@ class Clock:
         return self._loop.call_later(3600, call)
 
 
-class Transport:
+class ExportTransport:
     """The server's end of a connection: what was sent, and what its peer has not taken."""
 
     def __init__(self, host: str) -> None:
@@ -132,7 +132,7 @@ class Site:
 
     async def connect(self, host: str = "192.0.2.1", *, is_reading: bool = True) -> Peer:
         """A new connection from `host`."""
-        transport = Transport(host)
+        transport = ExportTransport(host)
         transport.is_reading = is_reading
         protocol = EdgeProtocol(
             self._config,
@@ -158,7 +158,7 @@ class Site:
 class Peer:
     """The other end of a connection."""
 
-    def __init__(self, site: Site, transport: Transport, protocol: EdgeProtocol) -> None:
+    def __init__(self, site: Site, transport: ExportTransport, protocol: EdgeProtocol) -> None:
         self._site = site
         self.transport = transport
         self.protocol = protocol

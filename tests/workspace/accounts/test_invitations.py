@@ -9,7 +9,7 @@ import pytest
 
 from plaudit.core.accounts import authentication
 from plaudit.errors import InvalidContent
-from tests.support.harness import run_cli, store_arguments
+from tests.support.harness import both_engines, run_cli, store_arguments
 from tests.support.pages.browser_client import (
     PASSWORD,
     Somebody,
@@ -78,6 +78,7 @@ def test_a_link_works_once(world):
     assert old.status_code == 303
 
 
+@both_engines
 def test_of_many_who_use_a_link_at_once_one_gets_in(world):
     _, token = invite(world, "ada@example.com")
 

@@ -13,7 +13,7 @@ from plaudit.core.accounts import authentication, passwords, users
 from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
 from plaudit.errors import SignInRefused
 from plaudit.model.core import PersonStatus
-from tests.support.harness import on_sqlite_alone
+from tests.support.harness import both_engines, on_sqlite_alone
 from tests.support.pages.browser_client import (
     PASSWORD,
     Somebody,
@@ -115,6 +115,7 @@ def test_a_stranger_costs_as_much_work_as_a_wrong_password(world):
     assert unknown_s > 0.005
 
 
+@both_engines
 def test_the_same_address_in_two_organizations_needs_the_organization(world):
     here = add_person(world, email="ada@example.com", name="Ada here")
     there = add_person(
@@ -234,6 +235,7 @@ def test_an_api_key_opens_no_page_and_a_cookie_no_operation(world):
     assert as_cookie.headers["location"] == "/sign-in"
 
 
+@both_engines
 def test_the_store_holds_neither_password_nor_session_nor_invitation(world):
     who = add_person(world)
     _, invitation = invite(world, "soon@example.com")
@@ -255,6 +257,7 @@ def test_the_store_holds_neither_password_nor_session_nor_invitation(world):
         assert secret.encode().hex() not in stored
 
 
+@both_engines
 def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
     """Whichever comes first, a person who is removed has no session afterwards."""
     crowd = [add_person(world, email=f"{number}@example.com") for number in range(8)]

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from plaudit.workspace.accounts.account_pages import agent_name
 from tests.support.builders import make_tasks
+from tests.support.harness import both_engines
 from tests.support.pages.browser_client import (
     PASSWORD,
     Somebody,
@@ -294,6 +295,7 @@ def test_a_browser_is_named_by_what_it_says_of_itself():
     assert {agent: agent_name(agent) for agent in names} == names
 
 
+@both_engines
 def test_two_admins_who_take_each_others_role_leave_one_admin(world):
     for number in range(5):
         pair = [

@@ -12,11 +12,13 @@ from plaudit.core.tasks import lifecycle
 from plaudit.model.labeling import LeaseStatus
 from plaudit.workspace.projects import attention_pages
 from tests.support.databases.statement_counter import counting
-from tests.support.harness import World
+from tests.support.harness import World, both_engines
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import entries
 from tests.workspace.http.test_pages import HOSTILE
+
+pytestmark = both_engines
 
 
 @pytest.fixture

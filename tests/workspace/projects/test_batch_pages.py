@@ -11,7 +11,7 @@ import pytest
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.workspace.projects import batch_pages
-from tests.support.harness import World
+from tests.support.harness import World, both_engines
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, add_person, signed_in
 from tests.support.pages.manager_pages import entries, invalid_fields, said_at
@@ -199,6 +199,7 @@ def test_a_batch_of_another_project_is_not_moved_from_here(labeling, mia):
     assert labeling.fresh_batch(batch).status is BatchStatus.in_progress
 
 
+@both_engines
 def test_batches_are_filtered_by_status_and_come_in_pages(labeling, mia, monkeypatch):
     monkeypatch.setattr(batch_pages, "PAGE_MAX", 2)
     for name in ("A", "B", "C"):

@@ -14,7 +14,7 @@ from plaudit.core.tasks import lifecycle, projects
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import TaskStatus
 from tests.support.builders import make_task
-from tests.support.harness import World
+from tests.support.harness import World, both_engines
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
@@ -44,6 +44,7 @@ def test_projects_are_listed_with_their_counts_the_newest_first(world, mia):
     assert list(rows) == ["Newer", "Floor"]
 
 
+@both_engines
 def test_a_long_list_of_projects_comes_in_pages(world, mia, monkeypatch):
     monkeypatch.setattr(dashboard, "PROJECTS_MAX", 2)
     for name in ("A", "B", "C"):

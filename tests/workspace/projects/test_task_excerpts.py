@@ -6,8 +6,11 @@ from plaudit.model.core import PersonRole
 from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_thread, make_turn
-from tests.support.harness import World
+from tests.support.harness import World, both_engines
 from tests.support.pages.visible_text import visible_text
+
+pytestmark = both_engines
+
 
 PROMPT = "Is <b>this</b> right? " + "word " * 100
 

@@ -16,7 +16,7 @@ from tests.support.annotators import (
     make_content,
 )
 from tests.support.app_client import AppClient
-from tests.support.harness import World
+from tests.support.harness import World, both_engines
 from tests.workspace.review.test_review_pages import (
     HOSTILE,
     answer,
@@ -26,6 +26,8 @@ from tests.workspace.review.test_review_pages import (
     path_of,
     reviewer,
 )
+
+pytestmark = both_engines
 
 
 def test_somebody_elses_comment_is_not_shown_to_others(team: AnnotationTeam, client: AppClient):

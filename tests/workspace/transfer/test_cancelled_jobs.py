@@ -17,6 +17,7 @@ from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.transfer import archive_pages
 from tests.support.builders import make_tasks
+from tests.support.harness import both_engines
 from tests.support.pages.browser_client import (
     Browser,
     add_person,
@@ -25,6 +26,9 @@ from tests.support.pages.browser_client import (
     upload_file,
 )
 from tests.workspace.accounts.test_user_pages import trace
+
+pytestmark = both_engines
+
 
 TASKS = 2500
 PATHS = {

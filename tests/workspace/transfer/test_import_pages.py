@@ -19,7 +19,7 @@ from plaudit.formats.containers.content import zstd
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import walk
+from tests.support.harness import both_engines, walk
 from tests.support.pages.browser_client import (
     Browser,
     add_person,
@@ -30,6 +30,9 @@ from tests.support.pages.browser_client import (
     upload_file,
 )
 from tests.workspace.accounts.test_user_pages import trace
+
+pytestmark = both_engines
+
 
 TREE = {
     "message_tree_id": "tree-1",

@@ -9,7 +9,11 @@ import pytest
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind, JobState
 from tests.support.builders import make_tasks
+from tests.support.harness import both_engines
 from tests.support.pages.browser_client import add_person, signed_in
+
+pytestmark = both_engines
+
 
 KILLED = "The server that ran it was killed"
 

@@ -42,7 +42,7 @@ from plaudit.wire.v2.render import Rendered
 ImportResult = str | Problem
 """Result of one task: "added", "updated", "unchanged", or the Problem that rejected it."""
 
-LOST = "the store has lost this task, and its id stays taken; `plaudit db check` tells of it"
+LOST = "the store has lost this task, and its id stays taken; the check of the store tells of it"
 
 _encode = msgspec.json.Encoder().encode
 

@@ -6,6 +6,7 @@ PostgreSQL by pg_dump, from one snapshot. Beside FILE stands FILE.sha256, as sha
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -18,7 +19,7 @@ import apsw
 from plaudit import private_files
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
-from plaudit.store.engine import connect
+from plaudit.store.engine import citus, connect
 
 PAGES_PER_STEP = 1024
 READ_BYTES = 1024 * 1024
@@ -38,6 +39,7 @@ def write_backup(settings: Settings, out: Path, on_progress: ProgressCallback) -
             _check_sqlite(draft)
         else:
             url = _direct_url(settings)
+            asyncio.run(_refuse_cluster(settings))
             _run(["pg_dump", "--format=custom", f"--file={draft}", url])
             _run(["pg_restore", "--list", str(draft)])
         with draft.open("rb") as file:
@@ -138,6 +140,21 @@ def _reason(exc: OSError | apsw.Error) -> str:
     if isinstance(exc, OSError) and exc.filename is not None:
         return f"{exc.filename}: {exc.strerror}"
     return str(exc)
+
+
+async def _refuse_cluster(settings: Settings) -> None:
+    """Raise StoreRefused for Citus, whose workers pg_dump reads at different moments."""
+    db = connect.open_database(settings)
+    try:
+        async with db.read(snapshot=False) as tx:
+            if await citus.is_cluster(tx):
+                raise StoreRefused(
+                    "the machines of a cluster are not copied at one moment; take a restore point "
+                    "with citus_create_restore_point and back up every node with PostgreSQL's own "
+                    "tools, or write `plaudit archive` for each organization"
+                )
+    finally:
+        await db.close()
 
 
 def _direct_url(settings: Settings) -> str:

@@ -82,12 +82,18 @@ def statements() -> list[str]:
     return [statement_for(table) for table in (*REFERENCE, *DISTRIBUTED)]
 
 
+async def is_cluster(tx: Transaction) -> bool:
+    """True if a PostgreSQL database is the coordinator of a Citus cluster."""
+    found = await tx.one("SELECT 1 FROM pg_extension WHERE extname = 'citus'", {})
+    return found is not None
+
+
 async def distribute(tx: Transaction) -> list[str]:
     """Distribute the tables that are still local; return their names.
 
     Raises StoreRefused where the database is not the coordinator of a cluster with a worker.
     """
-    if await tx.one("SELECT 1 FROM pg_extension WHERE extname = 'citus'", {}) is None:
+    if not await is_cluster(tx):
         raise StoreRefused(
             "the extension citus is not in this database; connect to the coordinator of a Citus "
             "cluster and run CREATE EXTENSION citus there"

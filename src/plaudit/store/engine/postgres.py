@@ -56,6 +56,12 @@ _LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
+_LOST_WORKER = re.compile(
+    "connection marked as essential|server closed the connection|connection to the remote node"
+    "|could not connect|connection .* (lost|closed|refused)|terminating connection"
+)
+"""Messages of a Citus coordinator that lost a worker; their code is that of its own faults."""
+
 _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
 """SQL for a text that changes when the server recovers from a crash or a standby takes over.
 
@@ -66,7 +72,10 @@ _WRITING = "ISOLATION LEVEL READ COMMITTED"
 _READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
 _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _XACT_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
-_OUTCOME_SQL = f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation"
+_OUTCOME_SQL = (
+    f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation,"
+    " to_regclass('pg_dist_node') IS NOT NULL"
+)
 _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
 
 
@@ -282,11 +291,13 @@ class PostgresDatabase:
                 for attempt in range(ATTEMPTS_MAX * 2):
                     await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
                     try:
-                        status, is_same_server = await self._outcome(xact)
+                        status, is_same_server, is_cluster = await self._outcome(xact)
                     except Unavailable:
                         continue
                     if status == "committed" and not is_same_server:
                         break
+                    if status == "aborted" and is_cluster:
+                        break  # the only worker that it touched may have committed before
                     if status != "in progress" or not is_same_server:
                         return bool(status == "committed")
         except TimeoutError:
@@ -294,7 +305,7 @@ class PostgresDatabase:
         raise Unavailable("the store went away while saving; look whether the change is there")
 
     async def _outcome(self, xact: Row) -> Row:
-        """(transaction status, whether the server is still the one that assigned its number)."""
+        """Transaction status, if the same server gave the number, and if it is a cluster's."""
         args = {"id": xact[0], "incarnation": xact[1]}
         try:
             async with _Read(self, snapshot=False, must_commit=True) as tx:
@@ -305,7 +316,7 @@ class PostgresDatabase:
                     # have everything up to it.
                     await tx.one(_EMPTY_WRITE_SQL, {})
         except asyncpg.InvalidParameterValueError:  # the number has not been assigned again yet
-            return "aborted", False
+            return "aborted", False, False
         return row
 
 
@@ -371,6 +382,8 @@ def _translated(exc: BaseException) -> BaseException:
         return StorageFull(detail=repr(exc))
     if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
         return Unavailable("the store cannot be reached now", detail=repr(exc))
+    if isinstance(exc, asyncpg.InternalServerError) and _LOST_WORKER.search(str(exc)):
+        return Unavailable("a part of the store cannot be reached now", detail=repr(exc))
     if isinstance(
         exc, (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)
     ):

@@ -1,0 +1,113 @@
+"""Databases that tests have used, emptied for the next test: to clone one costs five times as much.
+
+One is used again only if nobody is connected to it, it stayed small, and its schema, its statistics
+and its settings are those of the template.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+BYTES_MAX = 2 * 1024**2
+"""Bytes of rows, deleted ones included, above which a database is not used again."""
+USES_MAX = 40
+
+_STATE_SQL = """SELECT
+    (SELECT concat_ws(' ', count(*), sum(xmin::text::bigint), sum(relpages), sum(reltuples))
+        FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+    (SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_attribute
+        WHERE attrelid >= 16384),
+    (SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_constraint),
+    (SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_trigger),
+    (SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_proc WHERE oid >= 16384),
+    (SELECT count(*) FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%temp\\_%'),
+    (SELECT count(*) FROM pg_extension),
+    (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+        WHERE d.datname = current_database())"""
+"""What only a change of the schema, ANALYZE, VACUUM and settings change; rows do not."""
+_USE_SQL = """SELECT
+    (SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name <> 'emptying'),
+    (SELECT sum(pg_relation_size(oid))::bigint FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"""
+_TABLES_SQL = """SELECT relname FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid DESC"""
+_ROWS_SQL = "SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM {table}"
+
+
+class Template:
+    """The state of a database that no test has used, and how one is brought back to it."""
+
+    def __init__(self) -> None:
+        self.state: tuple[Any, ...] = ()
+        self.rows: dict[str, list[tuple[Any, ...]]] = {}
+        """The rows that every store has from the beginning, by table."""
+        self.used_tables_sql = ""
+        """A query for the tables with other rows, those that refer to others before these."""
+
+    async def read(self, url: str) -> None:
+        """Read the template; nobody is connected to it afterwards."""
+        connection = await asyncpg.connect(url)
+        try:
+            self.state = tuple(await connection.fetchrow(_STATE_SQL))
+            parts = []
+            for (table,) in await connection.fetch(_TABLES_SQL):
+                found = [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table}")]
+                condition = f"EXISTS (SELECT FROM {table})"
+                if found:
+                    self.rows[table] = found
+                    was = await connection.fetchval(_ROWS_SQL.format(table=table))
+                    condition = f"({_ROWS_SQL.format(table=table)}) <> '{was}'"
+                parts.append(f"SELECT '{table}' WHERE {condition}")
+            self.used_tables_sql = " UNION ALL ".join(parts)
+        finally:
+            await connection.close()
+
+
+async def connect(url: str) -> Any:
+    """A session that does not count as somebody's."""
+    return await asyncpg.connect(url, server_settings={"application_name": "emptying"})
+
+
+class UsedDatabase:
+    """A database that a test is done with, and a session in which it is emptied."""
+
+    def __init__(self, url: str, template: Template) -> None:
+        self.url = url
+        self._template = template
+        self._connection: Any = None
+        self._uses = 1
+
+    async def empty(self) -> bool:
+        """Bring it back to the template's state; False if it is not to be used again."""
+        try:
+            return await self._empty()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False  # a test removed it, or ended all of its sessions
+
+    async def _empty(self) -> bool:
+        if self._connection is None:
+            self._connection = await connect(self.url)
+        run = self._connection
+        others, size = await run.fetchrow(_USE_SQL)
+        self._uses += 1
+        if others > 0 or size > BYTES_MAX or self._uses > USES_MAX:
+            return False
+        if tuple(await run.fetchrow(_STATE_SQL)) != self._template.state:
+            return False
+        used = [table for (table,) in await run.fetch(self._template.used_tables_sql)]
+        if not used:
+            return True
+        async with run.transaction():
+            await run.execute(";".join(f"DELETE FROM {table}" for table in used))
+            for table in used:
+                if table in self._template.rows:
+                    await run.copy_records_to_table(table, records=self._template.rows[table])
+        return True
+
+    async def close(self) -> None:
+        """End the session."""
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from plaudit.cli import main
+from plaudit.cli.export import RowChoices, TaskOptions
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from tests.support.harness import on_sqlite_alone
 from tests.test_docs import text_of
@@ -33,11 +34,25 @@ PAIRS = [
 ]
 
 
-def test_every_format_is_in_the_manual():
+def test_every_format_is_in_the_manual_with_an_example():
     manual = text_of(MANUAL)
 
-    assert [name for name in EXPORT_FORMATS if f"`{name}`" not in manual] == []
-    assert len(COMMANDS) > 15
+    table = manual[manual.index("## Which format") : manual.index("## Options")]
+    shown = {re.findall(r"--format (\S+)", command)[0] for command in COMMANDS}
+    assert [name for name in EXPORT_FORMATS if f"`{name}`" not in table] == []
+    assert shown == set(EXPORT_FORMATS)
+
+
+def test_every_option_is_in_the_manual():
+    manual = text_of(MANUAL)
+    options = manual[manual.index("## Options") : manual.index("## Files")]
+
+    names = {
+        "project", "out", "split", "formula_safe",
+        *TaskOptions.__dataclass_fields__, *RowChoices.__dataclass_fields__,
+    }  # fmt: skip
+    missing = [name for name in names if f"`--{name.replace('_', '-')}" not in options]
+    assert missing == []
 
 
 @on_sqlite_alone

@@ -90,6 +90,7 @@ from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
+    download_files,
     download_pages,
     import_pages,
     upload_pages,
@@ -145,6 +146,7 @@ def all_pages() -> tuple[Page, ...]:
             import_pages,
             archive_pages,
             delivery_pages,
+            download_files,
             download_pages,
         ),
     ):

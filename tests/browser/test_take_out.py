@@ -12,8 +12,11 @@ import pytest
 from plaudit.formats.exporting.export_format import ExportContainer
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from tests.browser.test_bring_in import Office
+from tests.browser.test_import_walk import Desk
+from tests.support.builders import make_task
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
 from tests.support.operations import calling
+from tests.support.pages.axe_rules import faults_in_both_schemes
 from tests.support.pages.browser_client import add_person
 from tests.transfer.test_export_over_http import judged
 
@@ -86,3 +89,75 @@ def test_a_manager_downloads_a_delivery_as_json_lines_and_csv(world, office, tmp
         with table.open(newline="") as file:
             assert len(list(csv.reader(file))) > 1
     assert office.seen.errors + office.seen.violations + office.seen.foreign == []
+
+
+@on_sqlite_alone
+def test_a_file_is_chosen_previewed_written_and_taken_by_keyboard_alone(
+    world, start_server, open_context, tmp_path
+):
+    """All of the page in its order, on one load; axe looks at it open, and with a file."""
+    world.load([judged(number, 4 if number < 2 else 1) for number in range(12)])
+    world.load([judged(40, metadata={"set": "a"}), make_task("open", status="pending")])
+    desk = Desk(open_context, start_server(), add_person(world, "manager"))
+    page = desk.go("/projects/project_123/download")
+
+    desk.tab_to("#format")
+    assert page.input_value("#format") == "trl-preference"
+    page.keyboard.type("llama-factory: ")
+    desk.tab_to("#container")
+    page.keyboard.type(".par")
+    desk.tab_to("summary")
+    desk.press("Enter")
+    desk.choose("#status", "completed")
+    for name in ("#batch", "#completed_after", "#completed_before"):
+        desk.tab_to(name)
+    desk.tab_to("#metadata")
+    page.keyboard.type("set=a")
+    page.wait_for_selector('#preview:has-text("The first 1 task gives 1 row")')
+    desk.press("Control+a", "Delete")
+    page.wait_for_selector('#preview:has-text("The first 13 tasks give 11 rows")')
+    desk.tab_to("summary")
+    desk.press("Enter")
+    for name in ("#judges", "#pairs", "#ties", "#prefer", "#min_difference"):
+        desk.tab_to(name)
+    page.keyboard.type("-1")
+    page.wait_for_selector('#preview-state:has-text("at least 0")')
+    desk.press("Control+a", "Delete")
+    page.wait_for_selector('#preview-state:text-is("")', state="attached")
+    for name in ("rewrites", "only_rewrites", "references", "reasoning", "last_turn_only"):
+        desk.tab_to(f"#{name}")
+        desk.press("Space")
+        assert page.is_checked(f"#{name}")
+        desk.press("Space")
+    desk.tab_to("#formula_safe")
+    said = page.inner_text("#preview")
+    axe = faults_in_both_schemes(page)
+    desk.tab_to("#plan button.main")
+    desk.press("Enter")
+    page.wait_for_selector("tbody a[download] >> text=Side file")
+    listed = page.inner_text("tbody")
+    axe += faults_in_both_schemes(page)
+    desk.tab_to("#preview")
+    desk.tab_to("tbody a[download]")
+    saved = tmp_path / "saved.parquet"
+    page._run(_press_and_save, page, saved)
+    desk.tab_to("tbody a[href*='job=']")
+    desk.press("Enter")
+    page.wait_for_url("**/download?job=*")
+
+    assert "2 × tie" in said
+    assert "Row 1" in said
+    assert "left out: 2 × tie" in listed
+    assert "llama-factory.parquet" in listed
+    assert saved.read_bytes().startswith(b"PAR1")
+    assert (page.input_value("#format"), page.input_value("#status")) == (
+        *("llama-factory", "completed"),
+    )
+    assert axe == []
+    assert desk.faults == []
+
+
+def _press_and_save(page: Any, path: Path) -> None:
+    with page.expect_download() as waited:
+        page.keyboard.press("Enter")
+    waited.value.save_as(str(path))

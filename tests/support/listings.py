@@ -21,8 +21,8 @@ from tests.support.pages.browser_client import add_person, invite, signed_in
 
 PUBLIC = "https://93.184.216.34"
 ONE_THING = {
-    "ask_export", "get_export_file", "get_export_manifest", "export_project", "export_delivery",
-    "partition_project", "partition_delivery",
+    "ask_export", "get_export_file", "get_export_manifest", "get_export_side_file",
+    "export_project", "export_delivery", "partition_project", "partition_delivery",
     "get_task", "get_annotation", "get_batch", "get_project", "get_legacy_task", "get_dataset_task",
     "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
     "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from plaudit.api.http import job_runner, made_files
-from plaudit.api.transfer import export_job
+from plaudit.api.transfer import export_making
 from tests.support.builders import make_annotation, make_message, make_task, make_turn
 from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
 from tests.support.operations import assert_is_error, calling
@@ -33,6 +34,12 @@ def judged(number: int, strength: int = 1, **fields: Any) -> Any:
     return make_task(f"task_{number:05d}", threads=threads, **fields)
 
 
+@pytest.fixture(autouse=True)
+def whole_files(monkeypatch):
+    """Send files whole on a slow machine too; `test_export_early.py` is about the rest."""
+    monkeypatch.setattr(export_making, "EARLY_S", 60.0)
+
+
 @pytest.fixture
 def stored(world):
     """Fifty judged tasks of which five are ties, and one that is not done."""
@@ -50,12 +57,15 @@ def delivery(stored):
         return f"/manage/v1/deliveries/{made.json()['id']}/export"
 
 
-def by_command(world: Any, folder: Any, name: str, *options: str) -> bytes:
+def by_command(
+    world: Any, folder: Any, name: str, *options: str, format_name: str = "trl-preference"
+) -> bytes:
+    """Bytes of the file of the command, none for parts."""
     out = folder / name
-    arguments = ["--project", "project_123", "--format", "trl-preference", "--out", str(out)]
+    arguments = ["--project", "project_123", "--format", format_name, "--out", str(out)]
     ran = run_cli("export", *store_arguments(world.settings), *arguments, *options)
     assert ran.returncode == 0, ran.stderr
-    return bytes(out.read_bytes())
+    return bytes(out.read_bytes()) if out.exists() else b""
 
 
 def path_of(path: str = PROJECT, **query: str) -> str:
@@ -103,6 +113,63 @@ def test_options_are_those_of_the_command(stored, tmp_path):
     assert answer.content == expected != b""
     assert (none.status_code, none.content) == (200, b"")
     assert len(ties.text.splitlines()) == len(no_ties.text.splitlines()) + 10
+
+
+def test_metadata_chooses_tasks_as_the_command_does(stored, tmp_path):
+    metadata = [{"set": "a,b"}, {"set": "c"}, {"set": "c", "round": 2}]
+    stored.load([judged(70 + number, metadata=one) for number, one in enumerate(metadata)])
+    options = ("--metadata", "set=a,b", "--metadata", "set=c", "--metadata", "round=2")
+    expected = [by_command(stored, tmp_path, "out.jsonl", *options[:n]) for n in (4, 6)]
+    pairs = [("metadata", text) for text in options[1::2]]
+    with calling(stored, stored.key()) as client:
+        found = [client.get(f"{path_of()}&{urlencode(pairs[:n])}").content for n in (2, 3)]
+
+    assert found == expected
+    assert [one.count(b"\n") for one in found] == [3, 1]
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "trl-preference"])
+def test_each_file_of_the_command_is_the_answer_to_one_request(stored, tmp_path, name):
+    split = "train=0.5,dev=0.2,test=0.3"
+    by_command(stored, tmp_path, f"{name}.jsonl", "--split", split, format_name=name)
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with calling(stored, stored.key()) as client:
+        parts = ["train", "dev", "test", "manifest"]
+        if name == "llama-factory":
+            parts.append("side-file")
+        answers = [client.get(path_of(format=name, split=split, part=part)) for part in parts]
+
+    found = {
+        re.findall(r'filename="([^"]+)"', one.headers["content-disposition"])[0]: one.content
+        for one in answers
+    }
+    assert found == expected
+    assert len({one.headers["etag"] for one in answers}) == len(parts)
+    types = [one.headers["content-type"] for one in answers]
+    assert types == ["application/x-ndjson"] * 3 + ["application/json"] * len(parts[3:])
+
+
+def test_the_files_beside_come_without_a_split_too(stored, delivery, tmp_path):
+    options = ("--from-delivery", "May")
+    by_command(stored, tmp_path, "label-studio.json", *options, format_name="label-studio")
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    query: Any = {"format": "label-studio", "container": "json"}
+    with calling(stored, stored.key()) as client:
+        answers = [
+            client.get(path_of(delivery, **query, **part))
+            for part in ({}, {"part": "manifest"}, {"part": "side-file"})
+        ]
+        rest = client.get(
+            path_of(delivery, **query, part="side-file"),
+            headers={"Range": "bytes=10-", "If-Range": answers[2].headers["etag"]},
+        )
+
+    names = [f"label-studio.json{end}" for end in ("", ".manifest.json", ".config.xml")]
+    assert [one.content for one in answers] == [expected[name] for name in names]
+    assert rest.content == expected[names[2]][10:]
+    assert [one.headers["content-type"] for one in answers[1:]] == [
+        *("application/json", "application/xml"),
+    ]
 
 
 @one_engine
@@ -161,13 +228,13 @@ def test_a_download_goes_on_at_another_server_too(stored, delivery):
 def test_readers_of_ranges_get_one_file(monkeypatch, stored):
     """As DuckDB and pyarrow do: a HEAD, and then ranges without If-Range."""
     written: list[str] = []
-    write = export_job._write
+    write = export_making.write_export
 
     async def counted(*arguments: Any) -> Any:
         written.append("once")
         return await write(*arguments)
 
-    monkeypatch.setattr(export_job, "_write", counted)
+    monkeypatch.setattr(export_making, "write_export", counted)
     with calling(stored, stored.key()) as client:
         head = client.head(path_of())
         stored.load([judged(90)])
@@ -217,6 +284,16 @@ def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
         ({"min_difference": "inf"}, "min_difference"),
         ({"status": "odd"}, "status"),
         ({"completed_after": "soon"}, "completed_after"),
+        ({"metadata": "alone"}, "metadata"),
+        ({"split": "train=0.5,test=0.6", "part": "train"}, "split"),
+        ({"split": "manifest=0.5,test=0.5", "part": "manifest"}, "split"),
+        ({"split": ",".join(f"p{n}=0.01" for n in range(100)), "part": "p1"}, "split"),
+        ({"split": "train=0.5,test=0.5"}, "part"),
+        ({"split": "train=0.5,test=0.5", "part": "dev"}, "part"),
+        ({"part": "train"}, "part"),
+        ({"part": "side-file"}, "part"),
+        ({"format": "llama-factory", "container": "jsonl.gz"}, "container"),
+        ({"metadata": "=value"}, "metadata"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_parameter(stored, query, param):
@@ -293,8 +370,31 @@ def test_an_export_ends_when_its_client_goes_away(monkeypatch, stored):
 
 async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
     """What is sent to a client that goes away while its export is made."""
-    path, _, query = path_of().partition("?")
-    scope = {
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await client.app(scope_of(client, path_of()), leaving_at(reached), send)
+    return sent
+
+
+def leaving_at(reached: threading.Event) -> Any:
+    """A receive that has an empty body, and the client's leaving once `reached` is set."""
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(reached.wait, 20)
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def scope_of(client: Any, target: str) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    return {
         "type": "http",
         "http_version": "1.1",
         "method": "GET",
@@ -307,20 +407,6 @@ async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
         "scheme": "http",
         "state": {},
     }
-    sent: list[Any] = []
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Any:
-        if messages:
-            return messages.pop()
-        await asyncio.to_thread(reached.wait, 20)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await client.app(scope, receive, send)
-    return sent
 
 
 @on_sqlite_alone

@@ -202,6 +202,34 @@ def test_planning_runs_few_statements_and_reads_keys_alone(stored, client):
     assert not [one for one in texts for text in one if "task_body" in text]
 
 
+def test_conditions_on_metadata_leave_out_tasks_of_a_partition(stored, client):
+    """In every order of reading, and of its own batch; the manifest says what was chosen."""
+    more = [judged(100 + n, metadata={"round": n % 3}, batch="batch_1") for n in range(9)]
+    assert stored.load(more)[1] == []
+    for query in ({}, {"status": "completed"}, {"completed_after": "2000-01-01"}):
+        partitions = plan(client, n=5, batch="batch_1", **query)
+        for asked in ({"metadata": "round=2"}, {"metadata": ["round=2", "round=0"]}):
+            whole = client.get(
+                f"{PROJECT}/export", params={"format": "v2", "batch": "batch_1"} | query | asked
+            )
+            parts = [read(client, one["token"], **query, **asked) for one in partitions]
+
+            assert sorted(ids_in(b"".join(parts))) == sorted(ids_in(whole.content))
+            assert whole.content.count(b"\n") == (3 if asked["metadata"] == "round=2" else 6)
+    last = partitions[-1]["token"]
+    manifest = json.loads(read(client, last, part="manifest", metadata="round=2"))
+    filters = manifest["filters"]
+    reaches = filters.pop("partition")
+
+    assert filters == {
+        "batch": "batch_1",
+        "completed_after": "2000-01-01T00:00:00.000Z",
+        "metadata": ["round=2"],
+    }
+    assert 0 < reaches["after"] < reaches["until"]
+    assert manifest["tasks"] == len(ids_in(read(client, last, metadata="round=2")))
+
+
 @one_engine
 def test_a_token_is_refused_unless_it_is_of_what_is_read(stored, client):
     token = plan(client, n=3, status="completed", batch="batch_1")[0]["token"]

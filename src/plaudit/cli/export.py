@@ -25,7 +25,12 @@ from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
 from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
-from plaudit.formats.exporting.selection import TaskChoice, choose_tasks, votes_of_tasks
+from plaudit.formats.exporting.selection import (
+    TaskChoice,
+    choose_tasks,
+    read_conditions,
+    votes_of_tasks,
+)
 from plaudit.formats.exporting.splits import read_splits
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Database
@@ -50,18 +55,27 @@ class TaskOptions:
     """Only tasks completed strictly after this ISO 8601 date or date-time."""
     completed_before: str | None = None
     """Only tasks completed strictly before this one."""
+    metadata: Annotated[list[str] | None, Parameter(negative=())] = None
+    """Only tasks whose metadata has this, KEY=VALUE; repeated, one value of each key. A text as it
+    stands, any other value as its JSON."""
     from_delivery: str | None = None
     """The tasks of this delivery, as they were delivered."""
 
     def choice(self) -> TaskChoice:
         """Choice of these options; refuses those that do not go together."""
-        is_filtered = (self.batch, self.status, self.completed_after, self.completed_before)
-        if self.from_delivery is not None and is_filtered != (None, None, None, None):
+        times = (self.completed_after, self.completed_before)
+        is_filtered = (self.batch, self.status, *times, self.metadata) != (None,) * 5
+        if self.from_delivery is not None and is_filtered:
             refuse("--from-delivery names the tasks itself; leave the filters out", code=2)
+        try:
+            conditions = read_conditions(self.metadata or ())
+        except InvalidContent as problem:
+            refuse(f"--metadata: {problem.message}", code=2)
         return TaskChoice(
             status=self.status,
             completed_after=_time("--completed-after", self.completed_after),
             completed_before=_time("--completed-before", self.completed_before),
+            metadata=conditions,
             delivery=self.from_delivery,
         )
 
@@ -84,6 +98,8 @@ class RowChoices:
     """Use of responses that are equally good, in formats with labels."""
     rewrites: bool = False
     """Also write each rewrite as better than the response that it was made of."""
+    only_rewrites: bool = False
+    """Learn rewrites alone: a turn that nobody wrote one for gives no text to learn."""
     references: bool = False
     """Take the reference texts as the responses to learn."""
     reasoning: bool = False
@@ -164,7 +180,7 @@ async def _export(
             batch = await find_batch_by_name_or_id(tx, project, batch_name)
     with progress() as bars:
         bar = bars.add_task("exporting", total=None)
-        tasks = choose_tasks(db, project, batch, choice)
+        tasks = choose_tasks(db, project, batch, choice, with_displays=request.format.shows_places)
         return await run_export(
             request,
             project,

@@ -41,6 +41,7 @@ class RowKeywords(TypedDict, total=False):
     judges: str
     ties: str
     rewrites: bool
+    only_rewrites: bool
     references: bool
     reasoning: bool
     last_turn_only: bool

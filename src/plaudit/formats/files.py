@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from plaudit import private_files
 from plaudit.core.transfer.importer import ImportEntry
@@ -60,7 +60,7 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
 
     Nothing is left of it if the block raises. Raises Misconfigured where it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.part")
+    draft = _draft(path)
     try:
         if path.exists() and not path.is_file():
             raise Misconfigured(f"{path} is not a regular file")
@@ -83,6 +83,24 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
             draft.unlink(missing_ok=True)
 
 
+def open_growing(path: Path) -> BinaryIO | None:
+    """Open the file that `staged` and `writing` make of `path` while it grows, None before.
+
+    What was written so far can be read of it, and the rest later on, also once it has its place.
+    """
+    with suppress(FileNotFoundError):
+        return _draft(_staging_folder(path) / path.name).open("rb")
+    return None
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _staging_folder(path: Path) -> Path:
+    return path.with_name(f".{path.name}.parts")
+
+
 @contextmanager
 def staged(path: Path, last: str) -> Iterator[Path]:
     """Yield a path of this name in a folder of its own, for several files that belong together.
@@ -91,7 +109,7 @@ def staged(path: Path, last: str) -> Iterator[Path]:
     ends in `last` after the others; nothing of them is left if it raises. Raises Misconfigured
     where they cannot be written.
     """
-    folder = path.with_name(f".{path.name}.parts")
+    folder = _staging_folder(path)
     try:
         with _writing_to(path):
             shutil.rmtree(folder, ignore_errors=True)  # of a command that was killed

@@ -39,12 +39,16 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
 
 
 def _is_task(value: Any) -> bool:
-    """True for an object with an id, a status of tasks, and a member that tells of a task of v2."""
+    """True for an object with an id, a status of tasks, and a member that tells of a task of v2.
+
+    In a table of tasks `threads` is their number.
+    """
     return (
         isinstance(value, dict)
         and isinstance(value.get("task_id"), str)
         and value.get("status") in list(TaskStatus)
         and not _TOLD_BY.isdisjoint(value)
+        and isinstance(value.get("threads"), list | None)
     )
 
 

@@ -21,7 +21,7 @@ WAIT_S_MAX = 60.0
 """Seconds between two requests at the most, also where the server names more."""
 
 TIMEOUT = httpx2.Timeout(30.0, read=660.0)
-"""Seconds; an export waits its turn and is made whole before its first byte, in up to 600 s."""
+"""Seconds; an export waits its turn, and may be whole before its first byte, in up to 600 s."""
 
 _AGAIN = (
     httpx2.codes.TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from plaudit.core.tasks.forms import preset
 from plaudit.formats.exporting.comparison import Skip, VerdictKind
 from tests.formats.exporting.making import (
+    NO_FORM,
     SPLIT,
     TWO,
     answers,
@@ -251,16 +252,25 @@ def test_what_is_labelled_bad_is_no_target():
 REWRITES = preset("RLHF: Pref Ranking with Rewrites")
 
 
-def test_where_rewrites_are_asked_for_the_best_of_several_is_a_target_if_it_is_good():
+@pytest.mark.parametrize("form", [NO_FORM, REWRITES])
+def test_a_rewrite_is_the_target_and_else_the_best_response_on_demand_rewrites_alone(form):
     single = asked(answers(a="Yes."))
     unrated = asked(TWO, chose("a"))
-    good = asked([rated("a", "Yes.", overall=5), rated("b", "No.")], chose("a"))
+    bad = asked([rated("a", "Yes.", acceptable=False), rated("b", "No.")], chose("a"))
     rewritten = asked([rated("a", "Yes.", rewrite="Yes!"), rated("b", "No.")], chose("a"))
+    written = asked(answers(a="Yes.", human="Yes!"), chose("human"))
 
-    assert make("trl-messages", single, form=REWRITES).row["messages"][-1]["content"] == "Yes."
-    assert make("trl-messages", unrated, form=REWRITES).skipped == {"no_rewrite": 1}
-    assert make("trl-messages", good, form=REWRITES).row["messages"][-1]["content"] == "Yes."
-    assert make("trl-messages", rewritten, form=REWRITES).row["messages"][-1]["content"] == "Yes!"
+    def learnt(turn, **choices):
+        made = make("trl-messages", turn, form=form, **choices)
+        return made.row["messages"][-1]["content"] if made.rows else made.skipped
+
+    assert [learnt(one) for one in (single, unrated, rewritten, written)] == [
+        *("Yes.", "Yes.", "Yes!", "Yes!"),
+    ]
+    assert learnt(bad) == {"no_target": 1}
+    alone = [learnt(one, only_rewrites=True) for one in (single, unrated, bad)]
+    assert alone == [{"no_rewrite": 1}] * 3
+    assert [learnt(one, only_rewrites=True) for one in (rewritten, written)] == ["Yes!", "Yes!"]
 
 
 def test_references_are_targets_on_demand_and_each_once():

@@ -10,10 +10,11 @@ import plaudit
 from plaudit import clock
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id
 from plaudit.errors import Misconfigured, NotFound
-from plaudit.formats.exporting import run
-from plaudit.formats.exporting.selection import TaskChoice
+from plaudit.formats.exporting import run, selection
+from plaudit.formats.exporting.selection import TaskChoice, read_conditions
 from plaudit.formats.exporting.splits import read_splits
 from plaudit.model.core import TaskStatus
+from plaudit.store.tasks import task_heads
 from tests.support import deliveries
 from tests.support.builders import make_task
 from tests.support.exports.judged_tasks import judged_task, judged_tasks
@@ -104,6 +105,76 @@ def test_a_batch_chooses_its_tasks(world, tmp_path):
             return await find_batch_by_name_or_id(tx, project, "b2")
 
     assert ids_of(export(world, tmp_path / "a.jsonl", batch=world.run(find()))) == ["task_1"]
+
+
+LABELS = [{"set": "a", "size": 3}, {"set": "b", "size": 3.5}, {"set": "true"}, {"set": True}, {}]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "chosen"),
+    [
+        (["set=a"], [0, 5]),
+        (["set=b", "set=a"], [0, 1, 5, 6]),
+        (["set=b", "set=a", "size=3"], [0, 5]),
+        (["size=3.5"], [1, 6]),
+        (["set=true"], [2, 3, 7, 8]),
+        (["set=null"], []),
+        (["size="], []),
+        (["a=b=c"], [9]),
+    ],
+)
+@pytest.mark.parametrize("by_completion", [False, True])
+def test_metadata_chooses_tasks(labelled, tmp_path, conditions, chosen, by_completion):
+    """A text is compared as it stands and any other value as its JSON."""
+    after = clock.parse_moment("2020-01-01") if by_completion else None
+    choice = TaskChoice(completed_after=after, metadata=read_conditions(conditions))
+
+    found = ids_of(export(labelled, tmp_path / "a.jsonl", choice=choice))
+
+    order = chosen[::-1] if by_completion else chosen
+    assert found == [f"task_{number}" for number in order]
+    assert choice.named()["metadata"] == conditions
+
+
+@pytest.fixture
+def labelled(world, monkeypatch):
+    """Ten tasks with metadata, completed in the opposite order, looked at three at a time."""
+    monkeypatch.setattr(selection, "HEADS_PER_READ", 3)
+    monkeypatch.setattr(selection, "TASKS_PER_READ", 2)
+    metadata = [*LABELS, *LABELS[:-1], {"a": "b=c"}]
+    world.load(
+        [
+            judged_task(number, "alpha", completed_at=time_of(20 - number), metadata=one)
+            for number, one in enumerate(metadata)
+        ]
+    )
+    return world
+
+
+@one_engine
+def test_only_the_conversations_of_wanted_metadata_are_read(labelled, tmp_path, monkeypatch):
+    read = []
+    list_tasks_at = task_heads.list_tasks_at
+
+    async def counted(tx, where, seqs):
+        read.extend(seqs)
+        return await list_tasks_at(tx, where, seqs)
+
+    monkeypatch.setattr(task_heads, "list_tasks_at", counted)
+    choice = TaskChoice(metadata=read_conditions(["set=a"]))
+    export(labelled, tmp_path / "a.jsonl", choice=choice)
+
+    assert len(read) == 2
+
+
+@one_engine
+def test_tasks_too_long_for_one_read_are_all_chosen_by_metadata(labelled, tmp_path, monkeypatch):
+    monkeypatch.setattr("plaudit.store.common.pages.PAGE_BYTES_MAX", 4000)
+    choice = TaskChoice(metadata=read_conditions(["set=a", "set=b", "set=true"]))
+
+    found = ids_of(export(labelled, tmp_path / "a.jsonl", choice=choice))
+
+    assert found == [f"task_{number}" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
 
 
 def test_an_export_of_a_delivery_stays_as_it_was_delivered(world, tmp_path):

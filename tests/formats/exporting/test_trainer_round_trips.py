@@ -21,40 +21,17 @@ from tests.formats.exporting.making import (
     scaled,
     stored,
 )
+from tests.support.exports.judged_tasks import steps_task
+from tests.support.exports.round_trips import READ_AS
 from tests.support.harness import one_engine
 
 READERS = {
-    "trl-preference": "trl",
-    "trl-preference-implicit": "trl",
-    "trl-kto": "trl",
-    "trl-prompt-completion": "trl",
-    "trl-messages": "messages",
-    "trl-stepwise": "trl",
-    "openai-dpo": "openai",
-    "openai-sft": "openai",
-    "openrlhf": "trl",
-    "llama-factory": "sharegpt",
-    "llama-factory-kto": "sharegpt",
-    "llama-factory-sft": "sharegpt",
-    "axolotl": "messages",
-    "ms-swift": "messages",
+    name: reader
+    for name, reader in READ_AS.items()
+    if reader in ("trl", "messages", "openai", "sharegpt")
 }
-"""Import format of each export format that can be read again."""
 
 CONVERSATIONS = ("trl-messages", "openai-sft", "llama-factory-sft")
-
-
-def steps() -> dict[str, Any]:
-    """A response in steps."""
-    chunks = [
-        {
-            "type": "text",
-            "text": f"Step {number}.",
-            "annotations": [{"key": "step_label", "type": "category", "value": label}],
-        }
-        for number, label in enumerate(("correct", "incorrect"))
-    ]
-    return said("assistant", None, source_id="a", chunks=chunks)
 
 
 def tasks(name: str) -> list[Any]:
@@ -64,7 +41,7 @@ def tasks(name: str) -> list[Any]:
     for conversations. A data set of completions does not say what of its prompts was a completion.
     """
     if name == "trl-stepwise":
-        return [stored(asked([steps()], number=n), number=n) for n in range(3)]
+        return [steps_task(number, project="Set") for number in range(3)]
     good, bad = rated("a", "Ναί.", acceptable=True), rated("b", " No\u2028\n", acceptable=False)
     question = [said("system", "Be brief."), said("user", "Is it? ")]
     briefed = judged_turn([*question, good, bad], chose("a"), scaled(1))

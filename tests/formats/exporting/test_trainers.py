@@ -142,7 +142,7 @@ def test_openrlhf_gets_lists_that_differ_in_the_response_alone():
     assert row["margin"] == pytest.approx(2 / 3)
 
 
-# --- NeMo-RL ---
+# --- NeMo-RL at 7ea279a ---
 
 
 def test_nemo_rl_gets_two_completions_of_which_rank_0_is_the_better():

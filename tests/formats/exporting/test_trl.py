@@ -98,6 +98,20 @@ def test_a_system_message_stands_first_and_a_function_is_a_tool():
     assert [one["role"] for one in prompt] == ["system", "user", "tool"]
 
 
+@pytest.mark.parametrize(
+    "name", ["trl-preference", "trl-kto", "trl-prompt-completion", "trl-prompt"]
+)
+def test_a_prompt_that_ends_with_a_system_message_is_never_written(name):
+    """TRL's `apply_chat_template` stops at one."""
+    turn = judged_turn([said("user", "U"), said("system", "S"), *TWO], chose("a"))
+
+    made = make(name, turn)
+
+    rule = "cannot_be_written: the prompt ends with a system message"
+    assert made.rows == []
+    assert made.skipped[rule] >= 1
+
+
 def test_an_empty_prompt_is_never_written():
     for name in ("trl-preference", "trl-kto", "trl-messages", "trl-prompt"):
         made = make(name, judged_turn(TWO, chose("a")))

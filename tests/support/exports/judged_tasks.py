@@ -50,6 +50,26 @@ def judged_task(number: int, *votes: str, models: bool = True, **fields: Any) ->
     return make_task(f"task_{number}", threads=threads, **fields)
 
 
+def steps_task(number: int, **fields: Any) -> dict[str, Any]:
+    """A completed task whose one response is in labelled steps, with a reference text."""
+    chunks = [
+        {
+            "type": "text",
+            "text": f"Step {place}.",
+            "annotations": [make_annotation("step_label", label, type="category")],
+        }
+        for place, label in enumerate(("correct", "incorrect"))
+    ]
+    reference = {"content": f"It is {number}.", "category": "gold"}
+    asked = {"text": f"Question {number}", "reference_texts": [reference]}
+    messages = [
+        make_message("user", content=asked),
+        make_message("alpha", content={"chunks": chunks}),
+    ]
+    threads = [make_thread(turns=[make_turn(messages=messages)])]
+    return make_task(f"steps_{number}", threads=threads, **fields)
+
+
 def judged_tasks() -> list[dict[str, Any]]:
     """Tasks of each verdict, decided and not."""
     votes = [

@@ -78,7 +78,9 @@ def export_project(
     row = project_named(world, project)
     options = ExportOptions(rows=rows or RowOptions(), verdict=verdict or VerdictOptions())
     asked = ExportRequest(format=EXPORT_FORMATS[format_name], options=options, out=out, **request)
-    tasks = choose_tasks(world.db, row, batch, choice or TaskChoice())
+    tasks = choose_tasks(
+        world.db, row, batch, choice or TaskChoice(), with_displays=asked.format.shows_places
+    )
     return Exported(
         world.run(run_export(asked, row, tasks, votes_of=votes_of_tasks(world.db, row))), out
     )

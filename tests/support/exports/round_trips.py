@@ -15,6 +15,7 @@ READ_AS = {
     "trl-kto": "trl",
     "trl-prompt-completion": "trl",
     "trl-messages": "messages",
+    "trl-stepwise": "trl",
     "helpsteer": "helpsteer",
     "hh": "hh",
     "arena": "arena",
@@ -26,9 +27,23 @@ READ_AS = {
     "llama-factory": "sharegpt",
     "llama-factory-kto": "sharegpt",
     "llama-factory-sft": "sharegpt",
+    "axolotl": "messages",
     "ms-swift": "messages",
 }
-"""Format of an import by that of the export."""
+"""Format of an import by that of the export, for all that are read and written."""
+
+NOT_READ_BACK = {
+    "trl-prompt": "a prompt alone comes in as open work, which gives no row",
+    "nemo-rl": "no import format",
+    "tinker": "no import format",
+    "verl": "no import format",
+    **dict.fromkeys(("csv", "xlsx"), "for people; the import of tables takes a mapping"),
+    **dict.fromkeys(
+        ("tasks", "messages", "annotations", "comparisons", "votes"),
+        "for analysis; the import of tables takes a mapping",
+    ),
+}
+"""Formats that are written alone, and why."""
 
 
 def come_back(world: World, name: str, folder: Path, **options: Any) -> bytes:

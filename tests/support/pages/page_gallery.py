@@ -276,7 +276,7 @@ def drawn_rows(page: Any) -> None:
 def write_file(page: Any) -> None:
     """Write a file of a delivery, and wait until it can be downloaded."""
     page.click("#plan button.main")
-    page.wait_for_selector("a[download] >> text=Manifest")
+    page.wait_for_selector("tbody a[download] >> text=Manifest")
     page.wait_for_selector("#preview p")
 
 

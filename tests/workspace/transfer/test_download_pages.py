@@ -13,6 +13,7 @@ from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.transfer import download_pages
 from tests.support.builders import make_task
 from tests.support.harness import run_cli, store_arguments
+from tests.support.operations import calling
 from tests.support.pages.browser_client import add_person, ended, signed_in
 from tests.transfer.test_export_over_http import judged
 
@@ -84,6 +85,59 @@ def test_a_file_has_the_bytes_that_the_command_writes(stored, browser, tmp_path)
     assert manifest.json()["files"][0]["bytes"] == len(whole.content)
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("llama-factory", "dataset_info.json"), ("label-studio", "label-studio.json.config.xml")],
+)
+def test_a_file_that_another_one_tells_of_has_it_beside_it(stored, browser, tmp_path, name, beside):
+    container = "json"
+    out = tmp_path / f"{name}.{container}"
+    arguments = ["--project", "project_123", "--format", name, "--out", str(out)]
+    run_cli("export", *store_arguments(stored.settings), *arguments)
+    path = f"/exports/{written(browser, format=name, container=container)['job_id']}"
+    page = browser.get(PAGE).text
+    names = ("file", "manifest.json", "side-file")
+    answers = [browser.get(f"{path}/{one}") for one in names]
+    plain = f"/exports/{written(browser)['job_id']}/side-file"
+
+    assert [one.content for one in answers] == [
+        (tmp_path / one).read_bytes() for one in (out.name, f"{out.name}.manifest.json", beside)
+    ]
+    assert f'href="{path}/side-file"' in page
+    assert f'filename="{beside}"' in answers[2].headers["content-disposition"]
+    assert f'filename="{out.name}"' in answers[0].headers["content-disposition"]
+    assert browser.get(plain).status_code == 404
+    assert plain not in browser.get(PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "suggested"),
+    [
+        ([("overall", "message", "integer"), ("selected_model_id", "turn", "category")],
+         "trl-preference"),
+        ([("order", "turn", "ranked_choices")], "trl-preference"),
+        ([("overall", "message", "integer")], "trl-kto"),
+        ([("acceptable", "message", "boolean")], "trl-kto"),
+        ([("step_label", "chunk", "category")], "trl-stepwise"),
+        ([("tone", "message", "text")], "annotations"),
+    ],
+)  # fmt: skip
+def test_the_format_that_fits_the_form_stands_first(stored, browser, fields, suggested):
+    form = {"fields": [{"key": key, "level": level, "type": kind} for key, level, kind in fields]}
+    with calling(stored, stored.key()) as client:
+        changed = client.patch("/manage/v1/projects/project_123", json={"form": form})
+    page = browser.get(PAGE).text
+
+    assert changed.status_code == 200, changed.text
+    first = re.search(
+        r'<optgroup label="For what this project asks">\s*<option value="([^"]+)"[^>]*>', page
+    )
+    assert first is not None
+    assert first[1] == suggested
+    assert first[0].rstrip(">").endswith(" selected")
+    assert page.count(f'<option value="{suggested}"') == 1
+
+
 def test_the_page_lists_files_with_what_was_left_out_and_by_whom(browser):
     assert "No file yet" in browser.get(PAGE).text
     job = written(browser)
@@ -98,6 +152,7 @@ def test_the_page_lists_files_with_what_was_left_out_and_by_whom(browser):
 
 def test_the_form_begins_with_the_choices_of_a_file_that_was_written(browser):
     fields = {"pairs": "all", "completed_after": "2025-01-01", "min_difference": "1.5"}
+    fields["metadata"] = " set=a \n\nround=2"
     job = written(browser, format="trl-kto", rewrites="on", status="completed", **fields)
     plain = browser.get(PAGE).text
     again = re.search(rf'href="({PAGE}\?job={job["job_id"]})">Same again', plain)
@@ -110,6 +165,7 @@ def test_the_form_begins_with_the_choices_of_a_file_that_was_written(browser):
         assert not re.search(option, plain)
     assert 'value="2025-01-01"' in page
     assert 'value="1.5"' in page
+    assert re.search(r'id="metadata"[^>]*>\s*set=a\nround=2</textarea>', page)
     assert re.search(r'id="rewrites"[^>]* checked', page)
     assert page.count("<details open>") == 2 > plain.count("<details open>")
     assert browser.get(f"{PAGE}?job=job_of_nobody").status_code == 200
@@ -142,6 +198,19 @@ def test_a_preview_shows_the_first_rows_and_counts_what_is_left_out(browser):
     assert "No file yet" in browser.get(PAGE).text
 
 
+def test_a_preview_ends_where_metadata_is_rare(monkeypatch, stored, browser):
+    monkeypatch.setattr(download_pages, "PREVIEW_READS_MAX", 1)
+    monkeypatch.setattr("plaudit.formats.exporting.selection.HEADS_PER_READ", 10)
+    stored.load([judged(number, metadata={"set": "a"}) for number in (80, 81)])
+    draft = {"format": "trl-preference", "metadata": "set=a"}
+    few = browser.send(f"{PAGE}/preview", draft)
+    monkeypatch.setattr(download_pages, "PREVIEW_READS_MAX", 50)
+    all_of_them = browser.send(f"{PAGE}/preview", draft)
+
+    assert "None of the first tasks is selected" in few.text
+    assert "The first 2 tasks give" in all_of_them.text
+
+
 def test_a_preview_reads_a_bounded_number_of_tasks(monkeypatch, browser):
     monkeypatch.setattr(download_pages, "PREVIEW_BYTES", 100)
     answer = browser.send(f"{PAGE}/preview", {"format": "trl-preference"})
@@ -168,6 +237,7 @@ def test_what_is_in_a_task_is_text_in_a_preview(stored, browser):
         ({"min_difference": "-1"}, "at least 0"),
         ({"min_difference": "nan"}, "at least 0"),
         ({"completed_after": "soon"}, "ISO 8601"),
+        ({"metadata": "set=a\nalone"}, "KEY=VALUE, not"),
         ({"pairs": "some"}, "pairs"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -20,7 +21,10 @@ FRESH_S = 600.0
 
 
 class MadeFile(Struct, frozen=True, kw_only=True):
-    """A file among the blobs: the digest of its content, when it was made, and its counts."""
+    """A file among the blobs: its name among those of one request, its time, and its counts.
+
+    `digest` is that of its content, or the random text under which it was sent while it was made.
+    """
 
     key: str
     digest: str
@@ -38,6 +42,19 @@ class MadeFiles:
     def __init__(self, objects: BlobStore) -> None:
         self._objects = objects
         self._kept: dict[str, OrderedDict[str, MadeFile]] = {}
+        self._making: dict[tuple[str, str], asyncio.Task[MadeFile]] = {}
+
+    def begin(self, environment_id: str, token: str, task: asyncio.Task[MadeFile]) -> None:
+        """Remember a file that is being made, and sent as `token` meanwhile, until it is made."""
+        key = environment_id, token
+        self._making[key] = task
+        task.add_done_callback(lambda done: self._making.pop(key, None))
+
+    async def wait_for(self, environment_id: str, token: str) -> None:
+        """Wait until a file that is being made is made, whatever comes of it."""
+        task = self._making.get((environment_id, token))
+        if task is not None:
+            await asyncio.wait([task])
 
     def find(self, environment_id: str, asked: str, digest: str | None = None) -> MadeFile | None:
         """File of this content; without a digest, the one that was made last if it is fresh."""

@@ -56,6 +56,16 @@ class Text(Parameter, frozen=True, kw_only=True):
     """Text parameter."""
 
 
+class TextList(Parameter, frozen=True, kw_only=True):
+    """Parameter with any number of texts, each given by a parameter of its own; commas are text."""
+
+    def read(self, name: str, values: list[str]) -> tuple[str, ...]:
+        return tuple(values)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}}
+
+
 class IntRange(Parameter, frozen=True, kw_only=True):
     """Integer parameter from `least` to `most`, both included."""
 

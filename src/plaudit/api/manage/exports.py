@@ -9,19 +9,25 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.made_files import MadeFile
 from plaudit.api.http.operation import Call, Operation
-from plaudit.api.http.parameters import DateTime, Enum, Number, Text
+from plaudit.api.http.parameters import DateTime, Enum, Number, Text, TextList
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.api.manage.common import declare
 from plaudit.api.transfer.export_choices import (
     COMPRESSED_TYPES,
     MEDIA_TYPES,
+    XML_TYPE,
     ExportChoices,
+    check_part,
     choose_format,
     find_partition,
     find_source,
+    media_type,
+    shown_name,
 )
-from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
+from plaudit.api.transfer.export_making import Making, made_key
+from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.exporting.export_format import OptionalColumns
 from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
@@ -112,6 +118,9 @@ class ExportDelivery(Struct, frozen=True):
         OnOff,
         _option("Also write each rewrite as better than the response that it was made of."),
     ] = OnOff.false
+    only_rewrites: Annotated[
+        OnOff, _option("Learn rewrites alone, and no responses as they were given.")
+    ] = OnOff.false
     references: Annotated[OnOff, _option("Take the reference texts as the responses to learn.")] = (
         OnOff.false
     )
@@ -133,11 +142,26 @@ class ExportDelivery(Struct, frozen=True):
             words=OptionalColumns,
         ),
     ] = OptionalColumns.if_complete
+    split: Annotated[
+        str | None,
+        Text(
+            description="Parts by the first user message and their shares; `part` says which one.",
+            example="train=0.9,test=0.1",
+        ),
+    ] = None
+    part: Annotated[
+        str | None,
+        Text(
+            description="One of the files that `plaudit export` writes: a part of `split` by its "
+            "name, `manifest`, or `side-file` (`dataset_info.json` of llama-factory, and the "
+            "configuration or settings of label-studio and argilla). The rows if absent."
+        ),
+    ] = None
     partition: Annotated[
         str | None,
         Text(
             description="Only the tasks of this partition: a `token` of `…/partitions`. Filters "
-            "may be sent again, unchanged, or left out."
+            "that it was planned with may be sent again, unchanged, or left out."
         ),
     ] = None
 
@@ -149,6 +173,13 @@ class ExportProject(ExportDelivery, frozen=True):
     batch: OnlyBatch = None
     completed_after: OnlyAfter = None
     completed_before: OnlyBefore = None
+    metadata: Annotated[
+        tuple[str, ...],
+        TextList(
+            description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
+            "each key. A text as it stands, any other value as its JSON.",
+        ),
+    ] = ()
 
 
 async def export_project(call: Call[ExportProject]) -> Stream:
@@ -161,6 +192,7 @@ async def export_project(call: Call[ExportProject]) -> Stream:
         batch=query.batch,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
+        metadata=query.metadata,
     )
 
 
@@ -175,30 +207,47 @@ async def export_delivery(call: Call[ExportDelivery]) -> Stream:
 async def _export(call: Call[Any], **about: Any) -> Stream:
     choices = _choices(call.query, about)
     services, environment_id = call.services, call.caller.environment_id
-    async with services.db.read() as tx:
-        source = await find_source(tx, environment_id, choices)
-        source = await find_partition(tx, services.secret, environment_id, choices, source)
-    headers = dict(call.scope["headers"])
+    try:
+        async with services.db.read() as tx:
+            source = await find_source(tx, environment_id, choices)
+            source = await find_partition(tx, services.secret, environment_id, choices, source)
+    except InvalidContent as problem:
+        raise InvalidParameter(problem.message, param="metadata") from problem
+    headers, name = dict(call.scope["headers"]), shown_name(choices, source)
     digest, size = None, None
-    if call.scope["method"] == "HEAD" or b"range" in headers:
+    is_part = call.scope["method"] == "HEAD" or b"range" in headers
+    if is_part:
         digest = _kept_digest(call, choices, headers.get(b"if-range"))
     if digest is not None:
+        async with call.aside():
+            await services.made_files.wait_for(environment_id, digest)
         size = await services.objects.size(made_key(environment_id, choices, digest))
     if digest is None or size is None:
-        with services.jobs.running_for(environment_id, WRITING) as run:
-            async with call.aside():
-                made = await export_for_request(
-                    services, run, environment_id, choices, source, call.receive
-                )
-        await services.made_files.add(environment_id, choices.digest, made)
+        making = Making(services, environment_id, choices, source)
+        # Without chunks, as in HTTP/1.0, a body that breaks off would look whole.
+        may_begin = not is_part and call.scope["http_version"] != "1.0"
+        async with call.aside():
+            made = await making.wait(call.receive, may_begin=may_begin)
+        if not isinstance(made, MadeFile):
+            started = _headers(name, making.token)
+            return Stream(making.pieces(made), None, media_type(name), started)
         digest = made.digest
         size = await services.objects.size(made.key) or 0
-    return await _stream(call, choices, digest, size, f"{source.name} {choices.file_name}")
+    return await _stream(call, choices, digest, size, name)
+
+
+def _headers(name: str, digest: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-disposition", content_disposition("attachment", name)),
+        (b"accept-ranges", b"bytes"),
+        (b"etag", f'"{digest}"'.encode()),
+    ]
 
 
 def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
     """Choices of a query; raises InvalidParameter."""
     export_format, container = choose_format(query.format, query.container)
+    check_part(export_format, query.split, query.part)
     return ExportChoices(
         **about,
         format=export_format.name,
@@ -209,11 +258,14 @@ def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
         judges=query.judges,
         ties=query.ties,
         rewrites=query.rewrites is OnOff.true,
+        only_rewrites=query.only_rewrites is OnOff.true,
         references=query.references is OnOff.true,
         reasoning=query.reasoning is OnOff.true,
         last_turn_only=query.last_turn_only is OnOff.true,
         formula_safe=query.formula_safe is OnOff.true,
         optional_columns=query.optional_columns,
+        split=query.split,
+        part=query.part,
         partition=query.partition,
     )
 
@@ -231,11 +283,7 @@ async def _stream(
     call: Call[Any], choices: ExportChoices, digest: str, size: int, name: str
 ) -> Stream:
     environment_id, etag = call.caller.environment_id, f'"{digest}"'.encode()
-    headers = [
-        (b"content-disposition", content_disposition("attachment", name)),
-        (b"accept-ranges", b"bytes"),
-        (b"etag", etag),
-    ]
+    headers = _headers(name, digest)
     made = call.services.made_files.find(environment_id, choices.digest, digest)
     if made is not None:
         headers.append((COUNTS, msgspec.json.encode(made.counts)))
@@ -247,19 +295,19 @@ async def _stream(
     read_end = start if call.scope["method"] == "HEAD" else end
     pieces = await call.services.objects.open(key, start, read_end)
     return Stream(
-        pieces, end - start, choices.media_type, headers, 200 if byte_range is None else 206
+        pieces, end - start, media_type(name), headers, 200 if byte_range is None else 206
     )
 
 
 _DESCRIPTION = (
     "The file that `plaudit export` writes, byte for byte; the same tasks and options give the "
-    "same bytes. It is made whole before the first byte is sent, by a job's thread, at most two at "
-    "once for an organization. `ETag` is the digest of its bytes. A download that broke off goes "
+    "same bytes. It is made by a job's thread, at most two at once for an organization, and sent "
+    "while it is made if that takes longer than a second. A download that broke off goes "
     "on with `Range` and `If-Range`: the file is kept for at most a day, and where it is not kept "
     "any more, it is made again, whole if it has changed. The header `Plaudit-Export` has the "
     "counts as JSON: `tasks`, `rows`, and those `skipped` by reason."
 )
-_ANSWER = (*dict.fromkeys((*MEDIA_TYPES.values(), *COMPRESSED_TYPES.values())),)
+_ANSWER = (*dict.fromkeys((*MEDIA_TYPES.values(), *COMPRESSED_TYPES.values(), XML_TYPE)),)
 
 
 def _export_operation(operation_id: str, path: str, **fields: Any) -> Operation:

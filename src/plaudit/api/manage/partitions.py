@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.client_runs import run_for_client
 from plaudit.api.http.operation import Call, Operation
 from plaudit.api.http.parameters import IntRange
 from plaudit.api.manage.common import declare
 from plaudit.api.manage.exports import OnlyAfter, OnlyBatch, OnlyBefore, OnlyStatus
 from plaudit.api.transfer.export_choices import find_tasks
-from plaudit.api.transfer.export_job import run_for_client
 from plaudit.core.deliveries import reports
 from plaudit.core.transfer import partitions
 from plaudit.formats.exporting.selection import TaskChoice

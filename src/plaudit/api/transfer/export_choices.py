@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.deliveries import reports
+from plaudit.core.tasks.forms import form_of
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id
 from plaudit.core.transfer import partitions
-from plaudit.errors import InvalidParameter, Misconfigured, NotFound
+from plaudit.errors import InvalidContent, InvalidParameter, Misconfigured, NotFound
 from plaudit.formats import files
 from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.export_format import (
@@ -23,12 +24,14 @@ from plaudit.formats.exporting.export_format import (
     OptionalColumns,
 )
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.run import ExportRequest
-from plaudit.formats.exporting.selection import TaskChoice
+from plaudit.formats.exporting.run import ExportRequest, manifest_path
+from plaudit.formats.exporting.selection import TaskChoice, read_conditions
+from plaudit.formats.exporting.splits import path_of_split, read_splits
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects
 from plaudit.store.tasks.tasks import TaskFilter
+from plaudit.wire.v2.resources import project_detail
 
 MEDIA_TYPES = {
     ExportContainer.jsonl: "application/x-ndjson",
@@ -38,6 +41,11 @@ MEDIA_TYPES = {
     ExportContainer.xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ExportContainer.txt: "text/plain; charset=utf-8",
 }
+MANIFEST = "manifest"
+SIDE_FILE = "side-file"
+"""Words of `part` for the files that go beside the rows."""
+
+XML_TYPE = "application/xml"
 COMPRESSED_TYPES = {".gz": "application/gzip", ".zst": "application/zstd"}
 
 
@@ -45,7 +53,8 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     """Choices of an export: those of `plaudit export`, and what it is of.
 
     `container` is the suffix of the file without its dot, such as `jsonl.gz`. `batch` is a name or
-    an id. Bounds of completion are exclusive, in milliseconds.
+    an id. Bounds of completion are exclusive, in milliseconds. `metadata` has `KEY=VALUE`s. `part`
+    is the one of several files that is wanted: that of a part of `split`, MANIFEST or SIDE_FILE.
     """
 
     project_id: str
@@ -56,21 +65,18 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     batch: str | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+    metadata: tuple[str, ...] = ()
     formula_safe: bool = False
     optional_columns: OptionalColumns = OptionalColumns.if_complete
+    split: str | None = None
+    part: str | None = None
     partition: str | None = None
     """Token of a partition; filters that are absent are those of the token."""
 
     @property
     def file_name(self) -> str:
-        """Name of the file, without what it is of."""
+        """Name of the file of all rows, without what it is of."""
         return f"{self.format}.{self.container}"
-
-    @property
-    def media_type(self) -> str:
-        """Media type of the file, by its compression or its container."""
-        path = Path(self.file_name)
-        return COMPRESSED_TYPES.get(path.suffix) or MEDIA_TYPES[containers.container_of(path)]
 
     @property
     def digest(self) -> str:
@@ -91,6 +97,35 @@ class ExportSource(Struct, frozen=True):
     def where(self) -> TaskFilter:
         """Filter of the project's tasks; of a delivery, the project alone."""
         return self.choice.filter_of(self.project, self.batch)
+
+
+def wanted_file(choices: ExportChoices, project: ProjectRow, out: Path) -> Path:
+    """The file of `part` among those of an export to `out`."""
+    if choices.part is None:
+        return out
+    if choices.part == MANIFEST:
+        return manifest_path(out)
+    if choices.part != SIDE_FILE:
+        return path_of_split(out, choices.part)
+    side_file = EXPORT_FORMATS[choices.format].side_file
+    assert side_file is not None
+    return out.with_name(side_file([out], form_of(project_detail(project)))[0])
+
+
+def shown_name(choices: ExportChoices, source: ExportSource) -> str:
+    """Name under which the wanted file is saved: what it is of comes first, where no other file
+    refers to it by its name."""
+    name = wanted_file(choices, source.project, Path(choices.file_name)).name
+    is_named = choices.part is not None or EXPORT_FORMATS[choices.format].side_file is not None
+    return name if is_named else f"{source.name} {name}"
+
+
+def media_type(name: str) -> str:
+    """Media type of an exported file, by its compression or its container."""
+    path = Path(name)
+    if path.suffix == ".xml":
+        return XML_TYPE
+    return COMPRESSED_TYPES.get(path.suffix) or MEDIA_TYPES[containers.container_of(path)]
 
 
 def choose_format(name: str | None, container: str | None) -> tuple[ExportFormat, str]:
@@ -125,25 +160,50 @@ def list_containers(export_format: ExportFormat) -> list[str]:
     found = []
     for container in export_format.containers:
         found.append(container.value)
-        if container not in (ExportContainer.parquet, ExportContainer.xlsx):
+        is_packed = container in (ExportContainer.parquet, ExportContainer.xlsx)
+        if export_format.is_compressible and not is_packed:
             found += [f"{container}{suffix}" for suffix in files.COMPRESSION_SUFFIXES]
     return found
 
 
+def check_part(export_format: ExportFormat, split: str | None, part: str | None) -> None:
+    """Raise InvalidParameter for a split that cannot be read, or a part that is not of it."""
+    parts = [MANIFEST]
+    if export_format.side_file is not None:
+        parts.append(SIDE_FILE)
+    if split is not None:
+        try:
+            names = [one.name for one in read_splits(split)]
+        except InvalidContent as problem:
+            raise InvalidParameter(problem.message, param="split") from problem
+        if MANIFEST in names:
+            raise InvalidParameter(f"a part cannot be named {MANIFEST}", param="split")
+        parts = [*names, *parts]
+    if part not in parts and (part is not None or split is not None):
+        raise InvalidParameter(f"part must be one of {', '.join(parts)}", param="part")
+
+
 def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> ExportRequest:
     """Request of the exporter for a file at `out`, as `plaudit export` makes it."""
+    named = source.choice.named()
+    if source.batch is not None:
+        named["batch"] = choices.batch or source.batch.name  # a partition may have one of its own
     return ExportRequest(
         format=EXPORT_FORMATS[choices.format],
         options=choices.options,
         out=out,
+        splits=() if choices.split is None else read_splits(choices.split),
         is_formula_safe=choices.formula_safe,
         optional_columns=choices.optional_columns,
-        filters=source.choice.named() | ({} if choices.batch is None else {"batch": choices.batch}),
+        filters=named,
     )
 
 
 async def find_source(tx: Transaction, environment_id: str, choices: ExportChoices) -> ExportSource:
-    """Find what choices name, without its partition; raises NotFound."""
+    """Find what choices name, not cut to a partition.
+
+    Raises NotFound, and InvalidContent for metadata.
+    """
     if choices.delivery_id is not None:
         delivery = await reports.get_delivery(tx, environment_id, choices.delivery_id)
         owner = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
@@ -153,6 +213,7 @@ async def find_source(tx: Transaction, environment_id: str, choices: ExportChoic
         status=choices.status,
         completed_after=choices.completed_after,
         completed_before=choices.completed_before,
+        metadata=read_conditions(choices.metadata),
     )
     return await find_tasks(tx, environment_id, choices.project_id, choices.batch, choice)
 
@@ -183,7 +244,8 @@ async def find_partition(
 ) -> ExportSource:
     """Narrow a source to the partition that the choices name, if they name one.
 
-    Raises InvalidPageToken or PageTokenExpired.
+    A plan knows no metadata, so conditions on it stay those of the choices. Raises
+    InvalidPageToken or PageTokenExpired.
     """
     if choices.partition is None:
         return source
@@ -198,11 +260,11 @@ async def find_partition(
     where, batch = found.where, source.batch
     if batch is None and where.batch_id is not None:
         batch = await batches.find_batch(tx, environment_id, where.batch_id)
-    choice = TaskChoice(
+    choice = msgspec.structs.replace(
+        source.choice,
         status=where.status,
         completed_after=where.completed_after,
         completed_before=where.completed_before,
-        delivery=source.choice.delivery,
         after=found.after,
         until=found.until,
     )

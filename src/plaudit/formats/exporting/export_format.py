@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
     judges: Judges = Judges.majority
     ties: TiePolicy = TiePolicy.skip
     rewrites: bool = False
+    only_rewrites: bool = False
     references: bool = False
     reasoning: bool = False
     last_turn_only: bool = False
@@ -103,12 +104,18 @@ class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 pairs=self.pairs,
                 ties=self.ties,
                 uses_rewrites=self.rewrites,
+                only_rewrites=self.only_rewrites,
                 uses_references=self.references,
                 last_turn_only=self.last_turn_only,
                 prefer=self.prefer,
             ),
             include_reasoning=self.reasoning,
         )
+
+
+Displays = Mapping[tuple[str, str], bytes]
+"""Orders in which people saw the responses of a task, by contributor_id and submitted_at: the
+`display` of their submissions."""
 
 
 class ExportedTask(Struct, frozen=True, kw_only=True):
@@ -124,6 +131,8 @@ class ExportedTask(Struct, frozen=True, kw_only=True):
     votes: Sequence[VoteRow] = ()
     """Votes of the task as they count now, in the order of person and number; none for a format
     that does not read them."""
+    displays: Displays = {}
+    """Empty unless the format `shows_places`, and for imported judgments."""
 
 
 class Origin(Struct, frozen=True):
@@ -176,6 +185,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """True if only completed tasks give rows."""
     reads_votes: bool = False
     """True if tasks are given with their votes."""
+    shows_places: bool = False
+    """True if rows say in which place a person was shown a response."""
     is_for_people: bool = False
     """True if cells are safe from formulas always, because spreadsheets open the file."""
 

@@ -13,7 +13,8 @@ from plaudit.core.tasks.forms import form_of
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import ExportFormat, ExportOptions, Skipped
 from plaudit.formats.exporting.run import exported_task
-from plaudit.model.core import PageRow, ProjectRow, TaskStatus
+from plaudit.formats.exporting.selection import ChosenTask
+from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow
 from plaudit.wire.v2.resources import project_detail
 
@@ -30,7 +31,7 @@ class ExportPreview(Struct, frozen=True, kw_only=True):
 
 
 def preview_export(
-    tasks: Sequence[PageRow],
+    tasks: Sequence[ChosenTask],
     project: ProjectRow,
     export_format: ExportFormat,
     options: ExportOptions,
@@ -42,8 +43,8 @@ def preview_export(
     shown: list[dict[str, Any]] = []
     count = 0
     absent: set[str] = set()
-    for stored in tasks:
-        task = exported_task(stored, project, form, options)
+    for chosen in tasks:
+        task = exported_task(chosen, project, form, options)
         task = msgspec.structs.replace(task, votes=votes.get(task.value["task_id"], ()))
         if export_format.is_of_completed and task.value["status"] != TaskStatus.completed:
             skipped[str(Skip.not_completed)] += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.tasks.forms import Form, Level, TextUse
+from plaudit.core.tasks.forms import Form, Level
 from plaudit.formats.exporting.comparison import (
     Candidate,
     Comparison,
@@ -39,6 +39,8 @@ class RowOptions(Struct, frozen=True, kw_only=True):
     pairs: PairPolicy = PairPolicy.best_vs_rest
     ties: TiePolicy = TiePolicy.skip
     uses_rewrites: bool = False
+    only_rewrites: bool = False
+    """Rewrites alone are texts to learn."""
     uses_references: bool = False
     last_turn_only: bool = False
     prefer: str | None = None
@@ -324,9 +326,8 @@ def target_rows(
 ) -> Iterator[TargetRow | Skip]:
     """Yield the text to learn of a turn, or a Skip.
 
-    The rewrites are always targets; else the best response, or the only one. Where the form asks
-    for rewrites the best of several is one only if it is labelled good. With `uses_references` the
-    reference texts are.
+    The rewrites are always targets; else the best response, or the only one, but not with
+    `only_rewrites`. With `uses_references` the reference texts are.
     """
     problem = context_problem(comparison, options)
     if problem is not None:
@@ -341,7 +342,7 @@ def target_rows(
         targets = [Candidate(source_id="reference", text=text) for text in comparison.references]
     elif not targets:
         targets = _best(comparison, form, options)
-        if targets and _lacks_rewrite(comparison, targets[0], form, options):
+        if options.only_rewrites and not any(target.is_rewrite for target in targets):
             yield Skip.no_rewrite
             return
     if not targets:
@@ -376,15 +377,6 @@ def is_context(comparison: Comparison) -> bool:
         and not responses[0].ratings
         and responses[0].rewrite is None
     )
-
-
-def _lacks_rewrite(
-    comparison: Comparison, best: Candidate, form: Form, options: RowOptions
-) -> bool:
-    """True if the form asks for rewrites, and the best of several is not known to be good."""
-    is_asked = any(field.use is TextUse.rewrite for field in form.fields)
-    is_chosen = len(comparison.responses) > 1 and not best.is_rewrite
-    return is_asked and is_chosen and _rated_label(best, form, options) is not True
 
 
 def _best(comparison: Comparison, form: Form, options: RowOptions) -> list[Candidate]:

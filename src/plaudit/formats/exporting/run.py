@@ -1,7 +1,8 @@
 """One export: tasks of a project become rows on disk, and these the files and their manifest.
 
-Rows are kept in a temporary file first: only then is known whether every row has a value of an
-optional column, and a file appears whole or not at all. Memory stays flat.
+Rows are written as they are made. While each of them has a value of an optional column they are
+kept in a temporary file: only at the end is known whether all have. A file appears whole or not at
+all. Memory stays flat.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.compare import TaskFacts, compare_task
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
+    ExportColumn,
     ExportContainer,
     ExportedTask,
     ExportFormat,
@@ -33,14 +35,15 @@ from plaudit.formats.exporting.export_format import (
     OptionalColumns,
     Skipped,
 )
+from plaudit.formats.exporting.selection import ChosenTask
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
-from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow, TaskStatus
+from plaudit.model.core import ALL_OPTS, ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
-Tasks = AsyncIterator[Sequence[PageRow]]
+Tasks = AsyncIterator[Sequence[ChosenTask]]
 """Tasks of one project, in pieces, in the order of the export."""
 
 VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
@@ -50,6 +53,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 _SIZE_BYTES = 4
 _MANIFEST = ".manifest.json"
+_TEMPORARY = "plaudit-export-"
 ROWS_PER_CHECK = 1000
 """Rows that are written between two reports of progress."""
 
@@ -92,6 +96,11 @@ class _KeptRow(Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_KeptRow).decode
 
 
+def manifest_path(out: Path) -> Path:
+    """Path of the manifest of an export to `out`."""
+    return out.with_name(f"{out.name}{_MANIFEST}")
+
+
 async def run_export(
     request: ExportRequest,
     project: ProjectRow,
@@ -130,21 +139,69 @@ async def _export(
         raise Misconfigured(f"{request.format.name} is written to {listed}, not .{container}")
     if request.out.suffix in files.COMPRESSION_SUFFIXES and not request.format.is_compressible:
         raise Misconfigured(f"{request.format.name} is read without compression; drop the suffix")
-    form = form_of(project_detail(project))
-    with tempfile.TemporaryFile(prefix="plaudit-export-") as kept:
-        writer = _RowKeeper(request, kept)
-        count = 0
+    with tempfile.TemporaryFile(prefix=_TEMPORARY) as origins:
+        keeper, count = await _write_rows(
+            request, container, project, tasks, votes_of, on_progress, origins
+        )
+        paths = _part_paths(request)
+        result = ExportResult(
+            tasks=count,
+            rows=sum(keeper.rows.values()),
+            skipped=dict(sorted(keeper.skipped.items())),
+            flags=dict(sorted(keeper.flags.items())),
+            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
+            manifest=manifest_path(request.out),
+        )
+        _write_manifest(request, project, result, keeper, paths, origins)
+    return result
+
+
+async def _write_rows(
+    request: ExportRequest,
+    container: ExportContainer,
+    project: ProjectRow,
+    tasks: Tasks,
+    votes_of: VotesOf | None,
+    on_progress: Callable[[int], None],
+    origins: IO[bytes],
+) -> tuple[_RowKeeper, int]:
+    """Write the rows of all tasks; return what was counted of them, and the number of tasks.
+
+    They are kept in a temporary file as long as an optional column is left to be decided on, and
+    written as they are made from then.
+    """
+    form, count = form_of(project_detail(project)), 0
+    write: Callable[[_KeptRow], None] | None = None
+
+    def take(row: _KeptRow) -> None:
+        if write is None:
+            _keep(kept, row)
+        else:
+            write(row)
+
+    with tempfile.TemporaryFile(prefix=_TEMPORARY) as kept, ExitStack() as stack:
+        keeper = _RowKeeper(request, take)
+
+        def begin() -> Callable[[_KeptRow], None]:
+            begun = stack.enter_context(_writing_parts(request, container, keeper.columns, origins))
+            for number, row in enumerate(_kept_rows(kept)):
+                if number % ROWS_PER_CHECK == 0:
+                    on_progress(count)
+                begun(row)
+            return begun
+
         async for piece in tasks:
-            made = [exported_task(stored, project, form, request.options) for stored in piece]
+            if write is None and not keeper.is_undecided:
+                write = begin()
+            made = [exported_task(chosen, project, form, request.options) for chosen in piece]
             if request.format.reads_votes:
                 made = await _with_votes(made, votes_of)
             for task in made:
-                writer.add(task)
+                keeper.add(task)
             count += len(piece)
             on_progress(count)
-        return _write_files(
-            request, container, project, kept, writer, count, lambda: on_progress(count)
-        )
+        write = write or begin()
+    return keeper, count
 
 
 async def _with_votes(made: Sequence[ExportedTask], votes_of: VotesOf | None) -> list[ExportedTask]:
@@ -156,9 +213,10 @@ async def _with_votes(made: Sequence[ExportedTask], votes_of: VotesOf | None) ->
 
 
 def exported_task(
-    row: PageRow, project: ProjectRow, form: Form, options: ExportOptions
+    chosen: ChosenTask, project: ProjectRow, form: Form, options: ExportOptions
 ) -> ExportedTask:
     """Return a stored task as formats get it."""
+    row = chosen.row
     batch_id, body, patches = row[2], row[4], row[5]
     head = render.read_head(row[3])
     threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
@@ -178,6 +236,7 @@ def exported_task(
         threads=threads,
         form=form,
         comparisons=list(compare_task(facts, threads, form, options.verdict)),
+        displays=chosen.displays,
     )
 
 
@@ -189,9 +248,9 @@ _decode_threads = msgspec.json.Decoder(_Threads).decode
 
 
 class _RowKeeper:
-    """Rows of an export on disk, with the counts and the optional columns that all have."""
+    """Counts of an export's rows, and the optional columns that all of them have."""
 
-    def __init__(self, request: ExportRequest, file: IO[bytes]) -> None:
+    def __init__(self, request: ExportRequest, write: Callable[[_KeptRow], None]) -> None:
         self.skipped: Counter[str] = Counter()
         self.flags: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
@@ -201,10 +260,16 @@ class _RowKeeper:
             if not column.is_optional or request.optional_columns is not OptionalColumns.never
         ]
         self._request = request
-        self._file = file
+        self._write = write
+
+    @property
+    def is_undecided(self) -> bool:
+        """True while a column is written only if each row has a value, and each one so far has."""
+        is_open = self._request.optional_columns is OptionalColumns.if_complete
+        return is_open and any(column.is_optional for column in self.columns)
 
     def add(self, task: ExportedTask) -> None:
-        """Keep the rows of a task."""
+        """Write the rows of a task."""
         request = self._request
         if request.format.is_of_completed and task.value["status"] != TaskStatus.completed:
             self.skipped[str(Skip.not_completed)] += 1
@@ -215,11 +280,11 @@ class _RowKeeper:
             if isinstance(made, Skipped):
                 self.skipped[str(made)] += 1
             else:
-                self._keep(split, made)
+                self._add_row(split, made)
         if made is None and request.format.is_of_completed:
             self.skipped[str(Skip.nothing_to_write)] += 1
 
-    def _keep(self, split: str, row: ExportRow) -> None:
+    def _add_row(self, split: str, row: ExportRow) -> None:
         self.rows[split] += 1
         self.flags.update(row.origin.flags)
         if self._request.optional_columns is OptionalColumns.if_complete:
@@ -229,14 +294,18 @@ class _RowKeeper:
                 if not column.is_optional or row.values.get(column.name) is not None
             ]
         origin = row.origin
-        encoded = _encode(
+        self._write(
             _KeptRow(
                 split, row.values, origin.task_id, origin.thread_id, origin.turn_id,
                 origin.contributor_ids, origin.flags,
             )
         )  # fmt: skip
-        self._file.write(len(encoded).to_bytes(_SIZE_BYTES))
-        self._file.write(encoded)
+
+
+def _keep(file: IO[bytes], row: _KeptRow) -> None:
+    encoded = _encode(row)
+    file.write(len(encoded).to_bytes(_SIZE_BYTES))
+    file.write(encoded)
 
 
 def _kept_rows(file: IO[bytes]) -> Iterator[_KeptRow]:
@@ -245,46 +314,40 @@ def _kept_rows(file: IO[bytes]) -> Iterator[_KeptRow]:
         yield _decode(file.read(int.from_bytes(size)))
 
 
-def _write_files(
+@contextmanager
+def _writing_parts(
     request: ExportRequest,
     container: ExportContainer,
-    project: ProjectRow,
-    kept: IO[bytes],
-    writer: _RowKeeper,
-    count: int,
-    check: Callable[[], None],
-) -> ExportResult:
-    names = [split.name for split in request.splits] or [""]
-    paths = {name: path_of_split(request.out, name) if name else request.out for name in names}
-    columns = writer.columns
-    wanted = {column.name for column in columns}
+    columns: Sequence[ExportColumn],
+    origins: IO[bytes],
+) -> Iterator[Callable[[_KeptRow], None]]:
+    """Yield a writer of rows to the files of their parts, and of their origins."""
     is_safe = request.is_formula_safe or request.format.is_for_people
-    with tempfile.TemporaryFile(prefix="plaudit-export-") as origins:
-        with ExitStack() as stack:
-            writes = {
-                name: stack.enter_context(
-                    containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
-                )
-                for name, path in paths.items()
-            }
-            for number, row in enumerate(_kept_rows(kept)):
-                if number % ROWS_PER_CHECK == 0:
-                    check()
-                values = row.values
-                if columns:
-                    values = {name: value for name, value in values.items() if name in wanted}
-                writes[row.split](values)
-                origins.write(_encode_json(_origin(row)) + b"\n")
-        result = ExportResult(
-            tasks=count,
-            rows=sum(writer.rows.values()),
-            skipped=dict(sorted(writer.skipped.items())),
-            flags=dict(sorted(writer.flags.items())),
-            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
-            manifest=request.out.with_name(f"{request.out.name}{_MANIFEST}"),
-        )
-        _write_manifest(request, project, result, writer, paths, origins)
-    return result
+    wanted = {column.name for column in columns}
+    is_cut = len(columns) < len(request.format.columns)
+    with ExitStack() as stack:
+        writes = {
+            name: stack.enter_context(
+                containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
+            )
+            for name, path in _part_paths(request).items()
+        }
+
+        def write(row: _KeptRow) -> None:
+            values = row.values
+            if is_cut:
+                values = {name: value for name, value in values.items() if name in wanted}
+            writes[row.split](values)
+            origins.write(_encode_json(_origin(row)) + b"\n")
+
+        yield write
+
+
+def _part_paths(request: ExportRequest) -> dict[str, Path]:
+    """Files of the rows by the name of their part, which is empty where all rows are in one."""
+    if not request.splits:
+        return {"": request.out}
+    return {one.name: path_of_split(request.out, one.name) for one in request.splits}
 
 
 def _origin(row: _KeptRow) -> dict[str, Any]:
@@ -316,7 +379,7 @@ def _write_manifest(
     request: ExportRequest,
     project: ProjectRow,
     result: ExportResult,
-    writer: _RowKeeper,
+    keeper: _RowKeeper,
     paths: dict[str, Path],
     origins: IO[bytes],
 ) -> None:
@@ -333,11 +396,11 @@ def _write_manifest(
         "rows": result.rows,
         "skipped": result.skipped,
         "flags": result.flags,
-        "columns": [column.name for column in writer.columns],
+        "columns": [column.name for column in keeper.columns],
         "files": [
             {
                 "name": path.name,
-                "rows": writer.rows[name],
+                "rows": keeper.rows[name],
                 "bytes": path.stat().st_size,
                 "sha256": _sha256(path),
             }

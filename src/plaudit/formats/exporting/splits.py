@@ -12,6 +12,9 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.files import COMPRESSION_SUFFIXES
 from plaudit.wire.v2.task import MessageRole, Thread
 
+SPLITS_MAX = 50
+"""Parts of an export, each a file of its own."""
+
 
 class Split(Struct, frozen=True):
     """Part of an export: its name, and the upper bound of its share, 0 to 1."""
@@ -25,6 +28,8 @@ def read_splits(text: str) -> list[Split]:
     splits: list[Split] = []
     total = 0.0
     for part in text.split(","):
+        if len(splits) == SPLITS_MAX:
+            raise InvalidContent(f"there are at most {SPLITS_MAX} parts")
         name, _, share = part.strip().partition("=")
         if not name.isidentifier() or any(one.name == name for one in splits):
             raise InvalidContent(f"a part is NAME=SHARE with a name of its own, not {part!r}")

@@ -1,12 +1,13 @@
 """Datasets of TRL (trl 1.16): preferences, labels, completions, conversations, prompts and steps.
 
-Contexts are lists of messages, and an empty one is never written: TRL fails on it. `margin` stands
-in every row or in none, because its collator looks at the first row alone.
+Contexts are lists of messages, and an empty one is never written: TRL fails on it, as on a prompt
+that ends with a system message. `margin` stands in every row or in none, because its collator looks
+at the first row alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from plaudit.formats.exporting.comparison import Skip
@@ -172,6 +173,21 @@ def _steps(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | S
                 yield ExportRow(values, origin)
 
 
+def _with_prompts(
+    make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]],
+) -> Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]:
+    """The rows of `make` whose prompt is one that something can be said to."""
+
+    def made(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
+        for row in make(task, options):
+            if isinstance(row, ExportRow) and row.values["prompt"][-1]["role"] == "system":
+                yield Skipped(Skip.cannot_be_written, "the prompt ends with a system message")
+            else:
+                yield row
+
+    return made
+
+
 def _messages_column(name: str) -> ExportColumn:
     return ExportColumn(name, ColumnType.messages)
 
@@ -185,7 +201,7 @@ FORMATS = (
             *map(_messages_column, ("prompt", "chosen", "rejected")),
             *(_MARGIN, _TASK),
         ),
-        make=_preference,
+        make=_with_prompts(_preference),
     ),
     ExportFormat(
         name="trl-preference-implicit",
@@ -202,14 +218,14 @@ FORMATS = (
             *map(_messages_column, ("prompt", "completion")),
             *(ExportColumn("label", ColumnType.boolean), _TASK),
         ),
-        make=_kto,
+        make=_with_prompts(_kto),
     ),
     ExportFormat(
         name="trl-prompt-completion",
         title="prompts with the response to learn",
         purpose="For supervised fine-tuning in TRL, with the loss on the response alone.",
         columns=(*map(_messages_column, ("prompt", "completion")), _TASK),
-        make=_answers,
+        make=_with_prompts(_answers),
     ),
     ExportFormat(
         name="trl-messages",
@@ -223,7 +239,7 @@ FORMATS = (
         title="prompts alone",
         purpose="For GRPO and RLOO in TRL, which write the responses themselves.",
         columns=(_messages_column("prompt"), _TASK),
-        make=_prompts,
+        make=_with_prompts(_prompts),
     ),
     ExportFormat(
         name="trl-stepwise",

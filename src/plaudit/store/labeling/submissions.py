@@ -102,6 +102,24 @@ async def list_all(
     return [submission_of_row(row) for row in rows]
 
 
+async def list_displays(
+    tx: Transaction, project_key: int, seqs: Sequence[int]
+) -> list[tuple[int, str, int, bytes]]:
+    """Seq, user_id, submitted_ms and display of all submissions of tasks, current or not."""
+    if not seqs:
+        return []
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq, user_id, submitted_ms, display FROM submission"
+        f" WHERE project_key = :project_key AND seq IN {listed}"
+        " ORDER BY seq, submitted_ms, submission_id",
+        args | {"project_key": project_key},
+    )
+    return [
+        (seq, user_id, submitted_ms, bytes(shown)) for seq, user_id, submitted_ms, shown in rows
+    ]
+
+
 async def list_recent(
     tx: Transaction, project_key: int, user_id: str, *, limit: int
 ) -> list[SubmissionRow]:

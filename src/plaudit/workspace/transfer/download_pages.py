@@ -13,9 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
     ExportSource,
@@ -28,32 +26,31 @@ from plaudit.api.transfer.export_job import WRITING, export_as_job
 from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
-from plaudit.errors import InvalidContent, InvalidParameter, NotFound
+from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.exporting.export_format import ExportFormat, ExportParameters
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.selection import choose_tasks, votes_of_tasks
-from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
+from plaudit.formats.exporting.selection import ChosenTask, choose_tasks, votes_of_tasks
+from plaudit.formats.exporting.suggestion import suggested_format
+from plaudit.model.core import PersonRole, ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow
 from plaudit.store.tasks import batches, projects
-from plaudit.store.transfer.jobs import Job, JobKind, JobState
+from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.render import read_head
 from plaudit.wire.v2.resources import project_detail
-from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer.download_files import DELIVERY, PROJECT, WITH_SIDE_FILE
 from plaudit.workspace.transfer.job_pages import JobView
 
-PROJECT = "/projects/{project_id}/download"
-DELIVERY = "/deliveries/{delivery_id}/download"
-JOB = "/exports/{job_id}"
 BATCHES_MAX = 1000
 PREVIEW_TASKS = 100
 PREVIEW_TASKS_PER_READ = 10
+PREVIEW_READS_MAX = 50
 PREVIEW_BYTES = 2 * 1024 * 1024
 """Bytes of tasks after which a preview reads no further ones."""
 
@@ -76,6 +73,8 @@ class DownloadForm(ExportParameters, frozen=True, kw_only=True):
     batch: str | None = None
     completed_after: str | None = None
     completed_before: str | None = None
+    metadata: str | None = None
+    """Conditions `KEY=VALUE`, one a line."""
     formula_safe: bool = False
 
 
@@ -121,7 +120,8 @@ def _context(
     mine: list[JobView],
 ) -> dict[str, Any]:
     """Shared context of both pages; `mine` are the jobs of this project or delivery."""
-    fields = form_of(project_detail(project)).fields
+    form = form_of(project_detail(project))
+    suggested = suggested_format(form)
     begun = next((job.about for job in mine if job.job_id == request.query.job), {})
     days = {
         name: clock.format_ms(begun[name])[:10]
@@ -130,19 +130,28 @@ def _context(
     }
     return {
         "project": project,
-        "formats": [(one, list_containers(one)) for one in EXPORT_FORMATS.values()],
+        "formats": [
+            ("For what this project asks", _with_containers([suggested])),
+            ("All others", _with_containers([one for one in EXPORT_FORMATS if one != suggested])),
+        ],
+        "purposes": {one.name: one.purpose for one in EXPORT_FORMATS.values()},
         "container_choices": [
             (name, f".{name}")
             for name in dict.fromkeys(
                 name for one in EXPORT_FORMATS.values() for name in list_containers(one)
             )
         ],
-        "keys": [field.key for field in fields if field.level is Level.message],
-        "chosen": begun | days,
+        "keys": [field.key for field in form.fields if field.level is Level.message],
+        "chosen": {"format": suggested} | begun | days,
+        "with_side_file": WITH_SIDE_FILE,
         "jobs": mine,
         "running": next((job for job in listed if job.state is JobState.running), None),
         "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
     }
+
+
+def _with_containers(names: Sequence[str]) -> list[tuple[ExportFormat, list[str]]]:
+    return [(EXPORT_FORMATS[name], list_containers(EXPORT_FORMATS[name])) for name in names]
 
 
 async def start_download(request: PageRequest[NoQuery], form: DownloadForm) -> Redirect:
@@ -163,16 +172,17 @@ async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) ->
     try:
         choices, source = await _read(request, form)
     except InvalidContent as problem:
-        context = {"pointer": problem.pointer, "message": problem.message}
+        context: dict[str, Any] = {"pointer": problem.pointer, "message": problem.message}
     else:
-        rows = await _first_tasks(request, source)
         export_format = EXPORT_FORMATS[choices.format]
-        votes = await _votes_of(request, source, export_format, rows)
+        tasks, is_looked_through = await _first_tasks(request, source, export_format)
+        votes = await _votes_of(request, source, export_format, tasks)
         context = await request.run_in_thread(
             lambda: _shown(
-                preview_export(rows, source.project, export_format, choices.options, votes)
+                preview_export(tasks, source.project, export_format, choices.options, votes)
             )
         )
+        context["is_looked_through"] = is_looked_through
     return TemplateResponse(template="transfer/download_preview.html", context=context)
 
 
@@ -180,13 +190,13 @@ async def _votes_of(
     request: PageRequest[NoQuery],
     source: ExportSource,
     export_format: ExportFormat,
-    rows: Sequence[PageRow],
+    tasks: Sequence[ChosenTask],
 ) -> dict[str, list[VoteRow]]:
     """Votes of tasks by task_id, for a format that reads them."""
     if not export_format.reads_votes:
         return {}
     votes_of = votes_of_tasks(request.db, source.project, writes_older=False)
-    return await votes_of([read_head(row[3]).task_id for row in rows])
+    return await votes_of([read_head(one.row[3]).task_id for one in tasks])
 
 
 def _shown(preview: ExportPreview) -> dict[str, Any]:
@@ -204,19 +214,33 @@ def _shown(preview: ExportPreview) -> dict[str, Any]:
     }
 
 
-async def _first_tasks(request: PageRequest[Any], source: ExportSource) -> list[PageRow]:
-    """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them."""
-    found: list[PageRow] = []
-    size = 0
+async def _first_tasks(
+    request: PageRequest[Any], source: ExportSource, export_format: ExportFormat
+) -> tuple[list[ChosenTask], bool]:
+    """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them.
+
+    False beside them where PREVIEW_READS_MAX reads ended before, because few tasks have the wanted
+    metadata.
+    """
+    found: list[ChosenTask] = []
+    size = reads = 0
     async for piece in choose_tasks(
-        request.db, source.project, source.batch, source.choice, per_read=PREVIEW_TASKS_PER_READ
+        request.db,
+        source.project,
+        source.batch,
+        source.choice,
+        per_read=PREVIEW_TASKS_PER_READ,
+        with_displays=export_format.shows_places,
     ):
-        for row in piece:
-            found.append(row)
-            size += row[6]
+        for chosen in piece:
+            found.append(chosen)
+            size += chosen.row[6]
+        reads += 1
         if len(found) >= PREVIEW_TASKS or size > PREVIEW_BYTES:
             break
-    return found
+        if reads == PREVIEW_READS_MAX:
+            return found, False
+    return found, True
 
 
 async def _read(
@@ -243,6 +267,9 @@ async def _read(
             "batch": form.batch,
             "completed_after": moment(form.completed_after, "/completed_after"),
             "completed_before": moment(form.completed_before, "/completed_before"),
+            "metadata": tuple(
+                line.strip() for line in (form.metadata or "").splitlines() if line.strip()
+            ),
         }
     choices = ExportChoices(
         project_id=project_id,
@@ -255,74 +282,19 @@ async def _read(
         judges=form.judges,
         ties=form.ties,
         rewrites=form.rewrites,
+        only_rewrites=form.only_rewrites,
         references=form.references,
         reasoning=form.reasoning,
         last_turn_only=form.last_turn_only,
         formula_safe=form.formula_safe,
         **filters,
     )
-    async with request.db.read() as tx:
-        source = await find_source(tx, request.user.environment_id, choices)
+    try:
+        async with request.db.read() as tx:
+            source = await find_source(tx, request.user.environment_id, choices)
+    except InvalidContent as problem:
+        raise InvalidContent(problem.message, pointer="/metadata") from problem
     return msgspec.structs.replace(choices, project_id=source.project.project_id), source
-
-
-async def ask_export(request: PageRequest[NoQuery]) -> JobView:
-    """GET /exports/{job_id}/progress: progress of the job as JSON; raises NotFound."""
-    async with request.db.read() as tx:
-        return await job_pages.get_job(request, tx, JobKind.export)
-
-
-async def cancel_export(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
-    """POST /exports/{job_id}/cancel: cancel a job; nothing of its file is kept."""
-    job = await job_pages.cancel_job(request, JobKind.export, "cancel_export")
-    if job.about.get("delivery_id"):
-        return Redirect(to=fill_path(DELIVERY, delivery_id=job.about["delivery_id"]))
-    return Redirect(to=fill_path(PROJECT, project_id=job.about["project_id"]))
-
-
-async def get_export_file(request: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /exports/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
-    job, choices = await _get_kept(request)
-    size = jobs.job_progress(job).detail["file_bytes"]
-    etag = f'"{job.job_id}"'.encode()
-    headers = [*_headers(job, choices.file_name), (b"accept-ranges", b"bytes"), (b"etag", etag)]
-    byte_range = parse_range(request.scope, size, etag)
-    start, end = byte_range or (0, size)
-    if byte_range is not None:
-        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
-    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
-    status = 200 if byte_range is None else 206
-    return Stream(pieces, end - start, choices.media_type, headers, status)
-
-
-async def get_export_manifest(request: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /exports/{job_id}/manifest.json: options, counts, and where each row comes from."""
-    job, choices = await _get_kept(request)
-    start, end = jobs.job_progress(job).detail["file_bytes"], job.file_size or 0
-    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
-    headers = _headers(job, f"{choices.file_name}.manifest.json")
-    return Stream(pieces, end - start, "application/json", headers)
-
-
-async def _get_kept(request: PageRequest[Any]) -> tuple[Job, ExportChoices]:
-    """Job of the path, whose file is kept, and its choices; raises NotFound."""
-    async with request.db.read() as tx:
-        job = await jobs.get_job(
-            tx, request.user.environment_id, JobKind.export, request.path["job_id"]
-        )
-    if not jobs.has_file(job):
-        raise NotFound("the file of this export is not kept any more; write it again")
-    return job, msgspec.convert(jobs.job_request(job), ExportChoices)
-
-
-def _headers(job: Job, file_name: str) -> list[tuple[bytes, bytes]]:
-    name = f"{jobs.job_request(job)['name']} {file_name}"
-    return [
-        (b"content-disposition", content_disposition("attachment", name)),
-        (b"content-security-policy", b"default-src 'none'; sandbox"),
-        (b"cross-origin-resource-policy", b"same-origin"),
-        (b"vary", b"Cookie"),
-    ]
 
 
 def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:
@@ -373,15 +345,4 @@ PAGES = (
     ),
     _start("start_delivery_download", DELIVERY, "show_delivery_download"),
     _preview("preview_delivery_download", DELIVERY),
-    _page("ask_export", f"{JOB}/progress", ask_export),
-    _page(
-        "cancel_export",
-        f"{JOB}/cancel",
-        cancel_export,
-        method="POST",
-        form=NoFields,
-        opens_transactions=True,
-    ),
-    _page("get_export_file", f"{JOB}/file", get_export_file, is_long=True),
-    _page("get_export_manifest", f"{JOB}/manifest.json", get_export_manifest, is_long=True),
 )

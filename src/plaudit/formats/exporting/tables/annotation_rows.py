@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from plaudit.core.labeling.questions import responses
 from plaudit.formats.exporting.export_format import (
     ColumnType,
     ExportColumn,
@@ -25,7 +27,7 @@ from plaudit.formats.exporting.export_format import (
 from plaudit.formats.exporting.tables.tables import TABULAR
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.parse import annotation_lists
-from plaudit.wire.v2.task import MessageRole, Thread
+from plaudit.wire.v2.task import MessageRole, Thread, Turn
 
 _PATH = re.compile(
     r"t(?P<thread>\d+)(u(?P<turn>\d+))?(m(?P<message>\d+))?"
@@ -40,6 +42,10 @@ class _Place(Struct, kw_only=True):
     thread_id: str
     turn_id: str | None
     values: dict[str, Any]
+    turn: Turn | None
+    path: str
+    """Path of the turn, by which orders of display are known."""
+    message: int | None
     person: str | None
     """Contributor of the thread's only submission; None where it has several or none."""
     submitted_at: str | None
@@ -50,6 +56,7 @@ def _annotations(task: ExportedTask, options: ExportOptions) -> Iterator[ExportR
         consolidated = {
             "contributor_id": place.person,
             "is_consolidated": True,
+            "place_shown": _place_shown(task, place, given.value, place.person, place.submitted_at),
             "submitted_at": place.submitted_at,
         }
         yield _row(task, place, given, given.value, consolidated)
@@ -63,9 +70,35 @@ def _vote_rows(task: ExportedTask, place: _Place, given: Annotation) -> Iterator
             "cannot_assess": bool(vote.cannot_assess),
             "contributor_id": vote.contributor_id,
             "is_consolidated": False,
+            "place_shown": _place_shown(
+                task, place, vote.value, vote.contributor_id, vote.submitted_at
+            ),
             "submitted_at": vote.submitted_at,
         }
         yield _row(task, place, given, vote.value if vote.has_value else None, cast)
+
+
+def _place_shown(
+    task: ExportedTask, place: _Place, value: Any, person: str | None, submitted_at: str | None
+) -> int | None:
+    """Place, from 1, in which a person was shown the response of a row, where it is known.
+
+    The response is the one that the value is about, or that the value of a turn names.
+    """
+    if place.turn is None or person is None or submitted_at is None:
+        return None
+    display = task.displays.get((person, submitted_at))
+    if display is None:
+        return None
+    message = place.message
+    if message is None and isinstance(value, str):
+        sources = [one.source_id for one in place.turn.messages]
+        message = sources.index(value) if sources.count(value) == 1 else None
+    order = _decode_display(display).get(place.path, [])
+    return order.index(message) + 1 if message in order else None
+
+
+_decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
 
 
 def _row(
@@ -117,9 +150,8 @@ def _place(threads: list[Thread], path: str) -> _Place:
     assert found is not None, path
     thread = threads[int(found["thread"])]
     turn = None if found["turn"] is None else thread.turns[int(found["turn"])]
-    message = None
-    if turn is not None and found["message"] is not None:
-        message = turn.messages[int(found["message"])]
+    number = None if turn is None or found["message"] is None else int(found["message"])
+    message = None if turn is None or number is None else turn.messages[number]
     level = "thread" if turn is None else "turn" if message is None else "message"
     people = thread.submissions or []
     alone = people[0] if len(people) == 1 else None
@@ -139,14 +171,14 @@ def _place(threads: list[Thread], path: str) -> _Place:
             "place": (
                 None
                 if turn is None or message is None or message.role is not MessageRole.assistant
-                else [one for one in turn.messages if one.role is MessageRole.assistant].index(
-                    message
-                )
-                + 1
+                else responses(turn).index(number or 0) + 1
             ),
             "part": None if found["number"] is None else int(found["number"]),
             "criterion": None if found["criterion"] is None else int(found["criterion"]),
         },
+        turn=turn,
+        path=f"t{found['thread']}u{found['turn']}",
+        message=number,
         person=None if alone is None else alone.contributor_id,
         submitted_at=None if alone is None else alone.submitted_at,
     )
@@ -182,9 +214,11 @@ FORMATS = (
             *_SHARED,
             *_nullable(ColumnType.text, "contributor_id"),
             ExportColumn("is_consolidated", ColumnType.boolean),
+            *_nullable(ColumnType.integer, "place_shown"),
             *_nullable(ColumnType.time, "submitted_at"),
         ),
         make=_annotations,
         containers=TABULAR,
+        shows_places=True,
     ),
 )

@@ -1,0 +1,168 @@
+"""Exports that are made for a request, and sent while they are made where that takes long.
+
+A file that is soon whole is sent with its size, under the digest of its content. Of another one
+what there is of it is sent as it grows, under a random text; it is made to its end then, also if
+the client goes away, so that the download can go on (docs/adr/0032).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from starlette.types import Receive
+
+from plaudit.api.http.client_runs import CLIENT_GONE, wait_until_gone
+from plaudit.api.http.job_runner import ThreadRun
+from plaudit.api.http.made_files import MadeFile
+from plaudit.api.http.operation import Services
+from plaudit.api.transfer.export_choices import (
+    ExportChoices,
+    ExportSource,
+    summary_of,
+    wanted_file,
+)
+from plaudit.api.transfer.export_job import WRITING, file_digest, write_export
+from plaudit.errors import Misconfigured, Unavailable
+from plaudit.formats import files
+from plaudit.store.engine import disk_space
+from plaudit.store.engine.engine import Database
+
+EARLY_S = 1.0
+"""Seconds after which a file is sent as it grows."""
+
+POLL_S = 0.1
+MAKING_SECONDS_MAX = 600.0
+PIECE_BYTES = 256 * 1024
+
+
+def made_key(environment_id: str, choices: ExportChoices, digest: str) -> str:
+    """Key of the blob of a file that was made for a request; `digest` is that of `MadeFile`.
+
+    Nothing refers to it, so the deletion of unreferenced blobs removes what is left behind.
+    """
+    return f"{environment_id}/export-{choices.digest}-{digest}"
+
+
+class Making:
+    """A file that is being made in a thread; used on the event loop, save for `_name`."""
+
+    def __init__(
+        self, services: Services, environment_id: str, choices: ExportChoices, source: ExportSource
+    ) -> None:
+        self.token = secrets.token_hex(16)
+        self._services = services
+        self._environment_id = environment_id
+        self._choices = choices
+        self._source = source
+        self._run: ThreadRun | None = None
+        self._place: Path | None = None
+        self._deciding = threading.Lock()
+        self._is_sent_early = self._is_named = False
+        self._task = asyncio.create_task(self._make())
+        self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def wait(self, receive: Receive, *, may_begin: bool) -> MadeFile | BinaryIO:
+        """Wait for the file, or if it `may_begin` early for the beginning of one that takes long.
+
+        Raises Unavailable if the client goes away before, and what keeps the file from being made.
+        """
+        leaving = asyncio.ensure_future(wait_until_gone(receive))
+        try:
+            seconds = EARLY_S
+            while not self._task.done():
+                await asyncio.wait(
+                    [self._task, leaving], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+                )
+                if leaving.done():
+                    break
+                growing = None if self._task.done() or not may_begin else self._begin_early()
+                if growing is not None:
+                    return growing
+                seconds = POLL_S
+            if not self._task.done():
+                self._stop()
+            return await asyncio.shield(self._task)
+        finally:
+            leaving.cancel()
+            if not self._is_sent_early:  # the request was cancelled, or all is done
+                self._stop()
+
+    async def pieces(self, growing: BinaryIO) -> AsyncIterator[bytes]:
+        """Bytes of the file as they are written; raises what keeps it from being made whole."""
+        with growing:
+            while True:
+                is_whole = self._task.done()
+                if is_whole:
+                    self._task.result()
+                piece = growing.read(PIECE_BYTES)
+                if piece:
+                    yield piece
+                elif is_whole:
+                    return
+                else:
+                    await asyncio.wait([self._task], timeout=POLL_S)
+
+    def _begin_early(self) -> BinaryIO | None:
+        """The file if it has begun to grow and is not whole; it has the token's name from then."""
+        wanted = self._place
+        growing = None if wanted is None else files.open_growing(wanted)
+        if growing is None:
+            return None
+        with self._deciding:
+            has_begun = growing.seek(0, 2) > 0
+            self._is_sent_early = has_begun and not self._is_named
+        if not self._is_sent_early:
+            growing.close()
+            return None
+        growing.seek(0)
+        self._services.made_files.begin(self._environment_id, self.token, self._task)
+        return growing
+
+    def _name(self, path: Path) -> str:
+        """Name of the whole file: the token if it was sent early, else the content's digest."""
+        with self._deciding:
+            self._is_named = True
+        return self.token if self._is_sent_early else file_digest(path)
+
+    def _stop(self) -> None:
+        if self._run is not None:
+            self._run.stop(CLIENT_GONE)
+        elif not self._task.done():
+            self._task.cancel()
+
+    async def _make(self) -> MadeFile:
+        services, environment_id, choices = self._services, self._environment_id, self._choices
+        with services.jobs.running_for(environment_id, WRITING) as run:
+            self._run = run
+            try:
+                async with asyncio.timeout(MAKING_SECONDS_MAX):
+                    made = await run.run_in_thread(lambda db: self._work(db, run))
+            except TimeoutError as exc:
+                raise Unavailable("the export takes too long") from exc
+            except (Misconfigured, OSError) as exc:  # their messages name paths of the server
+                raise disk_space.unwritable(exc, "the export cannot be written now") from exc
+        await services.made_files.add(environment_id, choices.digest, made)
+        return made
+
+    async def _work(self, db: Database, run: ThreadRun) -> MadeFile:
+        services, choices, project = self._services, self._choices, self._source.project
+        folder = run.scratch_folder()
+        with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
+            path = Path(place, choices.file_name)
+            if choices.part is None:
+                self._place = path
+            result = await write_export(db, run, choices, self._source, path)
+            run.tracker.check()
+            wanted = wanted_file(choices, project, path)
+            digest = self._name(wanted)
+            key = made_key(self._environment_id, choices, digest)
+            services.objects.put_blocking(key, wanted)
+            counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
+            return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)

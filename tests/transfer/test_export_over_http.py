@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import threading
 from typing import Any
 from urllib.parse import urlencode
@@ -319,7 +320,7 @@ def test_what_is_not_there_is_not_found(stored, delivery):
 
 @one_engine
 def test_a_container_without_its_library_is_told(monkeypatch, stored):
-    monkeypatch.setattr("plaudit.formats.exporting.containers.pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with calling(stored, stored.key()) as client:
         answer = client.get(path_of(container="parquet"))
 

@@ -12,25 +12,19 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-try:
-    import pyarrow
-    import pyarrow.parquet
-except ImportError:
-    pyarrow = None
-try:
-    import openpyxl
-except ImportError:
-    openpyxl = None
-
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import files
 from plaudit.formats.exporting.export_format import ColumnType, ExportColumn, ExportContainer
 
+LIBRARIES = {ExportContainer.parquet: "pyarrow", ExportContainer.xlsx: "openpyxl"}
+NEEDS_PYARROW = "Parquet files and Arrow tables need pyarrow: pip install 'plaudit[parquet]'"
 BATCH_ROWS = 1000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets run as formulas."""
@@ -49,14 +43,24 @@ Write = Callable[[Mapping[str, Any]], None]
 
 def arrow_version() -> str | None:
     """Version of the library that writes Parquet, None without it."""
-    return None if pyarrow is None else str(pyarrow.__version__)
+    return None if find_spec("pyarrow") is None else str(import_module("pyarrow").__version__)
 
 
 def missing_library(container: ExportContainer) -> str | None:
-    """Name of the library that a container needs and that is not installed."""
-    if container is ExportContainer.parquet and pyarrow is None:
-        return "pyarrow"
-    return "openpyxl" if container is ExportContainer.xlsx and openpyxl is None else None
+    """Name of the library that a container needs and that is not installed.
+
+    Such libraries are loaded when they are used: they take a fifth of a server's start.
+    """
+    library = LIBRARIES.get(container)
+    return library if library is not None and find_spec(library) is None else None
+
+
+def _loaded(name: str, missing: str) -> Any:
+    """A module of a library that may not be installed; raises Misconfigured with `missing`."""
+    try:
+        return import_module(name)
+    except ImportError as exc:
+        raise Misconfigured(missing) from exc
 
 
 def container_of(path: Path) -> ExportContainer:
@@ -160,8 +164,7 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
-    if openpyxl is None:
-        raise Misconfigured("XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
+    openpyxl = _loaded("openpyxl", "XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
     names = [column.name for column in columns]
@@ -192,13 +195,10 @@ def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 
 @contextmanager
 def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
-    if pyarrow is None:
-        raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
+    parquet, arrow = _loaded("pyarrow.parquet", NEEDS_PYARROW), _loaded("pyarrow", NEEDS_PYARROW)
     with files.writing(path) as write:
-        sink = pyarrow.PythonFile(_Sink(write), mode="w")
-        with pyarrow.parquet.ParquetWriter(
-            sink, arrow_schema(columns), compression="zstd"
-        ) as writer:
+        sink = arrow.PythonFile(_Sink(write), mode="w")
+        with parquet.ParquetWriter(sink, arrow_schema(columns), compression="zstd") as writer:
             batch: list[Mapping[str, Any]] = []
 
             def flush() -> None:
@@ -217,48 +217,52 @@ def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 
 def arrow_schema(columns: Sequence[ExportColumn]) -> Any:
     """Schema of files that are written with these columns."""
-    return pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
+    return _loaded("pyarrow", NEEDS_PYARROW).schema(
+        [(column.name, _arrow_type(column)) for column in columns]
+    )
 
 
 def arrow_batch(lines: Sequence[bytes], columns: Sequence[ExportColumn]) -> Any:
     """Rows of JSON lines as a batch of the schema of these columns."""
     rows = [_arrow_row(msgspec.json.decode(line), columns) for line in lines]
-    return pyarrow.RecordBatch.from_pylist(rows, schema=arrow_schema(columns))
+    return _loaded("pyarrow", NEEDS_PYARROW).RecordBatch.from_pylist(
+        rows, schema=arrow_schema(columns)
+    )
 
 
 def arrow_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[ExportColumn]) -> Any:
     """Arrow table of rows, as a Parquet file of them would be read; raises Misconfigured."""
-    if pyarrow is None:
-        raise Misconfigured("Arrow tables need pyarrow: pip install 'plaudit[parquet]'")
+    arrow = _loaded("pyarrow", NEEDS_PYARROW)
     pieces = [
         _arrow_piece(rows[start : start + BATCH_ROWS], columns)
         for start in range(0, len(rows), BATCH_ROWS)
     ]
-    return pyarrow.concat_tables(pieces) if pieces else arrow_schema(columns).empty_table()
+    return arrow.concat_tables(pieces) if pieces else arrow_schema(columns).empty_table()
 
 
 def _arrow_piece(rows: Sequence[Mapping[str, Any]], columns: Sequence[ExportColumn]) -> Any:
     values = [_arrow_row(one, columns) for one in rows]
-    return pyarrow.Table.from_pylist(values, schema=arrow_schema(columns))
+    return _loaded("pyarrow", NEEDS_PYARROW).Table.from_pylist(values, schema=arrow_schema(columns))
 
 
 def _arrow_type(column: ExportColumn) -> Any:
-    text = pyarrow.string()
+    arrow = _loaded("pyarrow", NEEDS_PYARROW)
+    text = arrow.string()
     types = {
         ColumnType.text: text,
-        ColumnType.integer: pyarrow.int64(),
-        ColumnType.number: pyarrow.float64(),
-        ColumnType.boolean: pyarrow.bool_(),
-        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
-        ColumnType.messages: pyarrow.list_(pyarrow.struct([("role", text), ("content", text)])),
-        ColumnType.texts: pyarrow.list_(text),
-        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.integer: arrow.int64(),
+        ColumnType.number: arrow.float64(),
+        ColumnType.boolean: arrow.bool_(),
+        ColumnType.time: arrow.timestamp("us", tz="UTC"),
+        ColumnType.messages: arrow.list_(arrow.struct([("role", text), ("content", text)])),
+        ColumnType.texts: arrow.list_(text),
+        ColumnType.booleans: arrow.list_(arrow.bool_()),
         ColumnType.json: text,
     }
     if column.type in types:
         return types[column.type]
-    record = pyarrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
-    return record if column.type is ColumnType.record else pyarrow.list_(record)
+    record = arrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
+    return record if column.type is ColumnType.record else arrow.list_(record)
 
 
 def _arrow_row(values: Mapping[str, Any], columns: Sequence[ExportColumn]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from plaudit.client import AsyncClient, Client
+from plaudit.client.exported_rows import RowMaker
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.exports.judged_tasks import judged_tasks
 from tests.support.harness import (
@@ -24,7 +25,7 @@ from tests.support.network.odd_server import OddServer, answered
 
 KEY = "live_key"
 PROJECT = {"project_id": "project_123"}
-TABLES = ("tasks", "messages", "annotations", "votes", "comparisons")
+TABLES = ("tasks", "messages", "annotations", "comparisons")
 FORMATS = {
     "trl-preference": {},
     "trl-preference-implicit": {"pairs": "all"},
@@ -251,3 +252,8 @@ def test_a_task_without_anything_optional_is_exported():
     ):
         assert client.tasks(**PROJECT).to_preference().skipped == {"nothing_to_write": 1}
         assert json.loads(json.dumps(list(client.tasks(**PROJECT).rows("messages")))) == []
+
+
+def test_rows_of_the_store_are_refused_with_where_they_are():
+    with pytest.raises(ValueError, match="export\\?format=votes"):
+        RowMaker("votes", {}, None)

@@ -143,6 +143,11 @@ class RowMaker:
         if name not in EXPORT_FORMATS:
             raise ValueError(f"{name!r} is none of {', '.join(EXPORT_FORMATS)}")
         self._format: ExportFormat = EXPORT_FORMATS[name]
+        if self._format.reads_votes:
+            raise ValueError(
+                f"{name} are rows of the server's store, of which v2 shows a part; ask Plaudit for "
+                f"/manage/v1/projects/{{project_id}}/export?format={name}"
+            )
         unknown = sorted(set(options) - set(ExportParameters.__struct_fields__))
         if unknown:
             raise TypeError(f"{unknown[0]!r} is no option of an export")

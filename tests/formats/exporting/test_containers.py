@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from pathlib import Path
 
 import openpyxl
@@ -232,7 +233,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, name):
     [("a.parquet", "pyarrow", "parquet"), ("a.xlsx", "openpyxl", "xlsx")],
 )
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, name, library, extra):
-    monkeypatch.setattr(containers, library, None)
+    monkeypatch.setitem(sys.modules, library, None)
 
     with pytest.raises(Misconfigured, match=rf"pip install 'plaudit\[{extra}\]'"):
         write(tmp_path / name, [])

@@ -33,10 +33,11 @@ from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
 from plaudit.store.labeling import flags, skips, unread_votes
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import submissions as submissions_store
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_ranges, task_summaries, tasks
+from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
@@ -446,6 +447,9 @@ async def read_everything(world, environment_id, project_key):
             )
             await task_ranges.plan_ranges(tx, where, bound=FAR, count=2)
             await task_ranges.list_range(tx, where, after=0, until=9, limit=2)
+            heads, _ = await task_heads.list_heads(tx, where, after=where.start, bound=9, limit=2)
+            await task_heads.list_tasks_at(tx, where, [seq for seq, *_ in heads])
+            await submissions_store.list_displays(tx, project_key, [1, 2])
     async for _ in export.archive_lines(world.db, environment_id, world.objects):
         pass
     await checks.violations(world.db)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from plaudit.core.tasks.forms import form_of
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import ExportFormat, ExportOptions, Skipped
-from plaudit.formats.exporting.run import exported_task
+from plaudit.formats.exporting.exported_tasks import exported_task
 from plaudit.formats.exporting.selection import ChosenTask
 from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -19,11 +19,10 @@ import msgspec
 from msgspec import Struct
 
 import plaudit
-from plaudit.core.tasks.forms import Form, form_of
+from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Misconfigured
 from plaudit.formats import files
 from plaudit.formats.exporting import containers
-from plaudit.formats.exporting.compare import TaskFacts, compare_task
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
     ExportColumn,
@@ -35,19 +34,14 @@ from plaudit.formats.exporting.export_format import (
     OptionalColumns,
     Skipped,
 )
+from plaudit.formats.exporting.exported_tasks import VotesOf, exported_task, with_votes
 from plaudit.formats.exporting.selection import ChosenTask
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
-from plaudit.model.core import ALL_OPTS, ProjectRow, TaskStatus
-from plaudit.model.votes import VoteRow
-from plaudit.wire.v2 import render
+from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.wire.v2.resources import project_detail
-from plaudit.wire.v2.task import Thread
 
 Tasks = AsyncIterator[Sequence[ChosenTask]]
 """Tasks of one project, in pieces, in the order of the export."""
-
-VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
-"""Votes of tasks by task_id; tasks without votes may be left out."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
@@ -195,56 +189,13 @@ async def _write_rows(
                 write = begin()
             made = [exported_task(chosen, project, form, request.options) for chosen in piece]
             if request.format.reads_votes:
-                made = await _with_votes(made, votes_of)
+                made = await with_votes(made, votes_of)
             for task in made:
                 keeper.add(task)
             count += len(piece)
             on_progress(count)
         write = write or begin()
     return keeper, count
-
-
-async def _with_votes(made: Sequence[ExportedTask], votes_of: VotesOf | None) -> list[ExportedTask]:
-    assert votes_of is not None
-    votes = await votes_of([task.value["task_id"] for task in made])
-    return [
-        msgspec.structs.replace(task, votes=votes.get(task.value["task_id"], ())) for task in made
-    ]
-
-
-def exported_task(
-    chosen: ChosenTask, project: ProjectRow, form: Form, options: ExportOptions
-) -> ExportedTask:
-    """Return a stored task as formats get it."""
-    row = chosen.row
-    batch_id, body, patches = row[2], row[4], row[5]
-    head = render.read_head(row[3])
-    threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
-    facts = TaskFacts(
-        task_id=head.task_id,
-        project=project.name,
-        batch=batch_id,
-        completed_at=head.completed_at,
-        metadata=head.metadata or {},
-    )
-    value = msgspec.to_builtins(head)
-    value |= {"project": project.project_id, "threads": msgspec.to_builtins(threads)}
-    if batch_id is not None:
-        value["batch"] = batch_id
-    return ExportedTask(
-        value=value,
-        threads=threads,
-        form=form,
-        comparisons=list(compare_task(facts, threads, form, options.verdict)),
-        displays=chosen.displays,
-    )
-
-
-class _Threads(Struct):
-    threads: list[Thread] = []
-
-
-_decode_threads = msgspec.json.Decoder(_Threads).decode
 
 
 class _RowKeeper:

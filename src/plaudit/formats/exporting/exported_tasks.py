@@ -1,0 +1,64 @@
+"""Stored tasks as formats get them: decoded, with their comparisons and, where read, their votes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.tasks.forms import Form
+from plaudit.formats.exporting.compare import TaskFacts, compare_task
+from plaudit.formats.exporting.export_format import ExportedTask, ExportOptions
+from plaudit.formats.exporting.selection import ChosenTask
+from plaudit.model.core import ALL_OPTS, ProjectRow
+from plaudit.model.votes import VoteRow
+from plaudit.wire.v2 import render
+from plaudit.wire.v2.task import Thread
+
+VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
+"""Votes of tasks by task_id; tasks without votes may be left out."""
+
+
+async def with_votes(made: Sequence[ExportedTask], votes_of: VotesOf | None) -> list[ExportedTask]:
+    """Give tasks their votes; those without any have none."""
+    assert votes_of is not None
+    votes = await votes_of([task.value["task_id"] for task in made])
+    return [
+        msgspec.structs.replace(task, votes=votes.get(task.value["task_id"], ())) for task in made
+    ]
+
+
+def exported_task(
+    chosen: ChosenTask, project: ProjectRow, form: Form, options: ExportOptions
+) -> ExportedTask:
+    """Return a stored task as formats get it."""
+    row = chosen.row
+    batch_id, body, patches = row[2], row[4], row[5]
+    head = render.read_head(row[3])
+    threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
+    facts = TaskFacts(
+        task_id=head.task_id,
+        project=project.name,
+        batch=batch_id,
+        completed_at=head.completed_at,
+        metadata=head.metadata or {},
+    )
+    value = msgspec.to_builtins(head)
+    value |= {"project": project.project_id, "threads": msgspec.to_builtins(threads)}
+    if batch_id is not None:
+        value["batch"] = batch_id
+    return ExportedTask(
+        value=value,
+        threads=threads,
+        form=form,
+        comparisons=list(compare_task(facts, threads, form, options.verdict)),
+        displays=chosen.displays,
+    )
+
+
+class _Threads(Struct):
+    threads: list[Thread] = []
+
+
+_decode_threads = msgspec.json.Decoder(_Threads).decode

@@ -1,4 +1,4 @@
-"""Stored tasks as formats get them: decoded, with their comparisons and, where read, their votes."""
+"""Stored tasks as formats get them: with their comparisons and, where those are read, their votes."""
 
 from __future__ import annotations
 

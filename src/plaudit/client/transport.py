@@ -50,7 +50,11 @@ class ServerAddress:
     """
 
     def __init__(self, url: str, key: str) -> None:
-        parts = urlsplit(url.strip())
+        try:
+            parts = urlsplit(url.strip())
+            _ = parts.port
+        except ValueError as exc:
+            raise ValueError(f"url cannot be read: {exc}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("url is http:// or https:// with a host, and without a user name")
         if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url.strip()):
@@ -84,8 +88,8 @@ class _Rules:
         }
 
     def target(self, request: Request) -> str:
-        """Path and query of a request, below the server's address."""
-        path = quote(request.path, safe="/%:@!$&'()*+,;=~")
+        """Path and query of a request, below the server's address: it never changes the host."""
+        path = "/" + quote(request.path.lstrip("/"), safe="/%:@!$&'()*+,;=~")
         return f"{path}?{urlencode(request.params)}" if request.params else path
 
     def headers(self, request: Request) -> dict[str, str]:

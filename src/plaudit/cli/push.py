@@ -102,7 +102,9 @@ def _place_of_state(file: str) -> Iterator[Path | None]:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            err.print(f"{file} is being pushed already; if this push is interrupted, it begins anew")
+            err.print(
+                f"{file} is being pushed already; if this push is interrupted, it begins anew"
+            )
             path = None
         except OSError:
             pass  # a file system without locks

@@ -137,7 +137,7 @@ def test_batches_are_made_by_name_where_they_are_missing(small, server, tmp_path
     first = run_push(server.url, file)
     run_push(server.url, file)
 
-    assert "Made 1 batches." in first.stdout
+    assert "Made 1 batch." in first.stdout
     assert list(small.batches) == ["First"]
     made = [one for one in server.requests if (one.method, one.path) == ("POST", "/v2/batch")]
     assert [json.loads(one.body) for one in made] == [{"name": "First", "project_id": "p1"}]

@@ -184,7 +184,8 @@ def _report(push: Push, counts: PushCounts) -> None:
     if not counts.total:
         refuse("nothing was pushed: there is nothing to read")
     if push.targets.batches_made:
-        say.print(f"Made {push.targets.batches_made:,} batches.")
+        made = push.targets.batches_made
+        say.print(f"Made {made:,} {'batch' if made == 1 else 'batches'}.")
     words = [
         f"{counts.created:,} created",
         f"{counts.unchanged:,} there already",

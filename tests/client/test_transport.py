@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any
@@ -464,3 +466,17 @@ def test_a_forked_process_has_connections_and_threads_of_its_own():
         )
 
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_an_asynchronous_client_may_be_used_in_one_event_loop_after_another():
+    with OddServer(first(answered(PROJECT))) as server, warnings.catch_warnings():
+        # Nobody can close the connections of a loop that has ended; their sockets go with them.
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = AsyncClient(url=server.url, key=KEY)
+
+        names = [asyncio.run(client.project(project_id="p")).name for _ in range(3)]
+
+        asyncio.run(client.close())
+        del client
+        gc.collect()
+    assert names == ["Birds"] * 3

@@ -275,7 +275,7 @@ class Transport:
 
 
 class AsyncTransport:
-    """Requests on an event loop."""
+    """Requests on the event loop that runs; on another one it begins with new connections."""
 
     def __init__(
         self,
@@ -289,6 +289,7 @@ class AsyncTransport:
         self._rules = _Rules(address, policy, timeout_s, bytes_max)
         self._http = http_client or httpx2.AsyncClient(**self._rules.http_options)
         self._is_own = http_client is None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
     async def send(self, request: Request) -> ServerAnswer:
@@ -310,7 +311,7 @@ class AsyncTransport:
         """Close the connections."""
         self._is_closed = True
         if self._is_own:
-            await self._http.aclose()
+            await self._of_this_loop().aclose()
 
     async def _attempt(self, request: Request, step: Send) -> ServerAnswer | Broken:
         if self._is_closed:
@@ -320,9 +321,17 @@ class AsyncTransport:
             return await self._by_client(request, step.deadline)
         return broken[0]
 
+    def _of_this_loop(self) -> httpx2.AsyncClient:
+        """Client whose connections belong to the loop that runs, as of each `asyncio.run`."""
+        loop = asyncio.get_running_loop()
+        if self._is_own and self._loop not in (None, loop):
+            self._http = httpx2.AsyncClient(**self._rules.http_options)
+        self._loop = loop
+        return self._http
+
     async def _by_client(self, request: Request, deadline: float) -> ServerAnswer:
-        sent = self._http.build_request(**self._rules.built(request))
-        response = await self._http.send(sent, stream=True)
+        http = self._of_this_loop()
+        response = await http.send(http.build_request(**self._rules.built(request)), stream=True)
         if response.is_stream_consumed:  # by a transport that has answers whole
             return ServerAnswer(response.status_code, response.headers, response.content)
         try:

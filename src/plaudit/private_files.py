@@ -23,3 +23,12 @@ def create(path: Path) -> None:
 def open_new(path: Path) -> BinaryIO:
     """Create a file and open it for writing; raises OSError, FileExistsError if it exists."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names of a folder's files to disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from plaudit.client import AsyncClient, Client, ClientError, RetryPolicy
@@ -250,7 +254,16 @@ def test_an_answer_of_another_shape_is_an_error_that_names_the_request(answer):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host", "http://", "host:80", "http://a:b@host", "http://host/?a=1", ""]
+    "url",
+    [
+        "ftp://host",
+        "http://",
+        "host:80",
+        "http://a:b@host",
+        "http://host/?a=1",
+        "",
+        "http://a:99999",
+    ],
 )
 def test_a_url_that_leads_to_no_server_is_refused(url):
     with pytest.raises(ValueError, match="url"):
@@ -380,3 +393,90 @@ def test_tls_is_checked_by_the_authorities_that_are_trusted(tmp_path, monkeypatc
 
     assert ("Birds" in said) == (authority == "ours")
     assert ("certificate" in said.lower()) == (authority == "another")
+
+
+def test_a_path_never_changes_the_host(ask):
+    with OddServer(first(answered(PROJECT))) as server:
+        assert json.loads(ask(server, "v2/project")) == PROJECT
+
+        assert server.heads[0].startswith(b"GET /v2/project HTTP/1.1\r\n")
+
+
+def test_a_walk_of_a_closed_client_ends():
+    client = Client(url="http://127.0.0.1:9", key=KEY)
+    client.close()
+    client.close()
+
+    for parallel in (1, 2):
+        with pytest.raises(ClientError, match="closed"):
+            list(client.tasks(project_id="p", parallel=parallel))
+
+
+def test_a_long_request_may_take_longer_than_a_piece_of_it():
+    """Sent whole, it would have one timeout for all of it."""
+    content = b'"%b"' % (b"x" * 20_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        def read_slowly() -> None:
+            peer, _ = listening.accept()
+            with peer, peer.makefile("rb") as request:
+                while request.readline() != b"\r\n":
+                    pass
+                for _ in range(20):
+                    request.read(len(content) // 20)
+                    time.sleep(0.1)
+                peer.sendall(answered({}))
+
+        with ThreadPoolExecutor(1) as threads, Client(url=url, key=KEY, timeout_s=1) as client:
+            read = threads.submit(read_slowly)
+            client.post("/v2/task", msgspec.Raw(content), idempotency_key="once")
+            read.result(10)
+
+
+def test_a_forked_process_has_connections_and_threads_of_its_own():
+    """On those of its parent each would get what was meant for the other."""
+    script = (
+        "import os, sys, warnings\n"
+        "from plaudit.client import Client\n"
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"
+        "client = Client(url=sys.argv[1], key='k')\n"
+        "list(client.tasks(project_id='p', parallel=2))\n"
+        "walk = client.pages(params={'name': 'parent'})\n"
+        "next(walk)\n"
+        "child = os.fork()\n"
+        "name = 'parent' if child else 'child'\n"
+        "assert len(list(walk)) == 1\n"
+        "for number in range(50):\n"
+        "    assert name.encode() in client.get('/v2/task', {'name': name})\n"
+        "list(client.tasks(project_id='p', parallel=2))\n"
+        "client.close()\n"
+        "assert not child or os.waitpid(child, 0)[1] == 0\n"
+    )
+
+    def echo(number: int, head: bytes) -> bytes:
+        line = head.split(b"\r\n")[0].decode()
+        token = {"next_token": "t"} if "name=" in line and "next_token" not in line else {}
+        return answered({"line": line, "tasks": [], **token})
+
+    with OddServer(echo) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", script, server.url], timeout=20, capture_output=True
+        )
+
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_an_asynchronous_client_may_be_used_in_one_event_loop_after_another():
+    with OddServer(first(answered(PROJECT))) as server, warnings.catch_warnings():
+        # Nobody can close the connections of a loop that has ended; their sockets go with them.
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = AsyncClient(url=server.url, key=KEY)
+
+        names = [asyncio.run(client.project(project_id="p")).name for _ in range(3)]
+
+        asyncio.run(client.close())
+        del client
+        gc.collect()
+    assert names == ["Birds"] * 3

@@ -231,3 +231,20 @@ def test_lines_stand_in_the_order_of_their_references(server, tmp_path):
         {"kind": "organization", "value": {"archive": "plaudit", "version": 2}}
     )
     assert [line["kind"] for line in lines[1:]] == ["project", "task", "task", "task"]
+
+
+@pytest.mark.parametrize("wrong", [["--url", "/wrong"], ["--project-name", "Oone"]])
+def test_a_mistyped_url_or_name_leaves_nothing_in_the_way(wrong, small, server, tmp_path):
+    """/v2 at the end of a URL is the same server."""
+    name, value = wrong
+    out = tmp_path / "copy.jsonl"
+    small.instead["/v2/project"] = small.instead["/wrong/v2/projects"] = json_answer({}, 404)
+    if name == "--url":
+        mistyped = run_pull(server.url + value, "--out", out)
+    else:
+        mistyped = run_pull(server.url, "--out", out, name, value)
+
+    right = [run_pull(f"{server.url}{end}", "--out", out) for end in ("", "/v2/")]
+
+    assert mistyped.returncode == 1
+    assert [done.returncode for done in right] == [0, 0], right[1].stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import random
 import signal
@@ -233,3 +234,27 @@ def test_a_full_disk_ends_the_pull_with_one_sentence(small, server, tmp_path, mo
     assert not out.exists()
     assert run_pull(server.url, "--out", out).returncode == 0
     assert out.read_bytes() == whole
+
+
+def test_the_file_is_on_disk_before_it_takes_its_name(small, server, tmp_path, monkeypatch):
+    """Else a loss of power could leave an empty file, and no received lines to make it of again."""
+    synced: list[int] = []
+    kept, replace = os.fsync, Path.replace
+
+    def sync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        kept(descriptor)
+
+    def check(path: Path, target: Path) -> Path:
+        assert path.stat().st_ino in synced
+        assert path.stat().st_size > 0
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", check)
+
+    for suffix in ("jsonl", "jsonl.gz", "jsonl.zst"):
+        done = run_pull(server.url, "--out", tmp_path / f"copy.{suffix}")
+
+        assert done.returncode == 0, done.stderr
+    assert tmp_path.stat().st_ino in synced

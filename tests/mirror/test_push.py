@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import queue
 import random
@@ -136,7 +137,7 @@ def test_batches_are_made_by_name_where_they_are_missing(small, server, tmp_path
     first = run_push(server.url, file)
     run_push(server.url, file)
 
-    assert "Made 1 batches." in first.stdout
+    assert "Made 1 batch." in first.stdout
     assert list(small.batches) == ["First"]
     made = [one for one in server.requests if (one.method, one.path) == ("POST", "/v2/batch")]
     assert [json.loads(one.body) for one in made] == [{"name": "First", "project_id": "p1"}]
@@ -348,3 +349,18 @@ def test_a_push_whose_state_cannot_be_kept_says_so_and_goes_on(small, server, tm
 
     assert done.returncode == 0, done.stderr
     assert "if this push is interrupted, it begins anew" in done.stderr
+
+
+def test_two_pushes_of_one_file_do_not_share_their_state(small, server, tmp_path):
+    file = archive(tmp_path / "tasks.jsonl", *of_project(pending("a")))
+    state = tmp_path / "tasks.jsonl.push.json"
+    state.write_text("of the other push")
+    with file.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        done = run_push(server.url, file)
+
+    assert done.returncode == 0, done.stderr
+    assert "is being pushed already" in done.stderr
+    assert list(small.created) == ["a"]
+    assert state.read_text() == "of the other push"

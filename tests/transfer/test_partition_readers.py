@@ -18,9 +18,10 @@ from plaudit.partitioned import transport
 from plaudit.partitioned.export import PartitionedExport, conform
 from plaudit.partitioned.pushdown import ColumnTest, push_down
 from plaudit.partitioned.sample import estimate_bytes
-from plaudit.partitioned.transport import ATTEMPTS_MAX, ReadFailed
+from plaudit.partitioned.transport import ATTEMPTS_MAX, ExportTransport, ReadFailed
 from tests.support.builders import make_task
 from tests.support.network.faulty_proxy import Cut, Refusal, faulty_proxy
+from tests.support.network.odd_server import OddServer, answered
 from tests.transfer.test_export_over_http import judged
 from tests.transfer.test_partitions import chosen
 
@@ -288,3 +289,38 @@ def test_columns_of_another_version_are_brought_into_order():
 
     assert conform(batch, schema).to_pylist() == [{"a": None, "b": 1}, {"a": None, "b": 2}]
     assert conform(batch, schema).schema == schema
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://host:99999"])
+def test_a_url_that_leads_to_no_server_is_refused_at_once(url, no_waiting):
+    with pytest.raises(ReadFailed, match="url"):
+        export_of({"url": url, "key": "k", "project": "p"}).plan(1)
+
+    assert no_waiting == []
+
+
+def test_a_server_of_another_kind_is_an_error_of_the_reader():
+    with OddServer(
+        lambda number, head: answered(b"<html>" if not number else {"id": "p"})
+    ) as server:
+        for words in ("no JSON", "no list of partitions"):
+            with pytest.raises(ReadFailed, match=f"the answer is {words}"):
+                export_of({"url": server.url, "key": "k", "project": "p"}).plan(1)
+
+
+def test_a_download_that_broke_off_after_its_last_byte_is_made_again(no_waiting):
+    head = b'HTTP/1.1 200 Said\r\netag: "1"\r\ntransfer-encoding: chunked\r\n\r\n'
+    answers = [
+        head.replace(b"etag", b"x-cut: 1\r\netag") + b"4\r\nrow\n\r\n",
+        b"HTTP/1.1 416 Said\r\ncontent-length: 0\r\n\r\n",
+        head + b"4\r\nrow\n\r\n0\r\n\r\n",
+    ]
+    file = io.BytesIO()
+    with (
+        OddServer(lambda number, head: answers[number]) as server,
+        ExportTransport(server.url, "k") as reader,
+    ):
+        reader.download("/export", file)
+
+    assert file.getvalue() == b"row\n"
+    assert [b"range: bytes=4-" in head.lower() for head in server.heads] == [False, True, False]

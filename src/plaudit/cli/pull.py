@@ -97,7 +97,7 @@ def pull_tasks(
         if path is not None:
             require_writable(path)
     client = open_client(url, keys)
-    wanted = PullState(url.rstrip("/"), names, list(opts or Opts.__members__))
+    wanted = PullState(client.url, names, list(opts or Opts.__members__))
     if out is None:
         folder = _folder_in_store(chosen, wanted)
     else:
@@ -136,7 +136,7 @@ def _folder_in_store(chosen: EnvironmentContext, wanted: PullState) -> Path:
 def _state(folder: Path, wanted: PullState, out: Path | None, *, is_since_last: bool) -> PullState:
     """State to go on from, or a new one; refuses that of another pull."""
     state = load_state(folder)
-    if state is None:
+    if state is None or not (state.is_complete or _has_received(state)):
         return wanted
     told_by = ("url", "project_names", "opts")
     other = [name for name in told_by if getattr(state, name) != getattr(wanted, name)]
@@ -152,6 +152,11 @@ def _state(folder: Path, wanted: PullState, out: Path | None, *, is_since_last: 
     if state.run is not None and state.run.is_since_last and not is_since_last:
         state.run = None
     return state
+
+
+def _has_received(state: PullState) -> bool:
+    """True unless the first request failed already, as with a wrong URL."""
+    return state.run is not None and any(state.run.position.sizes.values())
 
 
 def _received(client: Client, folder: Path, state: PullState, *, is_since_last: bool) -> Pull:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,19 +77,38 @@ def push_tasks(
     report = RejectReport(rejects)
     client = open_client(url, keys)
     kept = ending_when_interrupted("what was sent is noted, and the same command goes on")
-    with kept, closing(client), spooled([file]) as inputs, closing(report):
+    with kept, closing(client), _place_of_state(file) as path, spooled([file]) as inputs:
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
         prepared = _opened(listed, format_name, table or TableOptions(), project_name)
-        path = state_path(Path(file)) if _is_local(file) else None
         words = (url, prepared.format.name, project_name, batch_name, through)
         state = load_push_state(path, told_by(inputs[0].path, *words))
         path = _kept_in(path, state)
         push = Push(client, state, path, parallel=parallel, through=through, on_reject=report.add)
-        with closing(prepared):
+        with closing(report), closing(prepared):
             _run(push, prepared, project_name, batch_name)
     if path is not None:
         path.unlink(missing_ok=True)
     _report(push, push.state.counts)
+
+
+@contextmanager
+def _place_of_state(file: str) -> Iterator[Path | None]:
+    """File of the state, None where there is none or another push of the same file has it."""
+    if not _is_local(file):
+        yield None
+        return
+    with Path(file).open("rb") as opened:
+        path: Path | None = state_path(Path(file))
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            err.print(
+                f"{file} is being pushed already; if this push is interrupted, it begins anew"
+            )
+            path = None
+        except OSError:
+            pass  # a file system without locks
+        yield path
 
 
 def _kept_in(path: Path | None, state: PushState) -> Path | None:
@@ -164,7 +184,8 @@ def _report(push: Push, counts: PushCounts) -> None:
     if not counts.total:
         refuse("nothing was pushed: there is nothing to read")
     if push.targets.batches_made:
-        say.print(f"Made {push.targets.batches_made:,} batches.")
+        made = push.targets.batches_made
+        say.print(f"Made {made:,} {'batch' if made == 1 else 'batches'}.")
     words = [
         f"{counts.created:,} created",
         f"{counts.unchanged:,} there already",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from plaudit.cli.terminal import refuse
+from plaudit.cli.terminal import err, refuse
+from plaudit.client import exchange
 from plaudit.client.client import Client
 from plaudit.client.exchange import RetryPolicy
+from plaudit.core.transfer.importer import printable
 
 PATIENCE = RetryPolicy(attempts=10, total_s=900.0, pause_s_max=30.0)
 """Retries of a command that may run for hours, and waits as long as a server asks it to."""
@@ -39,9 +42,27 @@ class KeyOptions:
         return self.key
 
 
+class _RetryTeller(logging.Handler):
+    """Teller of requests that are sent again, a line for each on standard error.
+
+    Without it a wrong address would be a minute of silence.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what went wrong and how long the wait is."""
+        err.print(f"plaudit: {printable(record.getMessage())}")
+
+
+_told = _RetryTeller()
+
+
 def open_client(url: str, options: KeyOptions | None) -> Client:
     """Client of the server at `url`, to be closed; refuses a URL or key that cannot be right."""
     key = (options or KeyOptions()).resolved()
+    logger = logging.getLogger(exchange.__name__)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_told)
+    logger.propagate = False
     try:
         return Client(url=url, key=key, retry=PATIENCE, answer_bytes_max=ANSWER_BYTES_MAX)
     except ValueError as exc:

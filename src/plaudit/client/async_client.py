@@ -74,6 +74,11 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    @property
+    def url(self) -> str:
+        """Address of the server, without the v2 at its end."""
+        return self._endpoint.url
+
     def __repr__(self) -> str:
         return f"AsyncClient(url={self._endpoint.url!r})"
 

@@ -75,6 +75,11 @@ class Client:
     ) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Address of the server, without the v2 at its end."""
+        return self._endpoint.url
+
     def __repr__(self) -> str:
         return f"Client(url={self._endpoint.url!r})"
 

@@ -6,6 +6,7 @@ which otherwise would be most of the cost of a page (docs/adr/0036).
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
@@ -93,7 +94,11 @@ class _Answer:
 
 
 class ConnectionPool:
-    """Connections to the server of a URL; threads may share it."""
+    """Connections to the server of a URL; threads may share it.
+
+    A forked process leaves those of its parent alone: two readers of one connection would each get
+    what was meant for the other.
+    """
 
     def __init__(self, url: str, timeout_s: float) -> None:
         parts = urlsplit(url)
@@ -106,6 +111,7 @@ class ConnectionPool:
         self._busy: set[socket.socket] = set()
         self._host_header = parts.netloc
         self._is_closed = False
+        self._process_id = os.getpid()
 
     def begin(
         self,
@@ -120,11 +126,12 @@ class ConnectionPool:
 
         It is to be given to `receive` or `abandon`. Raises Unreachable, AnswerBroken, AnswerLate.
         """
+        self._leave_parent()
         request = self._request(method, target, headers, content)
         connection = self._connection(deadline)
         self._busy.add(connection)
         try:
-            connection.sendall(request)
+            self._send(connection, request, deadline)
         except OSError as exc:
             self.abandon(connection)
             raise (AnswerLate if isinstance(exc, TimeoutError) else AnswerBroken) from exc
@@ -138,7 +145,10 @@ class ConnectionPool:
         Raises AnswerBroken, AnswerLate, AnswerTooLong.
         """
         is_kept = False
+        self._leave_parent()
         try:
+            if connection not in self._busy:
+                raise AnswerBroken  # it is the parent's
             answer = _Answer()
             self._receive(connection, answer, bytes_max, deadline)
             status = answer.parser.get_status_code()
@@ -163,11 +173,21 @@ class ConnectionPool:
     def close(self) -> None:
         """Close the connections, and break off what goes over them."""
         self._is_closed = True
+        self._leave_parent()
         for connection in list(self._busy):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         while self._idle:
             self._idle.pop().close()
+
+    def _leave_parent(self) -> None:
+        """In a process that was forked, close its copies of the connections."""
+        if self._process_id != os.getpid():
+            self._process_id = os.getpid()
+            for connection in (*self._idle, *self._busy):
+                connection.close()
+            self._idle.clear()
+            self._busy.clear()
 
     def _request(
         self, method: str, target: str, headers: Mapping[str, str], content: bytes | None
@@ -205,6 +225,13 @@ class ConnectionPool:
         if self._tls is None:
             self._tls = httpx2.create_ssl_context()
         return self._tls.wrap_socket(connection, server_hostname=self._host)
+
+    def _send(self, connection: socket.socket, request: bytes, deadline: float) -> None:
+        """Send a request in pieces: `sendall` has one timeout for all that it is given."""
+        for start in range(0, len(request), PIECE_BYTES):
+            connection.sendall(memoryview(request)[start : start + PIECE_BYTES])
+            if time.monotonic() > deadline:
+                raise TimeoutError
 
     def _receive(
         self, connection: socket.socket, answer: _Answer, bytes_max: int, deadline: float

@@ -6,6 +6,7 @@ asynchronous one follow the same rules.
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import time
@@ -19,6 +20,8 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.client.client_error import ClientError, error_of_answer
+
+_log = logging.getLogger(__name__)
 
 RETRIED = frozenset({408, 425, 429, *range(500, 600)} - {501, 505})
 """Statuses after which a request is sent again."""
@@ -116,6 +119,7 @@ def exchange(request: Request, policy: RetryPolicy) -> Exchange:
         pause = _pause_s(came, attempt, policy)
         if attempt >= policy.attempts or time.monotonic() + pause >= deadline:
             raise failure
+        _log.info("trying again in %.1f s: %s", pause, failure)
         yield Pause(pause)
         attempt += 1
 

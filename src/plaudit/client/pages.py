@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -160,5 +159,4 @@ async def walk_pages_async(transport: AsyncTransport, walk: PageWalk) -> AsyncIt
             yield page
     finally:
         coming.cancel()
-        with suppress(asyncio.CancelledError, ClientError):
-            await coming
+        await asyncio.gather(coming, return_exceptions=True)

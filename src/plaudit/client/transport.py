@@ -50,7 +50,11 @@ class ServerAddress:
     """
 
     def __init__(self, url: str, key: str) -> None:
-        parts = urlsplit(url.strip())
+        try:
+            parts = urlsplit(url.strip())
+            _ = parts.port
+        except ValueError as exc:
+            raise ValueError(f"url cannot be read: {exc}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("url is http:// or https:// with a host, and without a user name")
         if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url.strip()):
@@ -84,8 +88,8 @@ class _Rules:
         }
 
     def target(self, request: Request) -> str:
-        """Path and query of a request, below the server's address."""
-        path = quote(request.path, safe="/%:@!$&'()*+,;=~")
+        """Path and query of a request, below the server's address: it never changes the host."""
+        path = "/" + quote(request.path.lstrip("/"), safe="/%:@!$&'()*+,;=~")
         return f"{path}?{urlencode(request.params)}" if request.params else path
 
     def headers(self, request: Request) -> dict[str, str]:
@@ -271,7 +275,7 @@ class Transport:
 
 
 class AsyncTransport:
-    """Requests on an event loop."""
+    """Requests on the event loop that runs; on another one it begins with new connections."""
 
     def __init__(
         self,
@@ -285,6 +289,7 @@ class AsyncTransport:
         self._rules = _Rules(address, policy, timeout_s, bytes_max)
         self._http = http_client or httpx2.AsyncClient(**self._rules.http_options)
         self._is_own = http_client is None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
     async def send(self, request: Request) -> ServerAnswer:
@@ -306,7 +311,7 @@ class AsyncTransport:
         """Close the connections."""
         self._is_closed = True
         if self._is_own:
-            await self._http.aclose()
+            await self._of_this_loop().aclose()
 
     async def _attempt(self, request: Request, step: Send) -> ServerAnswer | Broken:
         if self._is_closed:
@@ -316,9 +321,17 @@ class AsyncTransport:
             return await self._by_client(request, step.deadline)
         return broken[0]
 
+    def _of_this_loop(self) -> httpx2.AsyncClient:
+        """Client whose connections belong to the loop that runs, as of each `asyncio.run`."""
+        loop = asyncio.get_running_loop()
+        if self._is_own and self._loop not in (None, loop):
+            self._http = httpx2.AsyncClient(**self._rules.http_options)
+        self._loop = loop
+        return self._http
+
     async def _by_client(self, request: Request, deadline: float) -> ServerAnswer:
-        sent = self._http.build_request(**self._rules.built(request))
-        response = await self._http.send(sent, stream=True)
+        http = self._of_this_loop()
+        response = await http.send(http.build_request(**self._rules.built(request)), stream=True)
         if response.is_stream_consumed:  # by a transport that has answers whole
             return ServerAnswer(response.status_code, response.headers, response.content)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -58,7 +59,8 @@ def entries(
 def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Yield a writer of a file, compressed as its suffix says, that appears only when it is whole.
 
-    Nothing is left of it if the block raises. Raises Misconfigured where it cannot be written.
+    It is on disk then, so that what it was made of may be deleted. Nothing is left of it if the
+    block raises. Raises Misconfigured where it cannot be written.
     """
     draft = _draft(path)
     try:
@@ -75,7 +77,10 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
             yield stream.write
             if stream is not raw:
                 stream.close()
+            raw.flush()
+            os.fsync(raw.fileno())
         draft.replace(path)
+        private_files.sync_folder(path.parent)
     except OSError as exc:
         raise Misconfigured(f"{path} cannot be written: {exc.strerror}") from exc
     finally:

@@ -19,7 +19,7 @@ from plaudit.client.client import Client
 from plaudit.client.interruptible import result_of
 from plaudit.core.transfer.importer import Reject
 from plaudit.errors import InvalidContent
-from plaudit.mirror.push_rows import PushRow
+from plaudit.mirror.push_rows import PushRow, without_task
 from plaudit.mirror.push_senders import (
     UPLOAD_BYTES,
     ChatSender,
@@ -114,11 +114,11 @@ class Push:
             try:
                 prepared = self._prepared(row)
             except InvalidContent as exc:
-                chunk.rows.append(row)
+                chunk.rows.append(without_task(row))
                 chunk.results.append(refusal(exc))
                 continue
             if prepared is None:
-                chunk.rows.append(row)
+                chunk.rows.append(without_task(row))
                 chunk.results.append(PushResult("unchanged"))
                 continue
             project_id, sender, body = prepared
@@ -127,7 +127,7 @@ class Push:
                 yield chunk
                 chunk = _Chunk()
             chunk.project_id, chunk.sender = project_id, sender
-            chunk.rows.append(row)
+            chunk.rows.append(without_task(row))
             chunk.results.append(None)
             chunk.bodies.append(body)
             chunk.size += len(body)

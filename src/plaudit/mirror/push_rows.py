@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.core.transfer.importer import ImportEntry, Reject
@@ -40,6 +41,11 @@ class PushRow(Struct, frozen=True):
     def reject(self, message: str, pointer: str = "") -> Reject:
         """Rejection of this row."""
         return Reject(self.file, self.line, self.pointer + pointer, message)
+
+
+def without_task(row: PushRow) -> PushRow:
+    """Row as its result needs it: thousands may wait for theirs, and tasks may be long."""
+    return msgspec.structs.replace(row, task=None)
 
 
 _NOWHERE = PushTarget(None, None, None)

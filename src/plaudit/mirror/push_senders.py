@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from plaudit.client.calls import managed_project_path
 from plaudit.client.client import Client
 from plaudit.client.client_error import ClientError
 from plaudit.errors import InvalidContent
@@ -108,7 +109,7 @@ class UploadSender:
 
     def send(self, project_id: str, bodies: Sequence[bytes]) -> list[PushResult]:
         """Create tasks, each of them or none; raises ClientError."""
-        path = f"/manage/v1/projects/{project_id}/tasks"
+        path = f"{managed_project_path(project_id)}/tasks"
         # Raw, because the body is JSON lines and no JSON document.
         content = self._client.post(path, msgspec.Raw(b"\n".join(bodies)))
         try:
@@ -127,7 +128,7 @@ class UploadSender:
 def has_upload(client: Client, project_id: str) -> bool:
     """True for a server that has Plaudit's upload for a project; raises ClientError without one."""
     try:
-        content = client.get(f"/manage/v1/projects/{project_id}")
+        content = client.get(managed_project_path(project_id))
     except ClientError as exc:
         if exc.status is None or exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise

@@ -6,11 +6,13 @@ import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO
+from urllib.parse import quote
 
 import pyarrow
 import pyarrow.parquet
 from msgspec import Struct
 
+from plaudit.client.calls import managed_project_path
 from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.export_format import (
     ExportContainer,
@@ -106,12 +108,15 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
         with ExportTransport(self.url, self.key) as server:
             path = self.locate(server)
             planned = server.get(f"{path}/partitions", n=str(count), **self.filters)
-        return [PlannedPartition(path, one["token"], one["tasks"]) for one in planned]
+        try:
+            return [PlannedPartition(path, one["token"], one["tasks"]) for one in planned]
+        except (KeyError, TypeError):
+            raise ReadFailed(f"{path}/partitions: the answer is no list of partitions") from None
 
     def locate(self, server: ExportTransport) -> str:
         """Path of the project or delivery, which may be named; names come before ids."""
         if self.project is None:
-            return f"/manage/v1/deliveries/{self.delivery}"
+            return f"/manage/v1/deliveries/{quote(self.delivery or '', safe='')}"
         for name in ("project_name", "project_id"):
             project = server.find("/v2/project", **{name: self.project})
             if project is not None:
@@ -119,12 +124,12 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
         else:
             raise ReadFailed(f"there is no project {self.project!r}")
         if self.delivery is None:
-            return f"/manage/v1/projects/{project['id']}"
+            return managed_project_path(project["id"])
         listed = server.get("/v2/deliveries", project_id=project["id"])["deliveries"]
         for member in ("name", "id"):
             for delivery in listed:
                 if delivery[member] == self.delivery:
-                    return f"/manage/v1/deliveries/{delivery['id']}"
+                    return f"/manage/v1/deliveries/{quote(delivery['id'], safe='')}"
         raise ReadFailed(f"the project has no delivery {self.delivery!r}")
 
     def read(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.client.calls import managed_project_path
 from plaudit.model.core import TaskStatus
 from plaudit.partitioned.export import PartitionedExport
 from plaudit.partitioned.transport import ExportTransport, ReadFailed
@@ -83,6 +84,6 @@ def _is_known(export: PartitionedExport, one: ColumnTest) -> bool:
             batch = batch or server.find("/v2/batch", batch_id=one.value)
             if batch is None or batch["id"] != one.value:
                 return False
-            return export.locate(server) == f"/manage/v1/projects/{batch['project']}"
+            return export.locate(server) == managed_project_path(batch["project"])
     except ReadFailed:
         return False

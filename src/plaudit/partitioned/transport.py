@@ -12,7 +12,8 @@ from typing import IO, Any
 
 import httpx2
 
-from plaudit import __version__
+from plaudit.client.exchange import RETRIED, retry_after_s
+from plaudit.client.transport import ServerAddress
 
 ATTEMPTS_MAX = 8
 """Requests in a row that bring nothing before a reader gives up."""
@@ -23,13 +24,6 @@ WAIT_S_MAX = 60.0
 TIMEOUT = httpx2.Timeout(30.0, read=660.0)
 """Seconds; an export waits its turn, and may be whole before its first byte, in up to 600 s."""
 
-_AGAIN = (
-    httpx2.codes.TOO_MANY_REQUESTS,
-    httpx2.codes.INTERNAL_SERVER_ERROR,
-    httpx2.codes.BAD_GATEWAY,
-    httpx2.codes.SERVICE_UNAVAILABLE,
-    httpx2.codes.GATEWAY_TIMEOUT,
-)
 _ERROR_CHARS_MAX = 300
 
 
@@ -38,11 +32,18 @@ class ReadFailed(Exception):
 
 
 class ExportTransport:
-    """Requests to one server with one key, on connections that are kept until it is closed."""
+    """Requests to one server with one key, on connections that are kept until it is closed.
+
+    Raises ReadFailed for a URL or key that cannot be right.
+    """
 
     def __init__(self, url: str, key: str) -> None:
-        headers = {"Authorization": f"Bearer {key}", "User-Agent": f"Plaudit/{__version__}"}
-        self._client = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+        try:
+            address = ServerAddress(url, key)
+        except ValueError as exc:
+            raise ReadFailed(str(exc)) from None
+        headers = {name: address.headers[name] for name in ("Authorization", "User-Agent")}
+        self._client = httpx2.Client(base_url=address.url, headers=headers, timeout=TIMEOUT)
 
     def __enter__(self) -> ExportTransport:
         return self
@@ -58,14 +59,17 @@ class ExportTransport:
             except httpx2.TransportError as exc:
                 _wait(attempt, path, words=type(exc).__name__)
                 continue
-            if answer.status_code in _AGAIN:
+            if answer.status_code in RETRIED:
                 _wait(attempt, path, answer)
                 continue
             if answer.status_code == httpx2.codes.NOT_FOUND:
                 return None
             if not answer.is_success:
                 raise ReadFailed(f"{path}: {_told(answer)}")
-            return answer.json()
+            try:
+                return answer.json()
+            except ValueError:
+                raise ReadFailed(f"{path}: the answer is no JSON") from None
         raise AssertionError("the last attempt raises")
 
     def get(self, path: str, **params: str) -> Any:
@@ -89,8 +93,15 @@ class ExportTransport:
                 headers |= {"Range": f"bytes={position}-", "If-Range": etag}
             try:
                 with self._client.stream("GET", path, params=params, headers=headers) as answer:
-                    if answer.status_code in _AGAIN:
+                    if answer.status_code in RETRIED:
                         answer.read()
+                        _wait(attempt, path, answer)
+                        attempt += 1
+                        continue
+                    if answer.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
+                        # It broke off where the file ends, or the file has become shorter.
+                        file.seek(0)
+                        file.truncate()
                         _wait(attempt, path, answer)
                         attempt += 1
                         continue
@@ -117,7 +128,9 @@ def _wait(
     if attempt + 1 >= ATTEMPTS_MAX:
         raise ReadFailed(f"{path}: {words if answer is None else _told(answer)}; given up")
     asked = "" if answer is None else answer.headers.get("retry-after", "")
-    seconds = float(asked) if asked.isdecimal() else min(30.0, 0.5 * 2**attempt)
+    seconds = retry_after_s(asked)
+    if seconds is None:
+        seconds = min(30.0, 0.5 * 2**attempt)
     time.sleep(min(WAIT_S_MAX, seconds) * random.uniform(1.0, 1.2))
 
 

@@ -1,4 +1,4 @@
-"""Stored tasks as formats get them: with their comparisons and, where those are read, their votes."""
+"""Stored tasks as formats get them: with comparisons and, where those are read, with votes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def content_of(votes):
             (
                 int(seqs[one.unit_tasks[unit]]),
                 people[person],
-                "abstained" if code == ABSTAINED else one.meanings[code],
+                "abstained" if code == ABSTAINED else [*one.meanings, "a text"][code],
             )
             for unit, person, code in zip(one.units, one.people, one.codes, strict=True)
         )

@@ -17,7 +17,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent);
   padding: 0.3rem 0.8rem 0.3rem 0; text-align: left; vertical-align: top; }
-svg.plot { display: block; max-width: 45rem; width: 100%; }
+svg.plot { display: block; height: auto; max-width: 100%; }
 """
 
 

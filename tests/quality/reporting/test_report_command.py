@@ -264,6 +264,7 @@ def test_sets_rankings_spans_and_texts_have_members_of_their_own(sqlite_settings
     assert errors["spans"]["f1_overlap"]["value"] == 1
     assert (why["texts"]["n"], why["texts"]["empty"]) == (4, 0)
     assert "agreement" not in why
+    assert (why["abstained"], errors["abstained"]) == (0, 0)
     assert found["leaderboard"]["votes"] == 4
 
 

@@ -379,7 +379,7 @@ def _in_order(codes: ValueCodes) -> tuple[list[Any], NDArray[np.int32]]:
         places.sort(key=seen.__getitem__)
     elif codes.kind is CodeKind.responses:
         places.sort(key=lambda place: (seen[place] in (TIE, ALL_BAD), seen[place]))
-    code_of = np.empty(len(places) + 2, np.int32)
+    code_of = np.zeros(max(1, len(places)) + 2, np.int32)  # texts all have code 0 and no meaning
     code_of[places] = np.arange(len(places), dtype=np.int32)
     code_of[UNKNOWN], code_of[ABSTAINED] = UNKNOWN, ABSTAINED
     return [seen[place] for place in places], code_of

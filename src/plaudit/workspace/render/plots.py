@@ -12,9 +12,10 @@ from math import floor, log10
 
 from msgspec import Struct
 
-WIDTH = 720
-LABEL_WIDTH = 220
-VALUE_WIDTH = 150
+PLOT_WIDTH = 380
+LABEL_WIDTH_MAX = 220
+VALUE_WIDTH_MAX = 150
+CHAR_WIDTH = 7.2
 ROW_HEIGHT = 24
 TOP = 10
 BOTTOM = 28
@@ -23,13 +24,17 @@ TICKS = 6
 
 
 class PlotRow(Struct, frozen=True):
-    """An estimate with its interval, and the words for both; no interval where an end is None."""
+    """An estimate with its interval, and the words for both; no interval where an end is None.
+
+    With `is_second` it has a hollow circle for its mark: an estimate beside the one above it.
+    """
 
     label: str
     value: float | None
     low: float | None = None
     high: float | None = None
     words: str = ""
+    is_second: bool = False
 
 
 class PlotLine(Struct, frozen=True):
@@ -45,10 +50,18 @@ def forest_plot(title: str, rows: Sequence[PlotRow], lines: Sequence[PlotLine] =
     ends = [*known, *(line.at for line in lines)]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     margin = (high - low) * 0.05 or 0.5
-    scale = _Scale(low - margin, high + margin)
+    labels = max((len(row.label) for row in rows), default=0)
+    values = max((len(row.words) for row in rows), default=0)
+    scale = _Scale(
+        low=low - margin,
+        high=high + margin,
+        left=min(LABEL_WIDTH_MAX, 20 + CHAR_WIDTH * labels),
+        value_width=min(VALUE_WIDTH_MAX, 20 + CHAR_WIDTH * values),
+    )
     height = TOP + ROW_HEIGHT * len(rows) + BOTTOM
     parts = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}"'
+        f'<svg class="plot" viewBox="0 0 {scale.width} {height}" width="{scale.width}"'
+        f' height="{height}" role="img" aria-label="{escape(title)}"'
         f' xmlns="http://www.w3.org/2000/svg">',
         f"<title>{escape(title)}</title>",
         *_axis(scale, height),
@@ -59,14 +72,26 @@ def forest_plot(title: str, rows: Sequence[PlotRow], lines: Sequence[PlotLine] =
     return "\n".join(parts)
 
 
-class _Scale(Struct, frozen=True):
+class _Scale(Struct, frozen=True, kw_only=True):
     low: float
     high: float
+    left: float
+    value_width: float
+
+    @property
+    def right(self) -> float:
+        """Place of the plot's right end, behind which the words of values stand."""
+        return self.left + PLOT_WIDTH
+
+    @property
+    def width(self) -> int:
+        """Width of the whole picture."""
+        return round(self.right + self.value_width)
 
     def x(self, value: float) -> float:
         """Place of a value across the plot."""
         share = (value - self.low) / (self.high - self.low)
-        return round(LABEL_WIDTH + share * (WIDTH - LABEL_WIDTH - VALUE_WIDTH), 2)
+        return round(self.left + share * PLOT_WIDTH, 2)
 
     def ticks(self) -> list[float]:
         """Round values, some six of them."""
@@ -79,7 +104,7 @@ class _Scale(Struct, frozen=True):
 def _axis(scale: _Scale, height: int) -> list[str]:
     base = height - BOTTOM + 4
     drawn = [
-        f'<line x1="{LABEL_WIDTH}" x2="{WIDTH - VALUE_WIDTH}" y1="{base}" y2="{base}"'
+        f'<line x1="{scale.left:.2f}" x2="{scale.right:.2f}" y1="{base}" y2="{base}"'
         ' stroke="currentColor" stroke-opacity="0.4"/>'
     ]
     for tick in scale.ticks():
@@ -106,7 +131,7 @@ def _row(scale: _Scale, row: PlotRow, top: int) -> str:
         row.label if len(row.label) <= LABEL_CHARS_MAX else row.label[: LABEL_CHARS_MAX - 1] + "…"
     )
     parts = [
-        f'<text x="{LABEL_WIDTH - 10}" y="{middle + 4}" text-anchor="end" font-size="12"'
+        f'<text x="{scale.left - 10:.2f}" y="{middle + 4}" text-anchor="end" font-size="12"'
         f' fill="currentColor">{escape(label)}<title>{escape(row.label)}</title></text>'
     ]
     if row.low is not None and row.high is not None:
@@ -114,14 +139,19 @@ def _row(scale: _Scale, row: PlotRow, top: int) -> str:
             f'<line x1="{scale.x(row.low)}" x2="{scale.x(row.high)}" y1="{middle}" y2="{middle}"'
             ' stroke="currentColor" stroke-width="1.5"/>'
         )
-    if row.value is not None:
+    if row.value is not None and row.is_second:
+        parts.append(
+            f'<circle class="plot-mark" cx="{scale.x(row.value)}" cy="{middle}" r="4"'
+            ' fill="none" stroke="currentColor" stroke-width="2"/>'
+        )
+    elif row.value is not None:
         x = scale.x(row.value)
         parts.append(
-            f'<rect x="{round(x - 4, 2)}" y="{middle - 4}" width="8" height="8"'
+            f'<rect class="plot-mark" x="{round(x - 4, 2)}" y="{middle - 4}" width="8" height="8"'
             ' fill="currentColor"/>'
         )
     parts.append(
-        f'<text x="{WIDTH - VALUE_WIDTH + 10}" y="{middle + 4}" font-size="12"'
+        f'<text x="{scale.right + 10:.2f}" y="{middle + 4}" font-size="12"'
         f' fill="currentColor">{escape(row.words)}</text>'
     )
     return "<g>" + "".join(parts) + "</g>"

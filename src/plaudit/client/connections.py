@@ -130,6 +130,9 @@ class ConnectionPool:
         request = self._request(method, target, headers, content)
         connection = self._connection(deadline)
         self._busy.add(connection)
+        if self._is_closed:  # meanwhile, when this connection was not among those to end
+            self.abandon(connection)
+            raise AnswerBroken
         try:
             self._send(connection, request, deadline)
         except OSError as exc:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from plaudit import clock
 from plaudit.core.labeling import task_notes, task_work
 from plaudit.core.tasks import lifecycle
 from plaudit.model.labeling import LeaseStatus
+from plaudit.store.engine.postgres import PostgresTransaction
+from plaudit.store.engine.sqlite import SqliteTransaction
 from plaudit.workspace.projects import attention_pages
 from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, both_engines
@@ -55,6 +59,27 @@ def skip(labeling: LabelingProject, count: int, *user_ids: str) -> None:
     for _ in range(count):
         for user_id in user_ids:
             labeling.do(task_notes.skip, labeling.take(user_id), reason="no")
+
+
+def test_a_flag_has_the_time_of_its_note_however_slow_the_store_is(labeling, monkeypatch):
+    """Archives carry the note alone, and flags are counted from it where they are imported."""
+    ticks = itertools.count(clock.now_ms())
+
+    async def now_ms(tx):
+        return next(ticks)
+
+    labeling.create(1)
+    lease = labeling.take()
+    for transaction in (SqliteTransaction, PostgresTransaction):
+        monkeypatch.setattr(transaction, "now_ms", now_ms)
+    labeling.do(task_notes.flag, lease, reason="odd")
+
+    async def read(tx):
+        found = "SELECT flagged_ms FROM task_flag UNION ALL SELECT created_ms FROM task_note"
+        return [row[0] for row in await tx.all(found, {})]
+
+    [flagged_ms, noted_ms] = labeling.write(read)
+    assert flagged_ms == noted_ms
 
 
 def test_a_flag_is_counted_listed_with_its_words_and_goes_when_it_was_seen(labeling, mia):

@@ -77,8 +77,8 @@ async def flag(
     if not leases.has_lease(lease, lease_ref, now):
         raise await leases.lease_lost(tx, project, lease_ref)
     detail = _checked_detail(reason, note)
-    await insert_note(tx, project.project_key, lease.seq, lease_ref.user_id, "flag", detail)
-    await flags.add_flag(tx, project.project_key, lease.seq, now)
+    at_ms = await insert_note(tx, project.project_key, lease.seq, lease_ref.user_id, "flag", detail)
+    await flags.add_flag(tx, project.project_key, lease.seq, at_ms)
 
 
 async def see_flags(
@@ -156,8 +156,11 @@ async def report_sensitive(
 
 async def insert_note(
     tx: Transaction, project_key: int, seq: int, user_id: str, kind: str, detail: dict[str, Any]
-) -> None:
-    """Add a note to a task: `user_id` is its author, `detail` becomes a JSON object."""
+) -> int:
+    """Add a note to a task: `user_id` is its author, `detail` becomes a JSON object.
+
+    Returns the note's time.
+    """
     note = TaskNote(
         project_key=project_key,
         note_id=ids.mint("note"),
@@ -168,6 +171,7 @@ async def insert_note(
         created_ms=await tx.now_ms(),
     )
     await notes_store.insert_note(tx, note)
+    return note.created_ms
 
 
 def _checked_detail(reason: str, note: str | None) -> dict[str, Any]:

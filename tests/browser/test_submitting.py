@@ -217,6 +217,28 @@ def test_a_submission_called_off_does_not_wake_up_with_the_next_one(ann):
     assert delivered(ann) == "New."
 
 
+def test_submit_waits_until_what_was_called_off_can_no_longer_arrive(ann):
+    """The task is taken up anew then, and what was made before would count as somebody else's."""
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["drop", "hold"]
+    taken: list[Any] = []
+    page.route("**/resume", lambda route: taken.append(route))
+    page.click("#submit")
+    page.click(WAY_BACK)
+    page.fill(BOX, "New.")
+    was = page.url
+    page.click("#submit")
+    page.wait_for_timeout(700)
+    page._run(taken[0].continue_)
+    gate.wait_for(2)
+    page.wait_for_timeout(300)
+    page._run(gate.held[0].continue_)
+    ann.gone_from(was)
+
+    assert delivered(ann) == "New."
+
+
 def test_a_draft_that_is_overtaken_by_its_submission_does_not_disturb_it(ann):
     page = begin(ann)
     drafts: list[Any] = []

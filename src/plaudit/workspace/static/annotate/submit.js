@@ -7,8 +7,11 @@ import { notice, sentence } from "./notice.js";
 
 const RETRY_MS = 2000;
 const SLOW_MS = 5000;
+const UNSURE_MS = 3000;
 const SLOW = "The server takes its time. Your submission is kept here until it answers.";
 const AWAY = "The server cannot be reached. Your submission is kept here and sent as soon as it can be.";
+
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const newKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
@@ -45,6 +48,8 @@ export class Submit {
     if (this.#run || this.#store.isReadOnly || this.#sync.isStopped) return;
     clearFaults();
     await this.#drawFaulty();
+    // The task is taken up anew first if one was called off: what is made before would be refused.
+    if (this.#sync.isUnsure) await Promise.race([this.#sync.flush(), later(UNSURE_MS)]);
     if (this.#run || this.#store.isReadOnly || this.#sync.isStopped) return; // pressed again meanwhile
     const found = ownFaults(this.#store);
     // Nobody else can say now what is missing.
@@ -100,7 +105,7 @@ export class Submit {
           return;
         }
         this.#offerWayBack(AWAY);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await later(RETRY_MS);
       }
     } finally {
       clearTimeout(slow);

@@ -146,7 +146,7 @@ ActiveTime = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Submission(Struct, omit_defaults=True, kw_only=True, gc=False):
-    """Who judged a thread, and when; shown under `opts=submissions`.
+    """Judgment of a thread by one person: its author and time; shown under `opts=submissions`.
 
     `active_ms` is how long the person worked on it, and `display` the sources of each turn's
     responses in the order in which the person saw them, by the turn's id.

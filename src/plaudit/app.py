@@ -84,6 +84,7 @@ from plaudit.workspace.projects import (
     project_pages,
     settings_pages,
     start_page,
+    styleguide_page,
     task_pages,
 )
 from plaudit.workspace.review import review_calls, review_pages
@@ -138,6 +139,7 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        styleguide_page,
         *(
             api_key_pages,
             message_pages,

@@ -81,6 +81,7 @@ from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
     new_task_pages,
+    palette_page,
     project_pages,
     settings_pages,
     start_page,
@@ -140,6 +141,7 @@ def all_pages() -> tuple[Page, ...]:
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
+        palette_page,
         *(
             api_key_pages,
             message_pages,

@@ -19,7 +19,10 @@ from tests.support.operations import assert_is_error
 from tests.support.pages.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
 
 PAGES = app.all_pages()
-LOOKED_AT = [page for page in PAGES if page.method == "GET"]
+ASKED_BY_SCRIPTS = {"find_by_name"}
+LOOKED_AT = [
+    page for page in PAGES if page.method == "GET" and page.page_id not in ASKED_BY_SCRIPTS
+]
 CHANGING = [page for page in PAGES if page.changes]
 CLOSED = [page for page in PAGES if page.role != ANYONE]
 ROLES = ("annotator", "reviewer", "manager", "admin")

@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from plaudit.api.http.job_runner import JobRun, JobServices, ThreadRun
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
@@ -68,8 +70,9 @@ async def export_as_job(
                     "side_file": beside[1].name if len(beside) > 1 else None,
                 },
             )
-            services.objects.put_blocking(jobs.file_key(run.job), path)
-            return path.stat().st_size
+            whole_size = path.stat().st_size
+            services.objects.move_blocking(jobs.file_key(run.job), path)
+            return whole_size
 
     try:
         size = await run.run_in_thread(work)
@@ -80,10 +83,18 @@ async def export_as_job(
 
 
 async def write_export(
-    db: Database, run: ThreadRun, choices: ExportChoices, source: ExportSource, path: Path
+    db: Database,
+    run: ThreadRun,
+    choices: ExportChoices,
+    source: ExportSource,
+    path: Path,
+    *,
+    has_manifest: bool = True,
 ) -> ExportResult:
     """Write the files of an export beside `path`, and report the tasks that were read."""
-    request = export_request(choices, source, path)
+    request = msgspec.structs.replace(
+        export_request(choices, source, path), has_manifest=has_manifest, is_durable=False
+    )
     tasks = choose_tasks(
         db,
         source.project,

@@ -244,8 +244,7 @@ async def find_partition(
 ) -> ExportSource:
     """Narrow a source to the partition that the choices name, if they name one.
 
-    A plan knows no metadata, so conditions on it stay those of the choices. Raises
-    InvalidPageToken or PageTokenExpired.
+    Raises InvalidPageToken or PageTokenExpired.
     """
     if choices.partition is None:
         return source
@@ -256,6 +255,7 @@ async def find_partition(
         choices.partition,
         where=source.where,
         delivery_id=choices.delivery_id,
+        metadata=tuple(map(str, source.choice.metadata)),
     )
     where, batch = found.where, source.batch
     if batch is None and where.batch_id is not None:
@@ -265,6 +265,7 @@ async def find_partition(
         status=where.status,
         completed_after=where.completed_after,
         completed_before=where.completed_before,
+        metadata=read_conditions(found.metadata),
         after=found.after,
         until=found.until,
     )

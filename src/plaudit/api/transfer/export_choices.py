@@ -172,15 +172,20 @@ def check_part(export_format: ExportFormat, split: str | None, part: str | None)
     if export_format.side_file is not None:
         parts.append(SIDE_FILE)
     if split is not None:
-        try:
-            names = [one.name for one in read_splits(split)]
-        except InvalidContent as problem:
-            raise InvalidParameter(problem.message, param="split") from problem
-        if MANIFEST in names:
-            raise InvalidParameter(f"a part cannot be named {MANIFEST}", param="split")
-        parts = [*names, *parts]
+        parts = [*read_parts(split), *parts]
     if part not in parts and (part is not None or split is not None):
         raise InvalidParameter(f"part must be one of {', '.join(parts)}", param="part")
+
+
+def read_parts(split: str) -> list[str]:
+    """Names of the parts of a split; raises InvalidParameter."""
+    try:
+        names = [one.name for one in read_splits(split)]
+    except InvalidContent as problem:
+        raise InvalidParameter(problem.message, param="split") from problem
+    if MANIFEST in names:
+        raise InvalidParameter(f"a part cannot be named {MANIFEST}", param="split")
+    return names
 
 
 def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> ExportRequest:

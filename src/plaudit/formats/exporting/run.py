@@ -88,6 +88,9 @@ class ExportResult(Struct, frozen=True, kw_only=True):
     skipped: dict[str, int]
     flags: dict[str, int]
     files: list[Path]
+    """Those of the parts in their order, and then what goes beside them."""
+    side_files: int
+    """Number of the latter."""
     manifest: Path
 
 
@@ -142,12 +145,14 @@ async def _export(
                 request, container, project, tasks, votes_of, on_progress, origins
             )
         paths = _part_paths(request)
+        beside = _write_side_file(request, project, [*paths.values()])
         result = ExportResult(
             tasks=count,
             rows=sum(keeper.rows.values()),
             skipped=dict(sorted(keeper.skipped.items())),
             flags=dict(sorted(keeper.flags.items())),
-            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
+            files=[*paths.values(), *beside],
+            side_files=len(beside),
             manifest=manifest_path(request.out),
         )
         if request.has_manifest:

@@ -286,7 +286,17 @@ def open_question(page: Any) -> None:
     page.click("[data-toggle] >> nth=0")
 
 
+def computed(page: Any) -> None:
+    """Have the quality of a project computed, unless it was, and come back to the page."""
+    path = page.url
+    if page.locator("text=Compute quality").count():
+        page.click("text=Compute quality")
+        page.wait_for_selector(".as-of")
+        page.goto(path)
+
+
 PROJECT = "/projects/project_preference"
+QUALITY = f"{PROJECT}/quality"
 
 SCENES: Sequence[Scene] = (
     Scene("sign-in", "show_sign_in", "/sign-in", role=None),
@@ -317,6 +327,16 @@ SCENES: Sequence[Scene] = (
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
+    Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
+    Scene("quality-bias", "show_quality_bias", f"{QUALITY}/bias", prepare=computed),
+    Scene("quality-board", "show_quality_board", f"{QUALITY}/leaderboard", prepare=computed),
+    Scene(
+        "quality-question",
+        "show_quality_question",
+        "/projects/{review_project}/quality/question?question=turn:likert_value",
+        prepare=computed,
+    ),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
     Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),

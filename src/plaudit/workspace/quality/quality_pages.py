@@ -1,0 +1,214 @@
+"""Pages of a project's quality: its last report, computed by a job, and the job's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from msgspec import UNSET, Struct
+
+from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole
+from plaudit.store.accounts import users
+from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.quality import agreement_view, comparison_view, people_view
+from plaudit.workspace.quality.last_report import KeptReport, find_quality, start_report
+
+QUALITY = f"{PROJECT}/quality"
+
+
+class ShownNames(StrEnum):
+    """Naming of people: by their names, or by numbers in place of them."""
+
+    names = "names"
+    pseudonyms = "pseudonyms"
+
+
+class QualityPeopleQuery(Struct, frozen=True):
+    """Query of GET /projects/{project_id}/quality/people."""
+
+    names: Annotated[ShownNames, Enum(description="Naming of people.", words=ShownNames)] = (
+        ShownNames.names
+    )
+
+
+class QualityQuestionQuery(QualityPeopleQuery, frozen=True):
+    """Query of GET /projects/{project_id}/quality/question."""
+
+    question: Annotated[str | None, Text(description="A question, as LEVEL:KEY.")] = None
+
+
+async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/quality: agreement on each question."""
+    shown = await _shown(request, "Agreement")
+    report = _report(shown)
+    if report is not None:
+        shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
+    return shown
+
+
+async def show_quality_people(request: PageRequest[QualityPeopleQuery]) -> dict[str, Any]:
+    """GET …/quality/people: agreement of each person with the others, and flags."""
+    shown = await _shown(request, "People")
+    report = _report(shown)
+    if report is None:
+        return shown
+    view = await request.run_in_thread(lambda: people_view.people_view(report))
+    names = await _names(request, report, [one.contributor_id for one in view.rows])
+    drawn = await request.run_in_thread(lambda: people_view.caterpillar(view, names))
+    return shown | {"view": view, "names": names, "plot_of_people": drawn}
+
+
+async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
+    """GET …/quality/question: one question; raises NotFound where the report has none such."""
+    shown = await _shown(request, "Question")
+    report = _report(shown)
+    if report is None:
+        return shown
+    name = request.query.question or ""
+    question = agreement_view.find_question(report, name)
+    if question is None:
+        raise NotFound("the report has no such question")
+    view = await request.run_in_thread(lambda: agreement_view.question_view(question))
+    names = await _names(request, report, view.contributor_ids())
+    model = None if question.dawid_skene is UNSET else question.dawid_skene
+    return shown | {
+        "view": view,
+        "name": name,
+        "names": names,
+        "texts": None if question.texts is UNSET else question.texts,
+        "model": model,
+        "model_why": None if model is None or model.why is UNSET else model.why,
+    }
+
+
+async def show_quality_bias(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/quality/bias: whether place, length, format or names decide."""
+    shown = await _shown(request, "Bias")
+    report = _report(shown)
+    return shown if report is None else shown | {"view": comparison_view.bias_view(report.bias)}
+
+
+async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/quality/leaderboard: models by strength, plain and at equal style."""
+    shown = await _shown(request, "Leaderboard")
+    report = _report(shown)
+    if report is None:
+        return shown
+    return shown | {"view": comparison_view.board_view(report.leaderboard)}
+
+
+async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST …/quality: start the job that computes the report; raises Conflict while one runs."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+    await start_report(request, project)
+    return Redirect(to=links.fill_path(QUALITY, project_id=project.project_id))
+
+
+async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
+    """Context of every page: the last report, and the job that computes another."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        quality = await find_quality(tx, project)
+    return {
+        "project": project,
+        "tab": tab,
+        "snapshot": quality.last,
+        "running": quality.running,
+        "failure": quality.failure,
+        "counted_out": _counted_out(quality.last),
+        "view": None,
+        "pseudonyms": _hides_names(request),
+    }
+
+
+def _report(shown: dict[str, Any]) -> QualityReport | None:
+    """The report that a page shows, None without one or without a vote in it."""
+    snapshot: KeptReport | None = shown["snapshot"]
+    return None if snapshot is None or not snapshot.report.votes else snapshot.report
+
+
+def _counted_out(snapshot: KeptReport | None) -> list[CountedOutVotes]:
+    if snapshot is None or snapshot.report.counted_out is UNSET:
+        return []
+    return snapshot.report.counted_out[: agreement_view.ROWS_MAX]
+
+
+def _hides_names(request: PageRequest[Any]) -> bool:
+    return getattr(request.query, "names", None) is ShownNames.pseudonyms
+
+
+async def _names(
+    request: PageRequest[Any], report: QualityReport, shown_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of people, or their pseudonyms; ids of those who came with an import."""
+    if _hides_names(request):
+        return people_view.pseudonyms(report)
+    async with request.db.read(snapshot=False) as tx:
+        people = await users.find_people(tx, request.user.organization_id, shown_ids)
+    known = {user_id: person.name or person.email for user_id, person in people.items()}
+    return {one: known.get(one, one) for one in shown_ids}
+
+
+def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:
+    return Page(page_id=page_id, path=path, role=PersonRole.manager, handler=handler, **fields)
+
+
+PAGES = (
+    _page(
+        "show_quality",
+        QUALITY,
+        show_quality,
+        template="quality/overview.html",
+        is_large=True,
+        tab="Quality",
+        tab_order=45,
+    ),
+    _page(
+        "show_quality_people",
+        f"{QUALITY}/people",
+        show_quality_people,
+        query=QualityPeopleQuery,
+        template="quality/people.html",
+        is_large=True,
+    ),
+    _page(
+        "show_quality_question",
+        f"{QUALITY}/question",
+        show_quality_question,
+        query=QualityQuestionQuery,
+        template="quality/question.html",
+        is_large=True,
+    ),
+    _page(
+        "show_quality_bias",
+        f"{QUALITY}/bias",
+        show_quality_bias,
+        template="quality/bias.html",
+        is_large=True,
+    ),
+    _page(
+        "show_quality_board",
+        f"{QUALITY}/leaderboard",
+        show_quality_board,
+        template="quality/leaderboard.html",
+        is_large=True,
+    ),
+    _page(
+        "compute_quality_on_page",
+        QUALITY,
+        compute_quality,
+        method="POST",
+        form=NoFields,
+        opens_transactions=True,
+        form_page="show_quality",
+    ),
+)

@@ -86,7 +86,7 @@ from plaudit.workspace.projects import (
     start_page,
     task_pages,
 )
-from plaudit.workspace.quality import quality_pages
+from plaudit.workspace.quality import own_pages, people_pages, quality_pages
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -139,7 +139,7 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
-        quality_pages,
+        *(quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,

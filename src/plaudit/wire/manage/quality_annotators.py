@@ -73,14 +73,16 @@ class ConfusionOfPerson(Struct, kw_only=True):
 
 
 class AnnotatorOnQuestion(Struct, kw_only=True):
-    """A person's votes on a question, beside the others, and as the annotator model sees them.
+    """A person's votes on a question beside the final answer and the majority of the others.
 
-    `accuracy` is null where the model was refused, or has nothing of this person.
+    `accuracy` and `confusion` are those of the annotator model; the first is null and the second
+    absent where there is no model of the question, or nothing of this person in it.
     """
 
     key: str
     about: str
     votes: int
+    with_final: ShareOfCases
     with_others: ShareOfCases
     accuracy: float | None = None
     confusion: ConfusionOfPerson | UnsetType = UNSET
@@ -97,11 +99,11 @@ class DifferingVote(Struct, kw_only=True):
     at: str | None
 
 
-class AnnotatorQuality(Struct, kw_only=True):
-    """A person's work on a project; `gold` has no case where the project has no gold.
+class AnnotatorFigures(Struct, kw_only=True):
+    """Figures of a person's work on a project; `gold` has no case where the project has no gold.
 
     `skips` are tasks skipped, of those skipped or done. `with_others` is over all questions
-    together, `consistency` over votes that were given again. `differing` has the newest.
+    together, `consistency` over votes that were given again.
     """
 
     contributor_id: str
@@ -112,7 +114,22 @@ class AnnotatorQuality(Struct, kw_only=True):
     with_others: ShareOfCases
     consistency: ShareOfCases
     reviews: ReviewsOfPerson
+    flags: list[PersonFlag]
+
+
+class AnnotatorQuality(AnnotatorFigures, kw_only=True):
+    """A person's work on a project, with what its figures come from.
+
+    `questions` are the first 50 of theirs in the form, `differing` has the 20 newest.
+    """
+
     moving_average: MovingAverage
     questions: list[AnnotatorOnQuestion]
     differing: list[DifferingVote]
-    flags: list[PersonFlag]
+
+
+class Annotators(Struct, kw_only=True):
+    """The last report on a project's quality by person, in the order of their ids."""
+
+    project: str
+    people: list[AnnotatorQuality]

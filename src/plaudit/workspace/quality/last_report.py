@@ -12,8 +12,14 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.quality.comparisons.response_style import STYLES
+from plaudit.core.quality.reporting.annotator_pages import (
+    KeptPeople,
+    NumberedPerson,
+    PeoplePage,
+    kept_people,
+)
 from plaudit.core.quality.reporting.options import BY_BATCH, ReportOptions
-from plaudit.core.quality.reporting.report import quality_report
+from plaudit.core.quality.reporting.report import report_with_annotators
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage.quality_report import QualityReport
@@ -24,10 +30,11 @@ KEPT_MAX = 20
 
 
 class KeptReport(Struct, frozen=True):
-    """A report and when it was computed, in milliseconds."""
+    """A report and when it was computed, in milliseconds; `people` are its people one by one."""
 
     report: QualityReport
     computed_ms: int
+    people: KeptPeople
 
 
 class ProjectQuality(Struct, frozen=True):
@@ -46,12 +53,37 @@ async def find_quality(tx: Transaction, project: ProjectRow) -> ProjectQuality:
     return ProjectQuality(_kept.get(project.project_key))
 
 
+async def find_people_page(tx: Transaction, project: ProjectRow, number: int) -> PeoplePage | None:
+    """Page of the people of the last report, from 0; None where there is none."""
+    kept = _kept.get(project.project_key)
+    pages = [] if kept is None else kept.people.pages
+    return pages[number] if number < len(pages) else None
+
+
+async def find_person(
+    tx: Transaction, project: ProjectRow, contributor_id: str
+) -> NumberedPerson | None:
+    """Work of a person by the last report; None where it has nothing of them."""
+    kept = _kept.get(project.project_key)
+    people = [] if kept is None else kept.people.people
+    return next((one for one in people if one.quality.contributor_id == contributor_id), None)
+
+
+async def find_pseudonym(
+    tx: Transaction, project: ProjectRow, number: int
+) -> NumberedPerson | None:
+    """Work of the person of a number by the last report; None where it has no such number."""
+    kept = _kept.get(project.project_key)
+    people = [] if kept is None else kept.people.people
+    return next((one for one in people if one.number == number), None)
+
+
 async def start_report(request: PageRequest[Any], project: ProjectRow) -> None:
     """Have the report computed."""
     options = ReportOptions(by=BY_BATCH, styles=tuple(STYLES))
     async with request.aside():
-        report = await quality_report(request.db, project, options)
+        report, annotators = await report_with_annotators(request.db, project, options)
     _kept.pop(project.project_key, None)
-    _kept[project.project_key] = KeptReport(report, clock.now_ms())
+    _kept[project.project_key] = KeptReport(report, clock.now_ms(), kept_people(annotators))
     while len(_kept) > KEPT_MAX:
         del _kept[next(iter(_kept))]

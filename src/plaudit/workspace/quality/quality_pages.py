@@ -10,9 +10,10 @@ from msgspec import UNSET, Struct
 
 from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.errors import NotFound
-from plaudit.model.core import PersonRole
+from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import users
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
+from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
@@ -31,15 +32,15 @@ class ShownNames(StrEnum):
     pseudonyms = "pseudonyms"
 
 
-class QualityPeopleQuery(Struct, frozen=True):
-    """Query of GET /projects/{project_id}/quality/people."""
+class NamesQuery(Struct, frozen=True):
+    """Query of pages that name people."""
 
     names: Annotated[ShownNames, Enum(description="Naming of people.", words=ShownNames)] = (
         ShownNames.names
     )
 
 
-class QualityQuestionQuery(QualityPeopleQuery, frozen=True):
+class QualityQuestionQuery(NamesQuery, frozen=True):
     """Query of GET /projects/{project_id}/quality/question."""
 
     question: Annotated[str | None, Text(description="A question, as LEVEL:KEY.")] = None
@@ -47,29 +48,17 @@ class QualityQuestionQuery(QualityPeopleQuery, frozen=True):
 
 async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/quality: agreement on each question."""
-    shown = await _shown(request, "Agreement")
-    report = _report(shown)
+    shown = await shown_report(request, "Agreement")
+    report = report_shown(shown)
     if report is not None:
         shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
     return shown
 
 
-async def show_quality_people(request: PageRequest[QualityPeopleQuery]) -> dict[str, Any]:
-    """GET …/quality/people: agreement of each person with the others, and flags."""
-    shown = await _shown(request, "People")
-    report = _report(shown)
-    if report is None:
-        return shown
-    view = await request.run_in_thread(lambda: people_view.people_view(report))
-    names = await _names(request, report, [one.contributor_id for one in view.rows])
-    drawn = await request.run_in_thread(lambda: people_view.caterpillar(view, names))
-    return shown | {"view": view, "names": names, "plot_of_people": drawn}
-
-
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
     """GET …/quality/question: one question; raises NotFound where the report has none such."""
-    shown = await _shown(request, "Question")
-    report = _report(shown)
+    shown = await shown_report(request, "Question")
+    report = report_shown(shown)
     if report is None:
         return shown
     name = request.query.question or ""
@@ -77,7 +66,10 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
     if question is None:
         raise NotFound("the report has no such question")
     view = await request.run_in_thread(lambda: agreement_view.question_view(question))
-    names = await _names(request, report, view.contributor_ids())
+    if shown["pseudonyms"]:
+        names = people_view.pseudonyms(report)
+    else:
+        names = await names_of(request, view.contributor_ids())
     model = None if question.dawid_skene is UNSET else question.dawid_skene
     return shown | {
         "view": view,
@@ -91,15 +83,15 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
 
 async def show_quality_bias(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/bias: whether place, length, format or names decide."""
-    shown = await _shown(request, "Bias")
-    report = _report(shown)
+    shown = await shown_report(request, "Bias")
+    report = report_shown(shown)
     return shown if report is None else shown | {"view": comparison_view.bias_view(report.bias)}
 
 
 async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/leaderboard: models by strength, plain and at equal style."""
-    shown = await _shown(request, "Leaderboard")
-    report = _report(shown)
+    shown = await shown_report(request, "Leaderboard")
+    report = report_shown(shown)
     if report is None:
         return shown
     return shown | {"view": comparison_view.board_view(report.leaderboard)}
@@ -113,7 +105,7 @@ async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redi
     return Redirect(to=links.fill_path(QUALITY, project_id=project.project_id))
 
 
-async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
+async def shown_report(request: PageRequest[Any], tab: str) -> dict[str, Any]:
     """Context of every page: the last report, and the job that computes another."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
@@ -126,11 +118,12 @@ async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
         "failure": quality.failure,
         "counted_out": _counted_out(quality.last),
         "view": None,
-        "pseudonyms": _hides_names(request),
+        "pseudonyms": hides_names(request, project),
+        "has_pseudonyms_alone": bool(project_detail(project).pseudonyms),
     }
 
 
-def _report(shown: dict[str, Any]) -> QualityReport | None:
+def report_shown(shown: dict[str, Any]) -> QualityReport | None:
     """The report that a page shows, None without one or without a vote in it."""
     snapshot: KeptReport | None = shown["snapshot"]
     return None if snapshot is None or not snapshot.report.votes else snapshot.report
@@ -142,16 +135,15 @@ def _counted_out(snapshot: KeptReport | None) -> list[CountedOutVotes]:
     return snapshot.report.counted_out[: agreement_view.ROWS_MAX]
 
 
-def _hides_names(request: PageRequest[Any]) -> bool:
+def hides_names(request: PageRequest[Any], project: ProjectRow) -> bool:
+    """True where people are shown by pseudonyms: the project says so, or the request."""
+    if project_detail(project).pseudonyms:
+        return True
     return getattr(request.query, "names", None) is ShownNames.pseudonyms
 
 
-async def _names(
-    request: PageRequest[Any], report: QualityReport, shown_ids: Sequence[str]
-) -> dict[str, str]:
-    """Names of people, or their pseudonyms; ids of those who came with an import."""
-    if _hides_names(request):
-        return people_view.pseudonyms(report)
+async def names_of(request: PageRequest[Any], shown_ids: Sequence[str]) -> dict[str, str]:
+    """Names of people; ids of those who came with an import."""
     async with request.db.read(snapshot=False) as tx:
         people = await users.find_people(tx, request.user.organization_id, shown_ids)
     known = {user_id: person.name or person.email for user_id, person in people.items()}
@@ -171,14 +163,6 @@ PAGES = (
         is_large=True,
         tab="Quality",
         tab_order=45,
-    ),
-    _page(
-        "show_quality_people",
-        f"{QUALITY}/people",
-        show_quality_people,
-        query=QualityPeopleQuery,
-        template="quality/people.html",
-        is_large=True,
     ),
     _page(
         "show_quality_question",

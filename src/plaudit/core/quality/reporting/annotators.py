@@ -241,6 +241,7 @@ def _on_question(
         key=one.report.key,
         about=one.report.about,
         votes=record.votes,
+        with_final=record.with_final,
         with_others=record.with_others,
     )
     model = one.model

@@ -1,0 +1,137 @@
+"""Managers' pages of people: all of a project side by side, and each by themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from plaudit.api.http.parameters import IntRange, NoQuery
+from plaudit.core.quality.reporting.annotator_pages import (
+    PAGE_PEOPLE,
+    PEOPLE_MAX,
+    NumberedPerson,
+)
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole
+from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.quality import people_view, person_view
+from plaudit.workspace.quality.last_report import (
+    find_people_page,
+    find_person,
+    find_pseudonym,
+)
+from plaudit.workspace.quality.people_view import pseudonym
+from plaudit.workspace.quality.quality_pages import (
+    QUALITY,
+    NamesQuery,
+    names_of,
+    report_shown,
+    shown_report,
+)
+
+PEOPLE = f"{QUALITY}/people"
+_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
+PAGES_MAX = PEOPLE_MAX // PAGE_PEOPLE
+
+
+class PeopleQuery(NamesQuery, frozen=True):
+    """Query of GET /projects/{project_id}/quality/people."""
+
+    page: Annotated[
+        int, IntRange(description="Page of people, from 1.", least=1, most=PAGES_MAX, default=1)
+    ] = 1
+
+
+async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
+    """GET …/quality/people: a page of people; raises NotFound for one after the last."""
+    shown = await shown_report(request, "People")
+    if report_shown(shown) is None:
+        return shown
+    number = request.query.page
+    async with request.db.read(snapshot=False) as tx:
+        found = await find_people_page(tx, shown["project"], number - 1)
+    if found is None:
+        raise NotFound("there is no such page of people")
+    view = people_view.people_view(found, number)
+    if shown["pseudonyms"]:
+        names = {one.contributor_id: pseudonym(one.number) for one in view.rows}
+    else:
+        names = await names_of(request, [one.contributor_id for one in view.rows])
+    drawn = await request.run_in_thread(lambda: people_view.caterpillar(view, names))
+    return shown | {"view": view, "names": names, "plot_of_people": drawn}
+
+
+async def show_person(request: PageRequest[NamesQuery]) -> dict[str, Any]:
+    """GET …/quality/people/{user_id}: a person's work; raises NotFound without any."""
+    shown = await shown_report(request, "Person")
+    if report_shown(shown) is None:
+        return shown
+    user_id = request.path["user_id"]
+    async with request.db.read(snapshot=False) as tx:
+        found = await find_person(tx, shown["project"], user_id)
+    return shown | await _person(request, found, hides_names=shown["pseudonyms"])
+
+
+async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/quality/pseudonyms/{number}: the work of Person 1, 2, …; raises NotFound."""
+    shown = await shown_report(request, "Person")
+    if report_shown(shown) is None:
+        return shown
+    number = request.path["number"]
+    if not _NUMBER.fullmatch(number):
+        raise NotFound("there is no such pseudonym")
+    async with request.db.read(snapshot=False) as tx:
+        found = await find_pseudonym(tx, shown["project"], int(number))
+    person = await _person(request, found, hides_names=True)
+    return shown | person | {"pseudonyms": True}
+
+
+async def _person(
+    request: PageRequest[Any], found: NumberedPerson | None, *, hides_names: bool
+) -> dict[str, Any]:
+    """Context of a person's page; raises NotFound without a person."""
+    if found is None:
+        raise NotFound("the report has nothing of this person")
+    quality, user_id = found.quality, found.quality.contributor_id
+    named = {} if hides_names else await names_of(request, [user_id])
+    name = named.get(user_id, pseudonym(found.number))
+    line = await request.run_in_thread(lambda: person_view.line_view(quality.moving_average))
+    return {
+        "view": quality,
+        "name": name,
+        "number": found.number,
+        "figure_rows": person_view.figure_rows(quality),
+        "line": line,
+        "questions": person_view.question_rows(quality),
+        "differing": person_view.differing_rows(quality),
+    }
+
+
+PAGES = (
+    Page(
+        page_id="show_quality_people",
+        path=PEOPLE,
+        role=PersonRole.manager,
+        handler=show_people,
+        query=PeopleQuery,
+        template="quality/people.html",
+        is_large=True,
+    ),
+    Page(
+        page_id="show_quality_person",
+        path=f"{PEOPLE}/{{user_id}}",
+        role=PersonRole.manager,
+        handler=show_person,
+        query=NamesQuery,
+        template="quality/person.html",
+        is_large=True,
+    ),
+    Page(
+        page_id="show_quality_pseudonym",
+        path=f"{QUALITY}/pseudonyms/{{number}}",
+        role=PersonRole.manager,
+        handler=show_pseudonym,
+        template="quality/person.html",
+        is_large=True,
+    ),
+)

@@ -295,6 +295,12 @@ def computed(page: Any) -> None:
         page.goto(path)
 
 
+def computed_person(page: Any) -> None:
+    """Have the quality of a project computed, and open the first person."""
+    computed(page)
+    open_first(page)
+
+
 PROJECT = "/projects/project_preference"
 QUALITY = f"{PROJECT}/quality"
 
@@ -306,6 +312,8 @@ SCENES: Sequence[Scene] = (
     Scene("task", "show_task", "/work/project_preference", "annotator", claim),
     Scene("task-turns", "show_turns", "/work/project_preference", "annotator", claim_turns),
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
+    Scene("my-projects", "show_my_projects", "/my-work", "annotator"),
+    Scene("my-figures", "show_my_figures", "/work/{review_project}/figures", "annotator"),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),
@@ -329,6 +337,18 @@ SCENES: Sequence[Scene] = (
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
     Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
+    Scene(
+        "quality-person",
+        "show_quality_person",
+        "/projects/{review_project}/quality/people",
+        prepare=computed_person,
+    ),
+    Scene(
+        "quality-pseudonym",
+        "show_quality_pseudonym",
+        "/projects/{review_project}/quality/people?names=pseudonyms",
+        prepare=computed_person,
+    ),
     Scene("quality-bias", "show_quality_bias", f"{QUALITY}/bias", prepare=computed),
     Scene("quality-board", "show_quality_board", f"{QUALITY}/leaderboard", prepare=computed),
     Scene(

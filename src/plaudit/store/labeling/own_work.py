@@ -6,34 +6,40 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from plaudit.model.labeling import LeaseStatus
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
+PROJECTS_MAX = 60
+"""Projects in one statement."""
+
 
 class OwnCounts(Struct, frozen=True):
-    """Tasks of a person in a project, by what became of them; each is counted up to a bound."""
+    """Tasks of a person in a project by what became of them, each counted up to a bound."""
 
+    open: int
     submitted: int
     returned: int
     skipped: int
 
 
+_STATUSES = [LeaseStatus(name) for name in OwnCounts.__struct_fields__]
+
+
 async def count_by_project(
     tx: Transaction, project_keys: Sequence[int], user_id: str, *, most: int
-) -> dict[int, OwnCounts]:
-    """Counts, each up to `most`, in those of some projects where a person ever took a task."""
+) -> list[OwnCounts]:
+    """Counts of a person in each of up to PROJECTS_MAX projects, each up to `most`."""
     if not project_keys:
-        return {}
-    counted = ", ".join(
-        "(SELECT COUNT(*) FROM (SELECT 1 FROM assignment AS a"
-        " WHERE a.project_key = w.project_key AND a.user_id = :user_id"
-        f" AND a.status = '{status}' LIMIT :most) AS found)"
-        for status in OwnCounts.__struct_fields__
+        return []
+    pairs = [(key, status.value) for key in project_keys for status in _STATUSES]
+    sql, args = value_lists.union_all(
+        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_key = :key"
+        " AND user_id = :user_id AND status = :status LIMIT :most) AS found",
+        key=[key for key, _ in pairs],
+        status=[status for _, status in pairs],
     )
-    listed, args = value_lists.in_list("key", project_keys)
-    rows = await tx.all(
-        f"SELECT w.project_key, {counted} FROM lease_lock AS w"
-        f" WHERE w.user_id = :user_id AND w.project_key IN {listed}",
-        args | {"user_id": user_id, "most": most},
-    )
-    return {int(row[0]): OwnCounts(*map(int, row[1:])) for row in rows}
+    rows = await tx.all(sql, args | {"user_id": user_id, "most": most})
+    counts = [int(count) for _, count in sorted(rows)]
+    width = len(_STATUSES)
+    return [OwnCounts(*counts[at : at + width]) for at in range(0, len(counts), width)]

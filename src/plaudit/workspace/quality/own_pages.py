@@ -57,7 +57,11 @@ async def show_my_work(request: PageRequest[NoQuery]) -> dict[str, Any]:
             tx, [one.project_key for one in newest], user_id, most=COUNTED_MAX
         )
     return {
-        "projects": [(one, counts[one.project_key]) for one in newest if one.project_key in counts],
+        "projects": [
+            (project, own)
+            for project, own in zip(newest, counts, strict=True)
+            if own != own_work.OwnCounts(0, 0, 0, 0)
+        ],
         "has_more": has_more,
         "most": COUNTED_MAX,
     }

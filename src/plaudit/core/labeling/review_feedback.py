@@ -62,7 +62,10 @@ _decode_detail = msgspec.json.Decoder(_Detail).decode
 async def list_feedback(
     tx: Transaction, project: ProjectRow, user_id: str, *, limit: int
 ) -> list[Feedback]:
-    """Up to `limit` pieces of feedback on a person's work in a project, newest first."""
+    """Up to `limit` pieces of feedback on a person's work in a project.
+
+    What waits for them comes first, then the newest.
+    """
     key = project.project_key
     done = await submissions_store.list_recent(tx, key, user_id, limit=LOOKED_AT)
     waiting = await leases_store.list_leases(
@@ -78,7 +81,7 @@ async def list_feedback(
         for note in notes[seq]
         if (feedback := _feedback(note, assignment_id, submitted.get(seq), user_id)) is not None
     ]
-    found.sort(key=lambda one: one.created_ms, reverse=True)
+    found.sort(key=lambda one: (one.is_waiting, one.created_ms), reverse=True)
     return found[:limit]
 
 

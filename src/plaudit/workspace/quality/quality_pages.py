@@ -12,6 +12,7 @@ from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import users
+from plaudit.store.transfer.jobs import JobKind
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -19,7 +20,9 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.quality import agreement_view, comparison_view, people_view
-from plaudit.workspace.quality.last_report import KeptReport, find_quality, start_report
+from plaudit.workspace.quality.last_report import find_quality, start_report
+from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer.job_pages import JobView
 
 QUALITY = f"{PROJECT}/quality"
 
@@ -113,18 +116,34 @@ async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redi
     return Redirect(to=links.fill_path(QUALITY, project_id=project.project_id))
 
 
+async def ask_quality(request: PageRequest[NoQuery]) -> JobView:
+    """GET …/quality/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.quality)
+
+
+async def cancel_quality(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST …/quality/{job_id}/cancel: cancel the job; the last report stays."""
+    await job_pages.cancel_job(request, JobKind.quality, "cancel_quality_job")
+    return Redirect(to=links.fill_path(QUALITY, project_id=request.path["project_id"]))
+
+
 async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
     """Context of every page: the last report, and the job that computes another."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        quality = await find_quality(tx, project)
+        quality = await find_quality(request, tx, project)
+    last = quality.last
+    report = None if last is None else await request.run_in_thread(last.read)
     return {
         "project": project,
         "tab": tab,
-        "snapshot": quality.last,
+        "snapshot": last,
+        "report": report,
         "running": quality.running,
         "failure": quality.failure,
-        "counted_out": _counted_out(quality.last),
+        "elsewhere": quality.elsewhere,
+        "counted_out": _counted_out(report),
         "view": None,
         "pseudonyms": _hides_names(request),
     }
@@ -132,14 +151,14 @@ async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
 
 def _report(shown: dict[str, Any]) -> QualityReport | None:
     """The report that a page shows, None without one or without a vote in it."""
-    snapshot: KeptReport | None = shown["snapshot"]
-    return None if snapshot is None or not snapshot.report.votes else snapshot.report
+    report: QualityReport | None = shown["report"]
+    return None if report is None or not report.votes else report
 
 
-def _counted_out(snapshot: KeptReport | None) -> list[CountedOutVotes]:
-    if snapshot is None or snapshot.report.counted_out is UNSET:
+def _counted_out(report: QualityReport | None) -> list[CountedOutVotes]:
+    if report is None or report.counted_out is UNSET:
         return []
-    return snapshot.report.counted_out[: agreement_view.ROWS_MAX]
+    return report.counted_out[: agreement_view.ROWS_MAX]
 
 
 def _hides_names(request: PageRequest[Any]) -> bool:
@@ -210,5 +229,14 @@ PAGES = (
         form=NoFields,
         opens_transactions=True,
         form_page="show_quality",
+    ),
+    _page("ask_quality", f"{QUALITY}/{{job_id}}/progress", ask_quality),
+    _page(
+        "cancel_quality",
+        f"{QUALITY}/{{job_id}}/cancel",
+        cancel_quality,
+        method="POST",
+        form=NoFields,
+        opens_transactions=True,
     ),
 )

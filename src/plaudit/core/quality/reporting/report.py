@@ -61,7 +61,7 @@ async def quality_report(
     """
     options.check()
     form = form_of(project_detail(project))
-    _check_question(form, options)
+    check_question(form, options)
     votes = await read_votes(db, project)
     people = People(votes)
     kept = [
@@ -169,7 +169,8 @@ async def read_tasks(
         await asyncio.sleep(0)  # others' turn
 
 
-def _check_question(form: Form, options: ReportOptions) -> None:
+def check_question(form: Form, options: ReportOptions) -> None:
+    """Refuse a question that the form does not ask; raises InvalidContent."""
     keys = [field.key for field in form.fields]
     if options.question is not None and options.question not in keys:
         raise InvalidContent(

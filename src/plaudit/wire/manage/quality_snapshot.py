@@ -1,0 +1,69 @@
+"""Snapshots of quality as the API answers them: the job, people one by one, and as of when."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from plaudit.wire.manage.quality import ShareOfCases
+from plaudit.wire.manage.quality_people import PersonFlag
+
+
+class AnnotatorOnQuestion(Struct, kw_only=True):
+    """A person's votes on a question beside the final answer and the majority of the others.
+
+    `accuracy` is that of the annotator model, null where there is no model of the question.
+    """
+
+    key: str
+    about: str
+    votes: int
+    with_final: ShareOfCases
+    with_others: ShareOfCases
+    accuracy: float | None
+
+
+class AnnotatorQuality(Struct, kw_only=True):
+    """A contributor: how many tasks they answered, their flags, and each question."""
+
+    contributor_id: str
+    tasks: int
+    flags: list[PersonFlag]
+    questions: list[AnnotatorOnQuestion]
+
+
+class Annotators(Struct, kw_only=True):
+    """The last report on a project's quality by person, in the order of their ids."""
+
+    project: str
+    people: list[AnnotatorQuality]
+
+
+class QualityAsOf(Struct, kw_only=True):
+    """The header of an answer: when the report was made, of what, and by which options.
+
+    `submission_id` is the newest submission of then; `since` counts newer ones, up to 1,000.
+    """
+
+    computed_at: str
+    tasks: int
+    votes: int
+    submission_id: str | None
+    since: int
+    options: dict[str, Any]
+
+
+class QualityJob(Struct, omit_defaults=True, kw_only=True):
+    """A job that computes a report: its state, and of about `total` tasks how many were read."""
+
+    id: str
+    project_id: str
+    state: Literal["running", "done", "failed", "broken", "cancelled"]
+    phase: str
+    done: int = 0
+    total: int = 0
+    reason: str = ""
+    started_at: str
+    ended_at: str | None = None
+    options: dict[str, Any]

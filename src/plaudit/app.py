@@ -40,6 +40,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    quality,
     tasks,
     users,
     webhook_endpoints,
@@ -116,7 +117,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]

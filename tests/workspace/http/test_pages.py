@@ -101,6 +101,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "cancel_archive": {},
     "cancel_delivery": {},
     "compute_quality_on_page": {},
+    "cancel_quality": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

@@ -11,6 +11,7 @@ from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, one_engine
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import add_person, signed_in
+from tests.workspace.quality.test_quality_pages import compute
 
 pytestmark = one_engine
 
@@ -70,12 +71,6 @@ def quality_of(floor: LabelingProject, rest: str = "") -> str:
 
 def person_path(floor: LabelingProject, number: int, query: str = "") -> str:
     return quality_of(floor, f"/people/{floor.people[number].user_id}{query}")
-
-
-def compute(browser, floor: LabelingProject) -> None:
-    """Press the button, and wait for the report."""
-    browser.get(quality_of(floor))
-    assert browser.post(quality_of(floor)).status_code == 303
 
 
 def text_of(page) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
 
+from plaudit.core.transfer import jobs
+from plaudit.core.transfer.jobs import JobProgress
+from plaudit.store.transfer.jobs import JobKind, JobState
 from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, one_engine
 from tests.support.labeling_project import LabelingProject
-from tests.support.pages.browser_client import Browser, add_person, signed_in
+from tests.support.pages.browser_client import Browser, add_person, ended, signed_in
 
 pytestmark = one_engine
 
@@ -52,6 +56,10 @@ def compute(browser: Browser, floor: LabelingProject) -> None:
     browser.get(path_of(floor))
     answer = browser.post(path_of(floor))
     assert answer.status_code == 303, answer.text
+    job_id = re.findall(r"quality/(job_\w+)/progress", browser.get(path_of(floor)).text)
+    for one in job_id:
+        job = ended(browser, path_of(floor, f"/{one}/progress"))
+        assert job["state"] == "done", job
 
 
 def question_path(floor: LabelingProject, name: str) -> str:
@@ -137,6 +145,67 @@ def test_a_question_that_the_report_does_not_have_is_not_found(floor, mia):
 
     assert mia.get(question_path(floor, "turn:nothing")).status_code == 404
     assert mia.get(path_of(floor, "/question")).status_code == 404
+
+
+def begun(world, floor, who):
+    """A running job of a project, without a process that runs it."""
+    request, environment_id = {"project_id": floor.project.project_id, "options": {}}, world.org()
+    return world.run(
+        world.db.write(
+            lambda tx: jobs.start_job(
+                tx, environment_id, who, JobKind.quality, request, "reading tasks"
+            )
+        )
+    )
+
+
+def test_a_job_under_way_is_shown_with_its_progress_and_can_be_cancelled(world, floor, mia):
+    compute(mia, floor)
+    other = LabelingProject(world, "Other")
+    job = begun(world, floor, "user_x")
+    path = path_of(floor, f"/{job.job_id}")
+
+    page, elsewhere = mia.get(path_of(floor)), mia.get(path_of(other))
+    refused = mia.post(path_of(floor))
+    mia.get(path_of(floor))
+    cancelled = mia.post(f"{path}/cancel")
+    after = mia.get(path_of(floor))
+
+    assert f'data-job="{path}/progress"' in page.text
+    assert "Compute again" not in page.text
+    assert "Agreement by question" in page.text
+    assert "The quality of another project of your organization" in elsewhere.text
+    assert 'class="main" disabled>Compute quality' in elsewhere.text
+    assert refused.status_code == 409
+    assert cancelled.headers["location"] == path_of(floor)
+    assert mia.get(f"{path}/progress").json()["state"] == "cancelled"
+    assert "Compute again" in after.text
+    assert "broken off" not in after.text
+
+
+def test_a_job_that_failed_says_why_beside_the_last_report(world, floor, mia):
+    compute(mia, floor)
+    job = begun(world, floor, "user_x")
+    world.run(jobs.end_job(world.db, job, JobState.failed, JobProgress(), reason="no task has 'x'"))
+
+    page = mia.get(path_of(floor))
+
+    assert "The last computation failed: No task has &#39;x&#39;." in page.text
+    assert "Agreement by question" in page.text
+
+
+def test_a_page_says_as_of_when_it_is_and_what_came_since(floor, mia):
+    compute(mia, floor)
+    before = mia.get(path_of(floor)).text
+    floor.create(1)
+    floor.work_on("dan")
+
+    after = mia.get(path_of(floor)).text
+
+    assert "4 tasks, " in before
+    assert "since. " not in before
+    assert "1 submission since. " in after
+    assert "4 tasks, " in after
 
 
 def test_each_page_runs_a_few_statements(floor, mia):

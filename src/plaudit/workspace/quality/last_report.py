@@ -1,8 +1,4 @@
-"""Last report of each project: the one place that knows how reports are computed and kept.
-
-Until a job computes reports and the store keeps them, this process computes and keeps them itself,
-so another process and a restart know nothing of them.
-"""
+"""Last report of a project as pages show it, and the job that computes another."""
 
 from __future__ import annotations
 
@@ -10,80 +6,93 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit import clock
+from plaudit.api.transfer.quality_job import BEGINNING, compute_quality, quality_request
 from plaudit.core.quality.comparisons.response_style import STYLES
-from plaudit.core.quality.reporting.annotator_pages import (
-    KeptPeople,
-    NumberedPerson,
-    PeoplePage,
-    kept_people,
-)
 from plaudit.core.quality.reporting.options import BY_BATCH, ReportOptions
-from plaudit.core.quality.reporting.report import report_with_annotators
+from plaudit.core.quality.reporting.snapshots import (
+    SINCE_MAX,
+    Snapshot,
+    find_snapshot,
+)
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Transaction
-from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.page import PageRequest
+from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
 
-KEPT_MAX = 20
+OPTIONS = ReportOptions(by=BY_BATCH, styles=tuple(STYLES))
+"""Options of a report that is asked for on a page."""
 
 
 class KeptReport(Struct, frozen=True):
-    """A report and when it was computed, in milliseconds; `people` are its people one by one."""
+    """A report that is kept, when it was computed, and the submissions since, perhaps `more`.
 
-    report: QualityReport
+    `chosen` are options that pages would not have chosen, by name.
+    """
+
+    snapshot: Snapshot
     computed_ms: int
-    people: KeptPeople
+    tasks: int
+    votes: int
+    since: int
+    more: bool
+    chosen: dict[str, Any]
 
 
 class ProjectQuality(Struct, frozen=True):
-    """The last report, and the job that computes another or failed to."""
+    """The last report, the job that computes another, and the last one if it failed.
+
+    `elsewhere` is true while a job of the organization computes another project's report.
+    """
 
     last: KeptReport | None
-    running: JobView | None = None
-    failure: JobView | None = None
+    running: JobView | None
+    failure: JobView | None
+    elsewhere: bool
 
 
-_kept: dict[int, KeptReport] = {}
-
-
-async def find_quality(tx: Transaction, project: ProjectRow) -> ProjectQuality:
-    """Last report of a project, if it was ever computed."""
-    return ProjectQuality(_kept.get(project.project_key))
-
-
-async def find_people_page(tx: Transaction, project: ProjectRow, number: int) -> PeoplePage | None:
-    """Page of the people of the last report, from 0; None where there is none."""
-    kept = _kept.get(project.project_key)
-    pages = [] if kept is None else kept.people.pages
-    return pages[number] if number < len(pages) else None
-
-
-async def find_person(
-    tx: Transaction, project: ProjectRow, contributor_id: str
-) -> NumberedPerson | None:
-    """Work of a person by the last report; None where it has nothing of them."""
-    kept = _kept.get(project.project_key)
-    people = [] if kept is None else kept.people.people
-    return next((one for one in people if one.quality.contributor_id == contributor_id), None)
-
-
-async def find_pseudonym(
-    tx: Transaction, project: ProjectRow, number: int
-) -> NumberedPerson | None:
-    """Work of the person of a number by the last report; None where it has no such number."""
-    kept = _kept.get(project.project_key)
-    people = [] if kept is None else kept.people.people
-    return next((one for one in people if one.number == number), None)
+async def find_quality(
+    request: PageRequest[Any], tx: Transaction, project: ProjectRow
+) -> ProjectQuality:
+    """Last report of a project, if it was ever computed, and its jobs."""
+    snapshot = await find_snapshot(tx, project.project_key)
+    last = None
+    if snapshot is not None:
+        row = snapshot.row
+        last = KeptReport(
+            snapshot=snapshot,
+            computed_ms=row.computed_ms,
+            tasks=row.task_count,
+            votes=row.vote_count,
+            since=snapshot.since,
+            more=snapshot.since == SINCE_MAX,
+            chosen=_chosen(snapshot.options),
+        )
+    listed = await job_pages.list_latest_jobs(request, tx, JobKind.quality)
+    running = next((job for job in listed if job.state is JobState.running), None)
+    own = [job for job in listed if job.about["project_id"] == project.project_id]
+    newest = own[0] if own else None
+    is_failure = newest is not None and newest.state in (JobState.failed, JobState.broken)
+    return ProjectQuality(
+        last=last,
+        running=running if running in own else None,
+        failure=newest if is_failure else None,
+        elsewhere=running is not None and running not in own,
+    )
 
 
 async def start_report(request: PageRequest[Any], project: ProjectRow) -> None:
-    """Have the report computed."""
-    options = ReportOptions(by=BY_BATCH, styles=tuple(STYLES))
-    async with request.aside():
-        report, annotators = await report_with_annotators(request.db, project, options)
-    _kept.pop(project.project_key, None)
-    _kept[project.project_key] = KeptReport(report, clock.now_ms(), kept_people(annotators))
-    while len(_kept) > KEPT_MAX:
-        del _kept[next(iter(_kept))]
+    """Start the job that computes the report; raises Conflict while one runs."""
+    options = quality_request(project, OPTIONS)
+    run = await job_pages.start_job(request, JobKind.quality, "compute_quality", options, BEGINNING)
+    services = request.services
+    services.jobs.start(run, compute_quality(services.shared, run, project, OPTIONS))
+
+
+def _chosen(options: ReportOptions) -> dict[str, Any]:
+    return {
+        name: value
+        for name in ReportOptions.__struct_fields__
+        if (value := getattr(options, name)) != getattr(OPTIONS, name)
+    }

@@ -15,6 +15,8 @@ from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard, review_feedback
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.review_feedback import Feedback
+from plaudit.core.quality.reporting.kept_people import find_person
+from plaudit.core.quality.reporting.snapshots import find_snapshot
 from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.forms import Field, Form, Level, form_of
 from plaudit.model.core import PersonRole
@@ -24,7 +26,6 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.quality import person_view
-from plaudit.workspace.quality.last_report import find_person, find_quality
 
 FEEDBACK_MAX = 20
 COUNTED_MAX = 10_000
@@ -72,8 +73,8 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
     user_id = request.user.user_id
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        quality = await find_quality(tx, project)
-        person = await find_person(tx, project, user_id)
+        last = await find_snapshot(tx, project.project_key)
+        person = None if last is None else await find_person(tx, last, user_id)
         done, skipped = [
             await leases.count_leases(tx, project.project_key, user_id, status, 0)
             for status in (LeaseStatus.submitted, LeaseStatus.skipped)
@@ -92,7 +93,7 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "project": project,
         "done": done,
         "skipped": skipped,
-        "computed_ms": None if quality.last is None else quality.last.computed_ms,
+        "computed_ms": None if last is None else last.row.computed_ms,
         "figure_rows": [] if own is None else person_view.own_figure_rows(own),
         "line": line,
         "questions": [] if own is None else person_view.question_rows(own),

@@ -11,22 +11,22 @@ from plaudit.core.quality.reporting.annotator_pages import (
     PEOPLE_MAX,
     NumberedPerson,
 )
-from plaudit.errors import NotFound
-from plaudit.model.core import PersonRole
-from plaudit.workspace.http.page import Page, PageRequest
-from plaudit.workspace.quality import people_view, person_view
-from plaudit.workspace.quality.last_report import (
+from plaudit.core.quality.reporting.kept_people import (
     find_people_page,
     find_person,
     find_pseudonym,
 )
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole
+from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.quality import people_view, person_view
+from plaudit.workspace.quality.last_report import KeptReport
 from plaudit.workspace.quality.people_view import pseudonym
 from plaudit.workspace.quality.quality_pages import (
     QUALITY,
     NamesQuery,
     names_of,
-    report_shown,
-    shown_report,
+    shown_context,
 )
 
 PEOPLE = f"{QUALITY}/people"
@@ -44,12 +44,12 @@ class PeopleQuery(NamesQuery, frozen=True):
 
 async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
     """GET …/quality/people: a page of people; raises NotFound for one after the last."""
-    shown = await shown_report(request, "People")
-    if report_shown(shown) is None:
-        return shown
     number = request.query.page
-    async with request.db.read(snapshot=False) as tx:
-        found = await find_people_page(tx, shown["project"], number - 1)
+    shown, found = await shown_context(
+        request, "People", lambda tx, last: find_people_page(tx, last, number - 1)
+    )
+    if not _has_votes(shown):
+        return shown
     if found is None:
         raise NotFound("there is no such page of people")
     view = people_view.people_view(found, number)
@@ -58,32 +58,38 @@ async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
     else:
         names = await names_of(request, [one.contributor_id for one in view.rows])
     drawn = await request.run_in_thread(lambda: people_view.caterpillar(view, names))
+    shown["people_count"] = found.people_count
     return shown | {"view": view, "names": names, "plot_of_people": drawn}
 
 
 async def show_person(request: PageRequest[NamesQuery]) -> dict[str, Any]:
     """GET …/quality/people/{user_id}: a person's work; raises NotFound without any."""
-    shown = await shown_report(request, "Person")
-    if report_shown(shown) is None:
-        return shown
     user_id = request.path["user_id"]
-    async with request.db.read(snapshot=False) as tx:
-        found = await find_person(tx, shown["project"], user_id)
+    shown, found = await shown_context(
+        request, "Person", lambda tx, last: find_person(tx, last, user_id)
+    )
+    if not _has_votes(shown):
+        return shown
     return shown | await _person(request, found, hides_names=shown["pseudonyms"])
 
 
 async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/pseudonyms/{number}: the work of Person 1, 2, …; raises NotFound."""
-    shown = await shown_report(request, "Person")
-    if report_shown(shown) is None:
-        return shown
     number = request.path["number"]
     if not _NUMBER.fullmatch(number):
         raise NotFound("there is no such pseudonym")
-    async with request.db.read(snapshot=False) as tx:
-        found = await find_pseudonym(tx, shown["project"], int(number))
+    shown, found = await shown_context(
+        request, "Person", lambda tx, last: find_pseudonym(tx, last, int(number))
+    )
+    if not _has_votes(shown):
+        return shown
     person = await _person(request, found, hides_names=True)
     return shown | person | {"pseudonyms": True}
+
+
+def _has_votes(shown: dict[str, Any]) -> bool:
+    last: KeptReport | None = shown["snapshot"]
+    return last is not None and last.votes > 0
 
 
 async def _person(

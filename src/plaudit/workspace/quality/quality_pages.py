@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Struct
 
 from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.core.quality.reporting.snapshots import (
+    Part,
+    Snapshot,
+    read_part,
+    report_of_pieces,
+)
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import users
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.transfer.jobs import JobKind
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -20,9 +28,13 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.quality import agreement_view, comparison_view, people_view
-from plaudit.workspace.quality.last_report import KeptReport, find_quality, start_report
+from plaudit.workspace.quality.last_report import find_quality, start_report
+from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer.job_pages import JobView
 
 QUALITY = f"{PROJECT}/quality"
+
+T = TypeVar("T")
 
 
 class ShownNames(StrEnum):
@@ -49,7 +61,7 @@ class QualityQuestionQuery(NamesQuery, frozen=True):
 async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/quality: agreement on each question."""
     shown = await shown_report(request, "Agreement")
-    report = report_shown(shown)
+    report = _report(shown)
     if report is not None:
         shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
     return shown
@@ -58,7 +70,7 @@ async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
     """GET …/quality/question: one question; raises NotFound where the report has none such."""
     shown = await shown_report(request, "Question")
-    report = report_shown(shown)
+    report = _report(shown)
     if report is None:
         return shown
     name = request.query.question or ""
@@ -84,14 +96,14 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
 async def show_quality_bias(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/bias: whether place, length, format or names decide."""
     shown = await shown_report(request, "Bias")
-    report = report_shown(shown)
+    report = _report(shown)
     return shown if report is None else shown | {"view": comparison_view.bias_view(report.bias)}
 
 
 async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/leaderboard: models by strength, plain and at equal style."""
     shown = await shown_report(request, "Leaderboard")
-    report = report_shown(shown)
+    report = _report(shown)
     if report is None:
         return shown
     return shown | {"view": comparison_view.board_view(report.leaderboard)}
@@ -105,34 +117,69 @@ async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redi
     return Redirect(to=links.fill_path(QUALITY, project_id=project.project_id))
 
 
-async def shown_report(request: PageRequest[Any], tab: str) -> dict[str, Any]:
-    """Context of every page: the last report, and the job that computes another."""
+async def ask_quality(request: PageRequest[NoQuery]) -> JobView:
+    """GET …/quality/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.quality)
+
+
+async def cancel_quality(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST …/quality/{job_id}/cancel: cancel the job; the last report stays."""
+    await job_pages.cancel_job(request, JobKind.quality, "cancel_quality_job")
+    return Redirect(to=links.fill_path(QUALITY, project_id=request.path["project_id"]))
+
+
+async def shown_context(
+    request: PageRequest[Any], tab: str, read: Callable[[Transaction, Snapshot], Awaitable[T]]
+) -> tuple[dict[str, Any], T | None]:
+    """Context of every page, with the job that computes another report.
+
+    And what `read` finds in the last report; None before the first.
+    """
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        quality = await find_quality(tx, project)
+        quality = await find_quality(request, tx, project)
+        found = None if quality.last is None else await read(tx, quality.last.snapshot)
     return {
         "project": project,
         "tab": tab,
         "snapshot": quality.last,
+        "people_count": None,
         "running": quality.running,
         "failure": quality.failure,
-        "counted_out": _counted_out(quality.last),
+        "elsewhere": quality.elsewhere,
+        "counted_out": [],
         "view": None,
         "pseudonyms": hides_names(request, project),
         "has_pseudonyms_alone": bool(project_detail(project).pseudonyms),
+    }, found
+
+
+async def shown_report(request: PageRequest[Any], tab: str) -> dict[str, Any]:
+    """Context of a page that shows some of the report itself."""
+    shown, pieces = await shown_context(
+        request, tab, lambda tx, snapshot: read_part(tx, snapshot, Part.report)
+    )
+    if pieces is None:
+        return shown | {"report": None}
+    report = await request.run_in_thread(lambda: report_of_pieces(pieces))
+    return shown | {
+        "report": report,
+        "people_count": len(report.people),
+        "counted_out": _counted_out(report),
     }
 
 
-def report_shown(shown: dict[str, Any]) -> QualityReport | None:
+def _report(shown: dict[str, Any]) -> QualityReport | None:
     """The report that a page shows, None without one or without a vote in it."""
-    snapshot: KeptReport | None = shown["snapshot"]
-    return None if snapshot is None or not snapshot.report.votes else snapshot.report
+    report: QualityReport | None = shown["report"]
+    return None if report is None or not report.votes else report
 
 
-def _counted_out(snapshot: KeptReport | None) -> list[CountedOutVotes]:
-    if snapshot is None or snapshot.report.counted_out is UNSET:
+def _counted_out(report: QualityReport) -> list[CountedOutVotes]:
+    if report.counted_out is UNSET:
         return []
-    return snapshot.report.counted_out[: agreement_view.ROWS_MAX]
+    return report.counted_out[: agreement_view.ROWS_MAX]
 
 
 def hides_names(request: PageRequest[Any], project: ProjectRow) -> bool:
@@ -194,5 +241,14 @@ PAGES = (
         form=NoFields,
         opens_transactions=True,
         form_page="show_quality",
+    ),
+    _page("ask_quality", f"{QUALITY}/{{job_id}}/progress", ask_quality),
+    _page(
+        "cancel_quality",
+        f"{QUALITY}/{{job_id}}/cancel",
+        cancel_quality,
+        method="POST",
+        form=NoFields,
+        opens_transactions=True,
     ),
 )

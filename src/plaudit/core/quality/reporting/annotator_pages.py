@@ -5,8 +5,9 @@ So a page of people and the page of one read a few rows each, whatever the numbe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -18,6 +19,9 @@ PAGE_PEOPLE = 50
 PEOPLE_MAX = 5000
 """People who are kept one by one, those with the most tasks."""
 
+NUMBERS_AT_ONCE = 1000
+
+_encode = msgspec.json.Encoder().encode
 _FIGURES = AnnotatorFigures.__struct_fields__
 
 
@@ -86,6 +90,33 @@ def kept_people(annotators: Sequence[AnnotatorQuality]) -> KeptPeople:
         ],
         people=kept,
     )
+
+
+def people_parts(annotators: Sequence[AnnotatorQuality]) -> Iterator[tuple[str, bytes]]:
+    """Parts of a snapshot that have its people, each with its name, for `kept_people.py`."""
+    kept = kept_people(annotators)
+    for number, page in enumerate(kept.pages):
+        yield page_part(number), _encode(page)
+    for person in kept.people:
+        yield person_part(person.quality.contributor_id), _encode(person)
+    ids = [one.contributor_id for one in annotators]
+    for number, start in enumerate(range(0, len(ids), NUMBERS_AT_ONCE)):
+        yield numbers_part(number), _encode(ids[start : start + NUMBERS_AT_ONCE])
+
+
+def page_part(number: int) -> str:
+    """Name of the part that has a page of people, from 0: a PeoplePage."""
+    return f"people:{number}"
+
+
+def person_part(contributor_id: str) -> str:
+    """Name of the part that has a person: a NumberedPerson."""
+    return f"person:{contributor_id}"
+
+
+def numbers_part(number: int) -> str:
+    """Name of the part that has NUMBERS_AT_ONCE ids of people in the order of their numbers."""
+    return f"numbers:{number}"
 
 
 def _figures(person: NumberedPerson) -> NumberedFigures:

@@ -83,10 +83,13 @@ async def quality_report(
 
 
 async def report_with_annotators(
-    db: Database, project: ProjectRow, options: ReportOptions
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress = lambda count: None,
 ) -> tuple[QualityReport, list[AnnotatorQuality]]:
     """Read a project, and report on it and on the work of each person; raises as quality_report."""
-    read = await read_project(db, project, options)
+    read = await read_project(db, project, options, on_progress)
     work = await read_reviewed_work(db, project.project_key)
     found = found_of(project, options, read)
     return found.report, annotators_of(found, read, work)
@@ -101,7 +104,7 @@ async def read_project(
     """Read a project's votes and tasks; raises as quality_report."""
     options.check()
     form = form_of(project_detail(project))
-    _check_question(form, options)
+    check_question(form, options)
     votes = await read_votes(db, project)
     people = People(votes)
     kept = [
@@ -223,7 +226,8 @@ async def read_tasks(
         await asyncio.sleep(0)  # others' turn
 
 
-def _check_question(form: Form, options: ReportOptions) -> None:
+def check_question(form: Form, options: ReportOptions) -> None:
+    """Refuse a question that the form does not ask; raises InvalidContent."""
     keys = [field.key for field in form.fields]
     if options.question is not None and options.question not in keys:
         raise InvalidContent(

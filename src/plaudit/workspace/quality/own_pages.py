@@ -12,9 +12,10 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import dashboard, review_feedback
+from plaudit.core.labeling import dashboard
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.review_feedback import Feedback
+from plaudit.core.quality.people import review_feedback
+from plaudit.core.quality.people.review_feedback import Feedback
 from plaudit.core.quality.reporting.kept_people import find_person
 from plaudit.core.quality.reporting.snapshots import find_snapshot
 from plaudit.core.tasks import excerpts

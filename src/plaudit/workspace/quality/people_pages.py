@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 PAGES_MAX = PEOPLE_MAX // PAGE_PEOPLE
 
 
-class PeopleQuery(NamesQuery, frozen=True):
+class PeopleListQuery(NamesQuery, frozen=True):
     """Query of GET /projects/{project_id}/quality/people."""
 
     page: Annotated[
@@ -42,7 +42,7 @@ class PeopleQuery(NamesQuery, frozen=True):
     ] = 1
 
 
-async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
+async def show_people(request: PageRequest[PeopleListQuery]) -> dict[str, Any]:
     """GET …/quality/people: a page of people; raises NotFound for one after the last."""
     number = request.query.page
     shown, found = await shown_context(
@@ -119,7 +119,7 @@ PAGES = (
         path=PEOPLE,
         role=PersonRole.manager,
         handler=show_people,
-        query=PeopleQuery,
+        query=PeopleListQuery,
         template="quality/people.html",
         is_large=True,
     ),

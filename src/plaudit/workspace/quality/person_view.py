@@ -59,7 +59,7 @@ class ConfusionRow(Struct, frozen=True):
     cells: list[tuple[str, int]]
 
 
-class QuestionRow(Struct, frozen=True, kw_only=True):
+class AnsweredQuestionRow(Struct, frozen=True, kw_only=True):
     """A person's votes on a question; `answers` are the columns of the confusion matrix."""
 
     key: str
@@ -151,7 +151,7 @@ def _standing(average: MovingAverage, low: float) -> str:
     return f"After {average.n:,} tasks it is not below its lower limit of {100 * low:.1f} %."
 
 
-def question_rows(quality: AnnotatorQuality) -> list[QuestionRow]:
+def question_rows(quality: AnnotatorQuality) -> list[AnsweredQuestionRow]:
     """The questions of a person."""
     return [_question_row(one) for one in quality.questions]
 
@@ -184,9 +184,9 @@ def _share_row(name: str, share: ShareOfCases, what: str) -> FigureRow:
     return FigureRow(name, figures.share_figure(share), cases)
 
 
-def _question_row(one: AnnotatorOnQuestion) -> QuestionRow:
+def _question_row(one: AnnotatorOnQuestion) -> AnsweredQuestionRow:
     confusion = None if one.confusion is UNSET else one.confusion
-    return QuestionRow(
+    return AnsweredQuestionRow(
         key=one.key,
         about=one.about,
         votes=one.votes,

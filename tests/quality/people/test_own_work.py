@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.core.labeling import review_decisions, review_feedback, task_notes
+from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.labeling.answers import Answer
+from plaudit.core.quality.people import review_feedback
 from plaudit.store.labeling import own_work
 from plaudit.store.labeling.own_work import OwnCounts
 from plaudit.store.quality import work_notes

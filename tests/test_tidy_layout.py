@@ -49,6 +49,7 @@ ROOMS = {
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
         *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
+        "quality",
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

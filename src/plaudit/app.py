@@ -40,6 +40,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    quality,
     tasks,
     users,
     webhook_endpoints,
@@ -88,6 +89,7 @@ from plaudit.workspace.projects import (
     styleguide_page,
     task_pages,
 )
+from plaudit.workspace.quality import own_pages, people_pages, quality_pages
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -117,7 +119,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -142,6 +144,7 @@ def all_pages() -> tuple[Page, ...]:
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
         palette_page,
+        *(quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,

@@ -47,6 +47,7 @@ NAMES = {
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
+    "job_id": f"job_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -73,6 +74,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
+_COMPUTED = {"job_id": NAMES["job_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -89,6 +91,10 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("get_import", "import_id"): _IN_PROJECT,
     ("list_import_rejects", "import_id"): _IN_PROJECT,
     ("cancel_import", "import_id"): _IN_PROJECT,
+    ("get_quality_job", "project_id"): _COMPUTED,
+    ("cancel_quality_job", "project_id"): _COMPUTED,
+    ("get_quality_job", "job_id"): _IN_PROJECT,
+    ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
 }
 """What an operation needs beside a name that does not suffice alone."""
@@ -208,6 +214,13 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
+    "get_quality": [_IN_PROJECT],
+    "get_quality_annotators": [_IN_PROJECT],
+    "get_quality_bias": [_IN_PROJECT],
+    "get_quality_leaderboard": [_IN_PROJECT],
+    "get_quality_job": [_IN_PROJECT | _COMPUTED],
+    "cancel_quality_job": [_IN_PROJECT | _COMPUTED],
     "create_import": [{"project_id": NAMES["project_id"]}],
     "get_import": [_IN_PROJECT | _IMPORTED],
     "list_import_rejects": [_IN_PROJECT | _IMPORTED],

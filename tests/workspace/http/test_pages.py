@@ -103,6 +103,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "start_import": {"format": "v2", "project": "x"},
     "cancel_archive": {},
     "cancel_delivery": {},
+    "compute_quality_on_page": {},
+    "cancel_quality": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

@@ -92,17 +92,7 @@ def pull_tasks(
     """
     chosen, rows = context or EnvironmentContext(), handling or StoreHandling()
     names = sorted(set(project_name or []))
-    if (out is None) != into_store:
-        refuse("name the file with --out, or give --into-store", code=2)
-    if out is not None and rows != StoreHandling():
-        refuse("--strict, --replace and --rejects go with --into-store", code=2)
-    if out is None and overwrite:
-        refuse("--overwrite goes with --out; in the store it is --replace", code=2)
-    if out is not None:
-        require_line_suffix(out)
-    for path in (out, rows.rejects):
-        if path is not None:
-            require_writable(path)
+    _check_options(out, rows, into_store=into_store, overwrite=overwrite)
     client = open_client(url, keys)
     wanted = PullState(client.url, names, list(opts or Opts.__members__))
     if out is None:
@@ -131,6 +121,23 @@ def _check_ours(out: Path | None, state: PullState, *, may_overwrite: bool) -> N
         refuse(
             f"{out} is there, and is not what a pull has written; give another name, or --overwrite"
         )
+
+
+def _check_options(
+    out: Path | None, rows: StoreHandling, *, into_store: bool, overwrite: bool
+) -> None:
+    """Refuse options that do not go together, and files that cannot be written."""
+    if (out is None) != into_store:
+        refuse("name the file with --out, or give --into-store", code=2)
+    if out is not None and rows != StoreHandling():
+        refuse("--strict, --replace and --rejects go with --into-store", code=2)
+    if out is None and overwrite:
+        refuse("--overwrite goes with --out; in the store it is --replace", code=2)
+    if out is not None:
+        require_line_suffix(out)
+    for path in (out, rows.rejects):
+        if path is not None:
+            require_writable(path)
 
 
 @contextmanager

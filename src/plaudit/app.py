@@ -82,9 +82,11 @@ from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
     new_task_pages,
+    palette_page,
     project_pages,
     settings_pages,
     start_page,
+    styleguide_page,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
@@ -140,6 +142,8 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        styleguide_page,
+        palette_page,
         *(quality_pages, people_pages, own_pages),
         *(
             api_key_pages,

@@ -65,6 +65,7 @@ QUERIES = {
     "show_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
     "show_review_list": ("", "show=reported", "show=completed"),
     "show_people": ("", "status=removed"),
+    "find_by_name": "q=a",
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",

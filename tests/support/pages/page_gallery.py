@@ -368,6 +368,7 @@ SCENES: Sequence[Scene] = (
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),
     Scene("template", "show_template", f"{PROJECT}/settings/template", prepare=previewed),
+    Scene("styleguide", "show_styleguide", "/styleguide"),
     Scene("keys", "show_keys", "/keys"),
     Scene("webhooks", "show_webhooks", "/webhooks"),
     Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),

@@ -184,6 +184,7 @@ PAGES = (
         template="projects/projects.html",
         nav="Projects",
         nav_order=30,
+        nav_section="Data",
     ),
     Page(
         page_id="show_new_project",

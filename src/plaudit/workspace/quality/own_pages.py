@@ -141,6 +141,7 @@ PAGES = (
         handler=show_my_work,
         template="quality/my_work.html",
         nav="My work",
+        nav_section="Work",
         nav_order=15,
     ),
     Page(

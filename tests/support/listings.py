@@ -30,7 +30,8 @@ ONE_THING = {
     "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",
     "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
     "get_quality", "get_quality_annotators", "get_quality_bias", "get_quality_leaderboard",
-    "get_quality_job", "ask_quality", "show_upload", "ask_upload", "get_import_sample", "show_new_task",
+    "get_quality_job", "ask_quality",
+    "show_upload", "ask_upload", "get_import_sample", "show_new_task",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 

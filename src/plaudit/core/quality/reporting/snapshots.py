@@ -6,6 +6,7 @@ the last transaction puts it in the place of the one before, whose parts are del
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -29,6 +30,9 @@ PIECE_BYTES = 512 * 1024
 PIECES_AT_ONCE = 8
 SINCE_MAX = 1000
 """Submissions since a report that are counted."""
+
+_VOTES, _FACTS = "votes", "facts"
+"""Parts that are columns of numbers, for the next report."""
 
 OnProgress = Callable[[str, int], None]
 """Is told the phase and the tasks that were read."""
@@ -100,6 +104,7 @@ class SnapshotMaker:
         self._project = project
         self._options = options
         self.snapshot_id = ids.mint("quality")
+        self.last: SnapshotRow | None = None
 
     async def make(self, on_progress: OnProgress) -> SnapshotRow:
         """Make all parts; `show` shows the row that is returned.
@@ -107,13 +112,16 @@ class SnapshotMaker:
         Raises InvalidContent for options that do not fit the project.
         """
         on_progress("reading votes", 0)
-        await self._delete_unshown()
+        async with self._db.read() as tx:
+            self.last = await snapshots.find_snapshot(tx, self._project.project_key)
+        await self._delete_but("" if self.last is None else self.last.snapshot_id)
         row = await self._position()
         report = await quality_report(
             self._db,
             self._project,
             self._options,
             lambda count: on_progress("reading tasks", count),
+            self,
         )
         on_progress("keeping the report", report.tasks)
         for part, value in (
@@ -132,6 +140,47 @@ class SnapshotMaker:
     async def delete_others(self) -> None:
         """Delete the parts of all snapshots but this one, once it is shown."""
         await self._delete_but(self.snapshot_id)
+
+    async def votes(self) -> bytes | None:
+        """Votes that the last report left."""
+        return await self._kept(_VOTES)
+
+    async def facts(self) -> bytes | None:
+        """Facts of tasks that the last report left."""
+        return await self._kept(_FACTS)
+
+    async def keep_votes(self, state: bytes) -> None:
+        """Keep votes for the next report."""
+        await self._keep(_VOTES, zlib.compress(state, 1))
+
+    async def keep_facts(self, state: bytes) -> None:
+        """Keep facts of tasks for the next report."""
+        await self._keep(_FACTS, zlib.compress(state, 1))
+
+    async def _kept(self, part: str) -> bytes | None:
+        if self.last is None:
+            return None
+        pieces = list[bytes]()
+        whole = zlib.decompressobj()
+        number = -1
+        while True:
+            async with self._db.read(snapshot=False) as tx:
+                found = await snapshots.list_pieces(
+                    tx,
+                    self.last.project_key,
+                    self.last.snapshot_id,
+                    part,
+                    after=number,
+                    limit=PIECES_AT_ONCE,
+                )
+            try:
+                pieces += map(whole.decompress, found)
+            except zlib.error:
+                return None
+            number += len(found)
+            if len(found) < PIECES_AT_ONCE:
+                break
+        return b"".join(pieces) or None
 
     async def _position(self) -> SnapshotRow:
         """The row of a snapshot that holds all that is committed now."""
@@ -169,12 +218,6 @@ class SnapshotMaker:
                 )
 
             await self._db.write(work)
-
-    async def _delete_unshown(self) -> None:
-        """Delete what earlier runs left that did not come to their end."""
-        async with self._db.read() as tx:
-            shown = await snapshots.find_snapshot(tx, self._project.project_key)
-        await self._delete_but("" if shown is None else shown.snapshot_id)
 
     async def _delete_but(self, kept: str) -> None:
         async def work(tx: Transaction) -> int:

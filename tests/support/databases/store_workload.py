@@ -302,7 +302,8 @@ def put_through_people(world: World) -> None:
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
         deliveries = "/deliveries/projects/project_123"
-        for path in ("/", "/work", "/people", "/account", "/projects", "/find?q=a", deliveries):
+        paths = ("/", "/work", "/my-work", "/people", "/account", "/projects", "/find?q=a")
+        for path in (*paths, deliveries):
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),

@@ -8,7 +8,7 @@ import msgspec
 
 from plaudit.api.http.job_runner import JobRun, JobServices
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import check_question
+from plaudit.core.quality.reporting.project_reading import check_question
 from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.tasks.forms import form_of
 from plaudit.core.transfer import jobs

@@ -38,12 +38,12 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "deliveries"),
-        *("datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
+        *("deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        "deliveries",
+        *("quality_control", "deliveries"),
         *("accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),

@@ -107,7 +107,7 @@ LEFT_BEHIND = (
         noun="gold tasks, and how people answered them",
         tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
         reason="nothing that leaves the server may tell them from others",
-        remedy="read gold with `GET …/gold`, and send it as it is",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
     ),
     LeftBehind(
         noun="the store's own",

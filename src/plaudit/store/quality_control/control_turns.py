@@ -26,10 +26,10 @@ async def insert_turn(tx: Transaction, control_key: int, user_id: str, seed: int
     """Begin to count a person's turns; the caller has locked their leases."""
     await tx.run(
         "INSERT INTO control_turn (project_key, user_id, seed, ordinary_count, control_after)"
-        " VALUES (:control_key, :user_id, :seed, 0, -1)",
-        {"control_key": control_key, "user_id": user_id, "seed": seed},
+        " VALUES (:control_key, :user_id, :seed, 0, :never)",
+        {"control_key": control_key, "user_id": user_id, "seed": seed, "never": -1},
     )
-    return ControlTurn(seed, 0, -1)
+    return ControlTurn(seed, ordinary_count=0, control_after=-1)
 
 
 async def count_ordinary(tx: Transaction, control_key: int, user_id: str) -> None:

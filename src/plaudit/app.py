@@ -41,6 +41,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    quality,
     tasks,
     users,
     webhook_endpoints,
@@ -82,11 +83,14 @@ from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
     new_task_pages,
+    palette_page,
     project_pages,
     settings_pages,
     start_page,
+    styleguide_page,
     task_pages,
 )
+from plaudit.workspace.quality import own_pages, people_pages, quality_pages
 from plaudit.workspace.quality_control import feedback_pages, gold_pages
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
@@ -117,7 +121,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -140,6 +144,9 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_calls, feedback_pages, gold_pages),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        styleguide_page,
+        palette_page,
+        *(quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,

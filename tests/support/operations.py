@@ -47,6 +47,7 @@ NAMES = {
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
+    "job_id": f"job_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -82,6 +83,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
+_COMPUTED = {"job_id": NAMES["job_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -102,6 +104,10 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("end_gold", "project_id"): _GOLD,
     ("get_gold", "task_id"): _IN_PROJECT,
     ("end_gold", "task_id"): _IN_PROJECT,
+    ("get_quality_job", "project_id"): _COMPUTED,
+    ("cancel_quality_job", "project_id"): _COMPUTED,
+    ("get_quality_job", "job_id"): _IN_PROJECT,
+    ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
 }
 """What an operation needs beside a name that does not suffice alone."""
@@ -221,6 +227,13 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
+    "get_quality": [_IN_PROJECT],
+    "get_quality_annotators": [_IN_PROJECT],
+    "get_quality_bias": [_IN_PROJECT],
+    "get_quality_leaderboard": [_IN_PROJECT],
+    "get_quality_job": [_IN_PROJECT | _COMPUTED],
+    "cancel_quality_job": [_IN_PROJECT | _COMPUTED],
     "create_import": [{"project_id": NAMES["project_id"]}],
     "get_import": [_IN_PROJECT | _IMPORTED],
     "list_import_rejects": [_IN_PROJECT | _IMPORTED],

@@ -37,6 +37,7 @@ from plaudit.api.manage import (
     datasets,
     deliveries,
     exports,
+    gold,
     imports,
     partitions,
     projects,
@@ -90,6 +91,7 @@ from plaudit.workspace.projects import (
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
+from plaudit.workspace.quality_control import feedback_pages, gold_pages
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -121,7 +123,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
-    operations += deliveries.OPERATIONS
+    operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
     operations += system.operations(lambda: document.document(operations, settings), metrics)
     return tuple(operations)
@@ -140,7 +142,7 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls),
+        *(review_pages, review_calls, feedback_pages, gold_pages),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
         palette_page,

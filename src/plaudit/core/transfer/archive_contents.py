@@ -99,6 +99,18 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
+        noun="counted cases of people",
+        tables=("quality_counter",),
+        reason="they are of people at work on one server",
+        remedy="rules count anew",
+    ),
+    LeftBehind(
+        noun="gold tasks, and how people answered them",
+        tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
+        reason="nothing that leaves the server may tell them from others",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
+    ),
+    LeftBehind(
         noun="reports on quality",
         tables=("quality_snapshot", "quality_part"),
         reason="they follow from votes and tasks",

@@ -43,8 +43,7 @@ ROOMS = {
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        *("quality_control", "deliveries"),
-        *("accounts", "transfer"),
+        *("quality_control", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (

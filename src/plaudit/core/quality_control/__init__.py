@@ -1,1 +1,1 @@
-"""Quality control while people work: counted cases, rules with their actions, pauses, appeals."""
+"""Quality control while people work: who is given which task, and what a submission sets off."""

@@ -17,6 +17,7 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
+from plaudit.core.quality_control import assigning, submitting
 from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
@@ -146,7 +147,7 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
     async def work(tx: Transaction, project: ProjectRow) -> submissions.Receipt:
-        return await submissions.submit(
+        return await submitting.submit(
             tx,
             project,
             _hold(request, submitted.lease_version),
@@ -246,7 +247,7 @@ async def _next(request: PageRequest[Any]) -> str | None:
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
         held = await leases.list_open_leases(tx, project, request.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await leases.lease_next(tx, project, request.user.user_id)
+        return held[0] if held else await assigning.lease_next(tx, project, request.user.user_id)
 
     try:
         lease = await _run(request, work)

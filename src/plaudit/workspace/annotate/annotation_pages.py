@@ -19,6 +19,7 @@ from plaudit.core.labeling import (
     review_queue,
     submissions,
 )
+from plaudit.core.quality_control import assigning
 from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
@@ -112,7 +113,7 @@ async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Red
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, request)
-        return await leases.lease_next(tx, project, request.user.user_id)
+        return await assigning.lease_next(tx, project, request.user.user_id)
 
     project_id = request.path["project_id"]
     try:

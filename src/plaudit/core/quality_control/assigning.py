@@ -1,0 +1,16 @@
+"""Assignment of a person's next task: every page that gives out tasks asks here."""
+
+from __future__ import annotations
+
+from plaudit.core.labeling import leases
+from plaudit.model.core import ProjectRow
+from plaudit.model.labeling import Lease
+from plaudit.store.engine.engine import Transaction
+
+
+async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
+    """Lease the next task to a person; None if the project has none for them.
+
+    Raises LimitReached at too many open leases, Forbidden if the person was removed.
+    """
+    return await leases.lease_next(tx, project, user_id)

@@ -22,7 +22,7 @@ from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.report import quality_report
-from plaudit.core.quality_control import counters
+from plaudit.core.quality_control import crossings, follow_up, paces
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
@@ -38,11 +38,15 @@ from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions as submissions_store
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
+from plaudit.store.quality_control import crossings as crossings_store
+from plaudit.store.quality_control import paces as paces_store
+from plaudit.store.quality_control import pauses as pauses_store
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
+from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.builders import (
     make_annotation,
     make_message,
@@ -153,12 +157,42 @@ def put_through_counting(world: World) -> None:
 
 
 def put_through_quality_control(world: World) -> None:
-    """Cases counted and read."""
-    floor = LabelingProject(world, name="Controlled")
-    gold = Collector.gold
-    floor.write(lambda tx: counters.count_case(tx, floor.project, "ann", gold, right=True))
-    counted = floor.write(lambda tx: counters.counts_of(tx, floor.project, ["ann"], gold))
-    assert counted == {"ann": (1, 1)}
+    """Cases counted, and rules crossed with all that they set off."""
+    rules = [
+        *(rule("gold", 0.7), rule("gold", 0.7, "redo_last", 5), rule("agreement", 0.7)),
+        *(rule("gold", 0.7, "extra_reviews", 5), rule("fast", 0.8), rule("skips", 10)),
+    ]
+    floor = ControlledProject(world, name="Controlled", rules=rules)
+    floor.create(4)
+    floor.work_on("ann")
+    floor.skip(floor.take())
+    floor.take()
+    key = floor.project.project_key
+    floor.world.run(floor.world.db.write(lambda tx: paces.refresh(tx, key)))
+    floor.gold("ann", 0, 10)
+    assert floor.counted("ann", Collector.gold) == (0, 10)
+    floor.write(lambda tx: follow_up.list_projects(tx, limit=9))
+    floor.write(lambda tx: paces_store.list_projects_due(tx, now=1, limit=9))
+    floor.follow_up()
+    pause_id = floor.pause().pause_id
+    floor.appeal()
+    floor.uphold(pause_id)
+    floor.lift(pause_id)
+    floor.work_on("ann")
+    [crossing, *_] = floor.write(lambda tx: crossings.list_unseen(tx, floor.project))
+    floor.write(lambda tx: crossings.see(tx, floor.project, crossing.crossing_id))
+    floor.crossings()
+    floor.write(lambda tx: pauses_store.count_open(tx, key, limit_max=9))
+    floor.write(lambda tx: pauses_store.list_open_among(tx, [key], "ann"))
+    for before in (None, pause_id):
+        floor.write(
+            lambda tx, before=before: pauses_store.list_pauses(
+                tx, key, is_open=True, before=before, limit=9
+            )
+        )
+    floor.write(lambda tx: crossings_store.list_crossings(tx, key, before="z", limit=9))
+    floor.set(rules=None)
+    floor.write(lambda tx: paces.refresh(tx, key))
 
 
 def put_through_moving(world: World) -> None:

@@ -32,6 +32,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    rules: list[dict[str, Any]] | None = None
 
 
 class ManagedImport(Struct, omit_defaults=True, kw_only=True):

@@ -68,7 +68,8 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
 
     `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
     `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps
-    from annotators which model wrote what (true).
+    from annotators which model wrote what (true). `rules` are of quality control
+    (core/tasks/quality_rules.py).
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
@@ -84,6 +85,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    rules: list[dict[str, Any]] | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

@@ -17,8 +17,15 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.core.quality_control import assigning, submitting
-from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached
+from plaudit.core.quality_control import assigning, standing, submitting
+from plaudit.errors import (
+    AnswersRejected,
+    DraftConflict,
+    InvalidContent,
+    LeaseLost,
+    LimitReached,
+    Paused,
+)
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
 from plaudit.store.engine.engine import Transaction
@@ -173,7 +180,7 @@ async def undo(request: PageRequest[NoQuery], submitted: NothingSent) -> NextTas
     """POST …/undo: open the last submission again."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease:
-        return await submissions.undo(
+        return await submitting.undo(
             tx, project, request.user.user_id, request.path["assignment_id"]
         )
 
@@ -188,7 +195,7 @@ async def skip(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(request, submitted.lease_version)
-        await task_notes.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
+        await submitting.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
 
     await _run(request, work)
     return await _onward(request, goes_on=submitted.goes_on)
@@ -238,7 +245,12 @@ async def _run(
     async def whole(tx: Transaction) -> T:
         return await work(tx, await get_project(tx, request))
 
-    return await request.db.write(whole)
+    try:
+        return await request.db.write(whole)
+    except LeaseLost:
+        async with request.db.read(snapshot=False) as tx:
+            await standing.explain_loss(tx, await get_project(tx, request), request.user.user_id)
+        raise
 
 
 async def _next(request: PageRequest[Any]) -> str | None:
@@ -251,7 +263,7 @@ async def _next(request: PageRequest[Any]) -> str | None:
 
     try:
         lease = await _run(request, work)
-    except LimitReached:
+    except (LimitReached, Paused):
         return None
     return None if lease is None else task_path(request.path["project_id"], lease.assignment_id)
 

@@ -1,0 +1,30 @@
+"""Standing of a person in a project: may they be given a task?"""
+
+from __future__ import annotations
+
+from plaudit.errors import Paused
+from plaudit.model.core import ProjectRow
+from plaudit.model.quality_control import PauseRow
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.quality_control import pauses
+
+
+async def find_pause(tx: Transaction, project: ProjectRow, user_id: str) -> PauseRow | None:
+    """A person's open pause in a project; None without one. Needs no write transaction."""
+    return await pauses.find_open(tx, project.project_key, user_id)
+
+
+async def explain_loss(tx: Transaction, project: ProjectRow, user_id: str) -> None:
+    """Raise Paused where somebody lost a lease because they are paused."""
+    if await find_pause(tx, project, user_id) is not None:
+        raise Paused
+
+
+async def require_standing(tx: Transaction, project: ProjectRow, user_id: str) -> None:
+    """Raise Paused for a person who is paused.
+
+    The caller has locked the person's leases: a pause that comes after this sees a lease that is
+    taken before.
+    """
+    if await find_pause(tx, project, user_id) is not None:
+        raise Paused

@@ -40,6 +40,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    rules,
     tasks,
     users,
     webhook_endpoints,
@@ -82,6 +83,7 @@ from plaudit.workspace.projects import (
     batch_pages,
     new_task_pages,
     project_pages,
+    rule_pages,
     settings_pages,
     start_page,
     task_pages,
@@ -115,7 +117,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (projects, rules, tasks, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -138,6 +140,7 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        rule_pages,
         *(
             api_key_pages,
             message_pages,

@@ -37,6 +37,7 @@ from plaudit.api.manage import (
     datasets,
     deliveries,
     exports,
+    gold,
     imports,
     partitions,
     projects,
@@ -119,7 +120,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (projects, rules, tasks, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
-    operations += deliveries.OPERATIONS
+    operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
     operations += system.operations(lambda: document.document(operations, settings), metrics)
     return tuple(operations)

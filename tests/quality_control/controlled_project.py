@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from plaudit.core.quality_control import assigning, follow_up, pauses, standing, submitting
+from plaudit.core.quality_control import (
+    assigning,
+    follow_up,
+    own_work,
+    pauses,
+    standing,
+    submitting,
+)
 from plaudit.core.quality_control.counters import count_case, counts_of
 from plaudit.model.core import Actor
 from plaudit.model.labeling import Lease
@@ -28,7 +35,7 @@ class ControlledProject(LabelingProject):
 
     def resume(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: assigning.resume(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: own_work.resume(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def submit(
@@ -43,12 +50,12 @@ class ControlledProject(LabelingProject):
 
     def undo(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: submitting.undo(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: own_work.undo(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def reopen(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: submitting.reopen(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: own_work.reopen(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def skip(self, lease: Lease) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from plaudit.core.common import audit
-from plaudit.core.labeling import leases
+from plaudit.core.quality_control import pauses as pauses_core
 from plaudit.core.quality_control.crossings import decode_rule
 from plaudit.core.quality_control.taking_back import take_back
 from plaudit.errors import Conflict, Unavailable
@@ -66,7 +66,7 @@ async def _give_back(tx: Transaction, project_key: int) -> bool:
     await leases_store.lock_annotator(tx, project_key, pause.user_id)
     # Whoever was allowed to go on meanwhile keeps what they have taken since.
     if await pauses.find_open(tx, project_key, pause.user_id) is not None:
-        await leases.release_all_of(tx, project, pause.user_id)
+        await pauses_core.release_leases(tx, project, pause.user_id)
     await pauses.set_released(tx, pause)
     return True
 

@@ -15,6 +15,7 @@ from plaudit.core.common import audit
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import leases
 from plaudit.core.quality.people.flag_tests import FAST_RATIO
+from plaudit.core.quality_control.control_tasks import control_side
 from plaudit.core.tasks.quality_rules import QualityRule
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, NotFound
@@ -86,7 +87,7 @@ async def pause_by_hand(
     )
     if not await pauses.insert_pause(tx, pause):
         raise Conflict("this person is paused already")
-    await leases.release_all_of(tx, project, user_id)
+    await release_leases(tx, project, user_id)
     await _announce(tx, project, EventType.annotator_paused, pause)
     return pause
 
@@ -140,6 +141,12 @@ async def uphold(
     if not await pauses.set_answer(tx, pause, answer.strip(), answered_by=actor.id, now=now):
         raise Conflict("no appeal waits for an answer here")
     return await get_pause(tx, project, pause_id)
+
+
+async def release_leases(tx: Transaction, project: ProjectRow, user_id: str) -> None:
+    """Give back a person's leases of ordinary and control tasks; the caller has them locked."""
+    for side in (project, control_side(project)):
+        await leases.release_all_of(tx, side, user_id)
 
 
 async def get_pause(tx: Transaction, project: ProjectRow, pause_id: str) -> PauseRow:

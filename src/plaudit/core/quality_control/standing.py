@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plaudit.core.labeling import leases
 from plaudit.errors import Paused
 from plaudit.model.core import ProjectRow
 from plaudit.model.quality_control import PauseRow
@@ -21,10 +22,11 @@ async def explain_loss(tx: Transaction, project: ProjectRow, user_id: str) -> No
 
 
 async def require_standing(tx: Transaction, project: ProjectRow, user_id: str) -> None:
-    """Raise Paused for a person who is paused.
+    """Lock a person's leases in a project; raise Paused for one who is paused.
 
-    The caller has locked the person's leases: a pause that comes after this sees a lease that is
-    taken before.
+    Whoever pauses them, and takes the same lock afterwards, sees what was leased before. Raises
+    Forbidden if the person was removed.
     """
+    await leases.lock_annotator(tx, project, user_id)
     if await find_pause(tx, project, user_id) is not None:
         raise Paused

@@ -107,6 +107,12 @@ LEFT_BEHIND = (
         remedy="rules count anew; pause again who is paused",
     ),
     LeftBehind(
+        noun="gold tasks, and how people answered them",
+        tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
+        reason="nothing that leaves the server may tell them from others",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
+    ),
+    LeftBehind(
         noun="the store's own",
         tables=("organization", "environment", "server_secret", "store_epoch"),
         reason="each store has its own",

@@ -8,6 +8,7 @@ from plaudit.core.quality_control import (
     assigning,
     follow_up,
     own_work,
+    paces,
     pauses,
     standing,
     submitting,
@@ -101,6 +102,10 @@ class ControlledProject(LabelingProject):
         return self.write(
             lambda tx: pauses.pause_by_hand(tx, self.project, user_id, reason=reason, actor=MANAGER)
         )
+
+    def refresh_pace(self) -> None:
+        """Compute the usual times anew, as the worker does."""
+        self.write(lambda tx: paces.refresh(tx, self.project.project_key))
 
     def follow_up(self) -> int:
         """Carry out what crossed rules ask for, as the worker does."""

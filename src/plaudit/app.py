@@ -89,6 +89,7 @@ from plaudit.workspace.projects import (
     start_page,
     task_pages,
 )
+from plaudit.workspace.quality_control import feedback_pages, gold_pages
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -139,7 +140,7 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls),
+        *(review_pages, review_calls, feedback_pages, gold_pages),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         rule_pages,
         *(

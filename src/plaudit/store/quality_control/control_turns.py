@@ -86,6 +86,21 @@ async def list_had(
     return {int(row[0]) for row in rows}
 
 
+async def list_assignment_ids(
+    tx: Transaction, control_key: int, user_id: str, seqs: Sequence[int]
+) -> dict[int, str]:
+    """Ids of a person's leases of control tasks, by seq."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq, assignment_id FROM assignment WHERE project_key = :control_key"
+        f" AND user_id = :user_id AND seq IN {listed}",
+        args | {"control_key": control_key, "user_id": user_id},
+    )
+    return {int(seq): assignment_id for seq, assignment_id in rows}
+
+
 async def list_repeatable(
     tx: Transaction, project_key: int, user_id: str, *, skipped: int, before_ms: int, limit: int
 ) -> list[int]:

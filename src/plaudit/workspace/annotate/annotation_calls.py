@@ -17,18 +17,27 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.core.quality_control import assigning, own_work, standing, submitting
+from plaudit.core.quality_control import (
+    assigning,
+    gold_feedback,
+    own_work,
+    standing,
+    submitting,
+)
 from plaudit.core.quality_control.control_tasks import on_either_side
+from plaudit.core.quality_control.gold_tasks import gold_settings
 from plaudit.errors import (
     AnswersRejected,
     DraftConflict,
     InvalidContent,
     LeaseLost,
     LimitReached,
+    NotFound,
     Paused,
 )
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
+from plaudit.model.quality_control import GoldFeedback
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -170,12 +179,29 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
         receipt = await _run(request, work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
+    following = await _feedback(request)
+    if following is None and submitted.goes_on:
+        following = await _next(request)
     return Submitted(
         submission_id=receipt.submission_id,
         submitted_ms=receipt.submitted_ms,
         undo_until_ms=receipt.undo_until_ms,
-        next=await _next(request) if submitted.goes_on else None,
+        next=following,
     )
+
+
+async def _feedback(request: PageRequest[NoQuery]) -> str | None:
+    """Path of the feedback on what was submitted, if the person is shown any at once."""
+    async with request.db.read(snapshot=False) as tx:
+        project = await get_project(tx, request)
+        if gold_settings(project).feedback is not GoldFeedback.at_once:
+            return None
+        assignment_id = request.path["assignment_id"]
+        try:
+            await gold_feedback.get_feedback(tx, project, request.user.user_id, assignment_id)
+        except NotFound:
+            return None
+    return f"{task_path(project.project_id, assignment_id)}/feedback"
 
 
 async def undo(request: PageRequest[NoQuery], submitted: NothingSent) -> NextTask:

@@ -16,7 +16,7 @@ from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, review_queue
-from plaudit.core.quality_control import assigning, own_work, pauses, standing
+from plaudit.core.quality_control import assigning, gold_feedback, own_work, pauses, standing
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused
@@ -270,6 +270,7 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
         project = await get_project(tx, request)
         held = await own_work.list_open_leases(tx, project, request.user.user_id)
         listed = await own_work.list_recent(tx, project, request.user.user_id)
+        answered = await gold_feedback.list_answered(tx, project, request.user.user_id)
     recent = [
         RecentSubmission(
             one.submission.assignment_id,
@@ -280,7 +281,7 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
         )
         for one in listed
     ]
-    return {"project": project, "held": held, "done": recent}
+    return {"project": project, "held": held, "done": recent, "answered": answered}
 
 
 def sentence(message: str) -> str:

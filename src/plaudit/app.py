@@ -41,6 +41,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    qualification,
     rules,
     tasks,
     users,
@@ -89,7 +90,11 @@ from plaudit.workspace.projects import (
     start_page,
     task_pages,
 )
-from plaudit.workspace.quality_control import feedback_pages, gold_pages
+from plaudit.workspace.quality_control import (
+    feedback_pages,
+    gold_pages,
+    qualification_pages,
+)
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -119,7 +124,10 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, rules, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (
+        *(projects, qualification, rules, tasks, imports, exports, partitions),
+        *(users, api_keys, audit),
+    ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -141,6 +149,7 @@ def all_pages() -> tuple[Page, ...]:
             files,
         ),
         *(review_pages, review_calls, feedback_pages, gold_pages),
+        qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         rule_pages,
         *(

@@ -124,6 +124,7 @@ def furnish(demo: Stage) -> None:
     furnish_review(demo)
     furnish_attention(demo)
     furnish_rules(demo)
+    furnish_test(demo)
     furnish_deliveries(demo)
 
 
@@ -207,6 +208,18 @@ def furnish_rules(demo: Stage) -> None:
         token = token_in(client.get(queue, headers={"Accept": "text/html"}))
         said = {"csrf": token, "text": "I was on holiday, and read the new guidelines today."}
         assert client.post(f"{queue}/appeal", data=said).status_code == 303
+
+
+def furnish_test(demo: Stage) -> None:
+    """A project whose test its annotator is to take."""
+    project = demo.call("/projects", {"name": "With a test"})["id"]
+    demo.made["tested_project"] = project
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/qualification",
+        json={"settings": {"training": 2, "test": 5}},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
 
 
 def take(client: httpx2.Client, project_id: str) -> str:
@@ -353,6 +366,8 @@ SCENES: Sequence[Scene] = (
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
     Scene("rules", "show_rules", "/projects/{ruled_project}/rules"),
+    Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
+    Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),

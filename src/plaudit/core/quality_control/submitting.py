@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from plaudit.core.labeling import submissions, task_notes
+from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.core.labeling.submissions import Receipt
-from plaudit.core.quality_control import control_scoring, control_tasks
+from plaudit.core.quality_control import control_scoring, control_tasks, qualification
 from plaudit.core.quality_control.agreement_cases import count_agreement
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.quality_control.counters import count_case
@@ -64,6 +64,10 @@ async def skip(
 
     async def work(tx: Transaction, side: ProjectRow) -> None:
         await task_notes.skip(tx, side, lease_ref, reason=reason, note=note)
+        if side.project_key != project.project_key:
+            lease = await leases.get_lease(tx, side, lease_ref.user_id, lease_ref.assignment_id)
+            # Else whoever skips what is hard passes any test.
+            await qualification.record(tx, project, lease.user_id, lease.seq, is_right=False)
 
     await on_either_side(tx, project, work)
     if Collector.skips in _collectors(project):

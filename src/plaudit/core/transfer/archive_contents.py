@@ -98,13 +98,13 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
-        noun="counted cases and pauses of people",
+        noun="counted cases, pauses and tests of people",
         tables=(
             *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
-            "extra_review",
+            *("extra_review", "qualification"),
         ),
         reason="they are of people at work on one server",
-        remedy="rules count anew; pause again who is paused",
+        remedy="rules count anew; pause again who is paused; tests are taken anew",
     ),
     LeftBehind(
         noun="gold tasks, and how people answered them",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from plaudit.core.labeling import leases
 from plaudit.core.quality_control import gold_feedback, qualification, qualified_people, submitting
+from plaudit.core.quality_control.control_tasks import control_side
 from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.errors import InvalidContent, NotFound, Paused, Unqualified
+from plaudit.model.labeling import Lease
 from plaudit.model.quality_control import Collector, QualificationSettings
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.gold.gold_project import RIGHT, WRONG, GoldProject
@@ -34,6 +37,11 @@ class TestedProject(GoldProject, ControlledProject):
         self.project = self.write(
             lambda tx: qualified_people.set_qualification(tx, self.project, settings)
         )
+
+    def lease_of(self, user_id: str, assignment_id: str) -> Lease:
+        """A person's lease of training or test."""
+        side = control_side(self.project)
+        return self.write(lambda tx: leases.get_lease(tx, side, user_id, assignment_id))
 
     def later(self, hours: float) -> None:
         """Let what changed last be as long ago."""
@@ -260,10 +268,8 @@ def test_two_submissions_of_a_test_at_once_are_each_counted_once(world, at_once)
 
 
 def test_the_api_sets_and_shows_it_and_refuses_what_cannot_be(world):
-    world.project("Eggs")
+    path = f"/manage/v1/projects/{world.project('Eggs').project_id}/qualification"
     with world.client() as client:
-        [project] = client.get("/v2/projects").json()
-        path = f"/manage/v1/projects/{project['id']}/qualification"
         assert client.get(path).json() == {"training_tasks": 0, "gold_tasks": 0}
         assert client.post(f"{path}/ask-again").status_code == 409
 

@@ -56,7 +56,7 @@ class QualificationStep(StrEnum):
 
 
 class QualificationView(Struct, frozen=True):
-    """Where a person stands: the next step, and the row by which that is known.
+    """Standing of a person: the next step, and the row by which that is known.
 
     `row` is of the settings' round, None before the person has begun. `next_ms` is when they may
     try again, None unless they wait.
@@ -69,7 +69,7 @@ class QualificationView(Struct, frozen=True):
 
 
 async def find_view(tx: Transaction, project: ProjectRow, user_id: str) -> QualificationView:
-    """Where a person stands. Needs no write transaction."""
+    """The standing of a person. Needs no write transaction."""
     settings = project_detail(project).qualification
     if settings is None:
         return QualificationView(QualificationSettings(), QualificationStep.work, None)

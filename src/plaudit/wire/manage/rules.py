@@ -77,7 +77,7 @@ class Qualification(Struct, omit_defaults=True, kw_only=True):
 
 
 class QualifiedPerson(Struct, kw_only=True):
-    """Where a person stands; `is_current` is false for an earlier round, which begins anew."""
+    """Standing of a person; `is_current` is false for an earlier round, which begins anew."""
 
     user_id: str
     state: Literal["training", "test", "passed", "failed"]

@@ -59,6 +59,7 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.databases.rules_workload import put_through_rules
 from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
@@ -107,6 +108,7 @@ def put_through_everything(world: World) -> None:
     put_through_moving(world)
     put_through_counting(world)
     put_through_quality_control(world)
+    put_through_rules(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)

@@ -99,10 +99,13 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
-        noun="counted cases of people",
-        tables=("quality_counter",),
+        noun="counted cases, pauses and tests of people",
+        tables=(
+            *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
+            *("extra_review", "qualification"),
+        ),
         reason="they are of people at work on one server",
-        remedy="rules count anew",
+        remedy="rules count anew; pause again who is paused; tests are taken anew",
     ),
     LeftBehind(
         noun="gold tasks, and how people answered them",

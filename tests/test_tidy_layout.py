@@ -38,8 +38,8 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "deliveries"),
-        *("datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
+        *("deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),

@@ -22,10 +22,12 @@ from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.report import quality_report
+from plaudit.core.quality_control import counters
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
 from plaudit.model.core import TaskStatus
+from plaudit.model.quality_control import Collector
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
@@ -97,6 +99,7 @@ def put_through_everything(world: World) -> None:
     world.run(put_through_jobs(world, project))
     put_through_moving(world)
     put_through_counting(world)
+    put_through_quality_control(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -147,6 +150,15 @@ def put_through_counting(world: World) -> None:
         assert len(await votes_store.list_votes(tx, key, [1, 2, 3, 4])) > 1
 
     world.run(count())
+
+
+def put_through_quality_control(world: World) -> None:
+    """Cases counted and read."""
+    floor = LabelingProject(world, name="Controlled")
+    gold = Collector.gold
+    floor.write(lambda tx: counters.count_case(tx, floor.project, "ann", gold, right=True))
+    counted = floor.write(lambda tx: counters.counts_of(tx, floor.project, ["ann"], gold))
+    assert counted == {"ann": (1, 1)}
 
 
 def put_through_moving(world: World) -> None:

@@ -98,6 +98,12 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
+        noun="counted cases of people",
+        tables=("quality_counter",),
+        reason="they are of people at work on one server",
+        remedy="rules count anew",
+    ),
+    LeftBehind(
         noun="the store's own",
         tables=("organization", "environment", "server_secret", "store_epoch"),
         reason="each store has its own",

@@ -54,6 +54,7 @@ DISTRIBUTED = {
     "vote_clock": "project_key",
     "task_note": "project_key",
     "task_flag": "project_key",
+    "quality_counter": "project_key",
     "delivered_task": "project_key",
     "frozen_task": "project_key",
     "task_locator": "task_id",

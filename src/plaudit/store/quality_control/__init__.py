@@ -1,0 +1,1 @@
+"""Statements for quality control: counted cases, rules that people cross, and pauses."""

@@ -16,13 +16,12 @@ from plaudit.core.labeling import (
     submissions,
     task_notes,
     task_work,
-    undecided,
 )
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.report import quality_report
-from plaudit.core.quality_control import counters
+from plaudit.core.quality_control import counters, undecided
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export

@@ -21,7 +21,7 @@ from plaudit.model.core import Review, Role
 from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ManagedProject
-from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.resources import AdaptiveOverlap, ProjectDetail
 
 _ACCEPTED: dict[str, Any] = {**Form.ACCEPTED, "review": Review}
 
@@ -38,6 +38,7 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     form: Form | str | None = None
     template: Template | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None
@@ -57,6 +58,7 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     form: Form | str | UnsetType | None = UNSET
     template: Template | UnsetType | None = UNSET
     overlap: int | UnsetType | None = UNSET
+    judges: AdaptiveOverlap | UnsetType | None = UNSET
     guidelines: str | UnsetType | None = UNSET
     review: Review | UnsetType | None = UNSET
     review_percent: int | UnsetType | None = UNSET
@@ -119,8 +121,8 @@ async def change_project(
 
 
 def _plain(value: Any) -> Any:
-    """Struct as built-in types, as the store keeps it; any other value unchanged."""
-    return msgspec.to_builtins(value) if isinstance(value, Struct) else value
+    """Form or template as built-in types, as the store keeps it; any other value unchanged."""
+    return msgspec.to_builtins(value) if isinstance(value, (Form, Template)) else value
 
 
 OPERATIONS = (
@@ -137,7 +139,9 @@ OPERATIONS = (
         description="Its name is new in the organization, and so is its `id` where one is given, "
         "else 409. `form` is what annotators are asked, or the name of a preset such as "
         "`RLHF: Pref Ranking`; `template` makes of `template_variables` the opening conversation; "
-        "`overlap` is how many people judge a task; `guidelines` are markdown. `review` says "
+        "`overlap` is how many people judge a task; `judges`, in its place, lets `min` to `max` "
+        "people do so, until one answer to `question` has the probability `confidence`. "
+        "`guidelines` are markdown. `review` says "
         "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
         "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
         "life. Unless `blind` is false, annotators are not told which model wrote what. "

@@ -33,6 +33,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.tasks import batches, tasks, work_queue
+from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import SensitiveContentReport
 
 RETURNED_MS = 3 * 24 * 3600 * 1000
@@ -141,7 +142,13 @@ async def send_back(
     if await membership.is_removed(tx, project.environment_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, submission)
-    await work_queue.record_retraction(tx, project.project_key, task.seq)
+    judges = project_detail(project).judges
+    await work_queue.record_retraction(
+        tx,
+        project.project_key,
+        task.seq,
+        judges_min=None if judges is None else judges.min,
+    )
     now = await tx.now_ms()
     if not await leases.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
         raise Conflict("this task changes at this moment; try again")

@@ -41,7 +41,7 @@ from plaudit.store.engine.engine import RunAgain, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
 from plaudit.store.labeling import votes as votes_store
-from plaudit.store.tasks import batches, tasks, work_queue
+from plaudit.store.tasks import batches, projects, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
@@ -81,7 +81,9 @@ async def submit(
 
     `answers` is decoded JSON in the shape of answers.py. `client_key` is an idempotency key of 1 to
     255 characters that the page makes for each press of the button: the same key and answers again
-    get the first receipt, whatever has become of the lease since.
+    get the first receipt, whatever has become of the lease since. With an adaptive overlap the
+    outcome is `waiting`, and the task marked as undecided: core/quality_control/submitting.py goes
+    on from there.
 
     Raises AnswersRejected (nothing is stored, lease and draft stay), LeaseLost (the draft stays),
     IdempotencyMismatch if the key was used with other answers, InvalidContent for a bad key.
@@ -109,10 +111,16 @@ async def submit(
         tx, ended, client_key, given_json, _encode(checked), version
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
-    counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
+    # Read under the lock: settings that are changed after it find this submission.
+    project = await projects.get_project(tx, lease.project_key)
+    is_adaptive = project_detail(project).judges is not None
+    counted = await work_queue.record_submission(
+        tx, lease.project_key, lease.seq, is_adaptive=is_adaptive
+    )
     outcome = "waiting"
     # Of a task that needs fewer since, everybody who has a lease may still submit.
-    if counted.submitted_count >= counted.needed and not counted.open_count:
+    is_last = counted.submitted_count >= counted.needed and not counted.open_count
+    if is_last and not is_adaptive:
         outcome = await complete_or_review(tx, project, task)
     return _receipt(submission, outcome)
 
@@ -374,7 +382,13 @@ async def _reopen(
     lease = await leases.get_lease(tx, project, submission.user_id, submission.assignment_id)
     if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
-    await work_queue.record_retraction(tx, submission.project_key, submission.seq)
+    judges = project_detail(project).judges
+    await work_queue.record_retraction(
+        tx,
+        submission.project_key,
+        submission.seq,
+        judges_min=None if judges is None else judges.min,
+    )
     now = await tx.now_ms()
     renewed = await leases_store.renew(
         tx, lease, now=now, expires_ms=now + leases.lease_ms(project)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plaudit.core.tasks.overlap import needed_at_first
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
@@ -43,15 +44,15 @@ async def open_work(
     """Put those of a project's tasks that are pending and have content into the queue.
 
     The caller has locked their batches, so that none is paused at this moment. Each task gets as
-    many slots as the project's overlap; one reopened with its submissions (`submitted_count`) gets
-    just these, none of them free.
+    many slots as the project's overlap asks for at first; one reopened with its submissions
+    (`submitted_count`) gets just these, none of them free.
     """
     workable = [task for task in tasks if task.status is TaskStatus.pending and is_workable(task)]
     if not workable:
         return
     # Read again: an upload takes minutes, and the project may have changed since it began.
     current = await projects.find_project_by_key(tx, project.environment_id, project.project_key)
-    needed = submitted_count or project_detail(current or project).overlap or 1
+    needed = submitted_count or needed_at_first(project_detail(current or project))
     batch_rows: dict[str | None, BatchRow | None] = {None: None}
     for batch_id in dict.fromkeys(task.batch_id for task in workable if task.batch_id):
         batch_rows[batch_id] = await batches.find_batch(tx, project.environment_id, batch_id)

@@ -118,23 +118,58 @@ async def lock_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask |
     return _work(row) if row else None
 
 
-async def record_submission(tx: Transaction, project_key: int, seq: int) -> QueuedTask:
-    """Turn a leased slot into a submitted one; return the changed row."""
+async def record_submission(
+    tx: Transaction, project_key: int, seq: int, *, is_adaptive: bool
+) -> QueuedTask:
+    """Turn a leased slot into a submitted one; return the changed row.
+
+    With an adaptive overlap the task is marked as undecided until its answers are counted.
+    """
     row = await tx.one(
-        "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1"
+        "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1,"
+        " is_undecided = CASE WHEN :is_adaptive = 1 THEN 1 ELSE is_undecided END"
         f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
-        {"project_key": project_key, "seq": seq},
+        {"project_key": project_key, "seq": seq, "is_adaptive": int(is_adaptive)},
     )
     assert row is not None, "the caller holds its lock"
     return _work(row)
 
 
-async def record_retraction(tx: Transaction, project_key: int, seq: int) -> None:
-    """Turn a submitted slot back into a leased one, and the task's state to open."""
+async def change_needed(
+    tx: Transaction, project_key: int, seq: int, needed: int, *, is_undecided: bool
+) -> None:
+    """Set the slots of a task, whose queue row the caller has locked, and mark it or unmark it."""
+    await tx.run(
+        "UPDATE task_work SET needed = :needed, is_undecided = :is_undecided"
+        " WHERE project_key = :project_key AND seq = :seq",
+        {
+            "project_key": project_key,
+            "seq": seq,
+            "needed": needed,
+            "is_undecided": int(is_undecided),
+        },
+    )
+
+
+async def record_retraction(
+    tx: Transaction, project_key: int, seq: int, *, judges_min: int | None
+) -> None:
+    """Turn a submitted slot back into a leased one, and the task's state to open.
+
+    With an adaptive overlap of at least `judges_min` people no slot is free beyond these while the
+    lease lasts; the task is marked, so that its answers are counted should the lease end without a
+    submission.
+    """
+    adaptive = (
+        ", is_undecided = 1, needed = CASE WHEN submitted_count - 1 > :judges_min"
+        " THEN submitted_count - 1 ELSE :judges_min END"
+    )
     await tx.run(
         "UPDATE task_work SET submitted_count = submitted_count - 1, open_count = open_count + 1,"
-        " state = 'open', reason = NULL WHERE project_key = :project_key AND seq = :seq",
-        {"project_key": project_key, "seq": seq},
+        f" state = 'open', reason = NULL{'' if judges_min is None else adaptive}"
+        " WHERE project_key = :project_key AND seq = :seq",
+        {"project_key": project_key, "seq": seq}
+        | ({} if judges_min is None else {"judges_min": judges_min}),
     )
 
 
@@ -225,18 +260,27 @@ async def rank_batch(tx: Transaction, project_key: int, batch_id: str, rank: int
     )
 
 
-async def apply_settings(tx: Transaction, project_key: int, needed: int) -> None:
+async def apply_settings(
+    tx: Transaction, project_key: int, needed: int, *, is_adaptive: bool
+) -> None:
     """Set the slots of a project's tasks, and mark those that its changed settings may decide.
 
     A task that nobody has begun has `needed` slots, one that is begun at most so many. Those that
     are in review, or have so many submissions and leases, are marked as undecided; those that were
     set aside are open again. Every task that is begun is looked at, so that one that changes at
     this moment is waited for.
+
+    With an adaptive overlap a task with fewer than `needed` submissions has so many slots, and one
+    with more has no free slot until its answers are counted.
     """
+    slots = "WHEN needed > :needed THEN :needed WHEN open_count + submitted_count = 0 THEN :needed"
+    if is_adaptive:
+        slots = (
+            "WHEN state = 'in_review' THEN needed"
+            " WHEN submitted_count > :needed THEN submitted_count WHEN 1 = 1 THEN :needed"
+        )
     await tx.run(
-        "UPDATE task_work SET"
-        " needed = CASE WHEN needed > :needed THEN :needed"
-        " WHEN open_count + submitted_count = 0 THEN :needed ELSE needed END,"
+        f"UPDATE task_work SET needed = CASE {slots} ELSE needed END,"
         " is_undecided = CASE WHEN state = 'in_review' THEN 1"
         " WHEN open_count + submitted_count >= :needed THEN 1 ELSE is_undecided END,"
         " state = CASE WHEN state = 'nothing_to_ask' THEN 'open' ELSE state END"

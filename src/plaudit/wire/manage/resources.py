@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
-from plaudit.wire.v2.resources import project_detail
+from plaudit.wire.v2.resources import AdaptiveOverlap, project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 
 KeyRole = Literal["read", "write", "admin"]
@@ -26,6 +26,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     form: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None

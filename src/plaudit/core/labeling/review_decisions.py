@@ -26,6 +26,7 @@ from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import answer_address
 from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Fault, LeaseStatus, WorkState
@@ -33,7 +34,6 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.tasks import batches, tasks, work_queue
-from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import SensitiveContentReport
 
 RETURNED_MS = 3 * 24 * 3600 * 1000
@@ -142,7 +142,7 @@ async def send_back(
     if await membership.is_removed(tx, project.environment_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, submission)
-    judges = project_detail(project).judges
+    judges = adaptive_overlap(project)
     await work_queue.record_retraction(
         tx,
         project.project_key,

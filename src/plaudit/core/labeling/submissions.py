@@ -26,6 +26,7 @@ from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.form_version import form_with_version
 from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
 from plaudit.model.labeling import (
@@ -112,8 +113,9 @@ async def submit(
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
     # Read under the lock: settings that are changed after it find this submission.
-    project = await projects.get_project(tx, lease.project_key)
-    is_adaptive = project_detail(project).judges is not None
+    current = await projects.find_project_by_key(tx, project.environment_id, lease.project_key)
+    project = current or project
+    is_adaptive = adaptive_overlap(project) is not None
     counted = await work_queue.record_submission(
         tx, lease.project_key, lease.seq, is_adaptive=is_adaptive
     )
@@ -382,7 +384,7 @@ async def _reopen(
     lease = await leases.get_lease(tx, project, submission.user_id, submission.assignment_id)
     if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
-    judges = project_detail(project).judges
+    judges = adaptive_overlap(project)
     await work_queue.record_retraction(
         tx,
         submission.project_key,

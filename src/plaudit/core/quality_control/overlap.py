@@ -20,6 +20,7 @@ from plaudit.core.labeling.votes import Address, question_address
 from plaudit.core.quality_control import counters, judge_rules
 from plaudit.core.quality_control.judge_rules import JudgedUnit
 from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import QueuedTask
 from plaudit.model.quality_control import Collector
@@ -41,7 +42,7 @@ async def settle(
     `queued` is the task's queue row, which the caller has locked, with the task's batch. None where
     the project has a fixed overlap. Raises InvalidContent if the answers cannot be delivered.
     """
-    judges = project_detail(project).judges
+    judges = adaptive_overlap(project)
     if judges is None:
         return None
     judge_count, leased = queued.submitted_count, queued.open_count

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from plaudit.core.labeling.submissions import complete_or_review
 from plaudit.core.quality_control import overlap
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import InvalidContent
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks, work_queue
-from plaudit.wire.v2.resources import project_detail
 
 DECIDED_AT_ONCE_MAX = 20
 """Tasks in one transaction, which holds their batches' locks until it ends."""
@@ -41,7 +41,7 @@ async def _decide(tx: Transaction, queued: QueuedTask) -> None:
     # Read under the lock: settings that are changed after it mark the task again.
     project = await projects.get_project(tx, queued.project_key)
     is_open = queued.state is WorkState.open
-    is_adaptive = is_open and project_detail(project).judges is not None
+    is_adaptive = is_open and adaptive_overlap(project) is not None
     if is_open and not is_adaptive and queued.submitted_count < queued.needed:
         return
     task = await tasks.get_task(tx, queued.project_key, queued.seq)

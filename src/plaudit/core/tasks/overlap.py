@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from plaudit.core.tasks.forms import Field, Level, form_of
 from plaudit.errors import InvalidContent
+from plaudit.model.core import ProjectRow
+from plaudit.model.labeling import control_key
 from plaudit.wire.v2.annotation import AnnotationType
-from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.resources import AdaptiveOverlap, ProjectDetail, project_detail
 
 OVERLAP_MAX = 100
 CONFIDENCE_MIN = 0.5
@@ -18,6 +20,15 @@ CONFIDENCE_MAX = 0.9999
 def needed_at_first(detail: ProjectDetail) -> int:
     """Slots of a task that nobody has begun."""
     return detail.overlap or 1 if detail.judges is None else detail.judges.min
+
+
+def adaptive_overlap(project: ProjectRow) -> AdaptiveOverlap | None:
+    """Adaptive overlap of a project; None for a fixed one.
+
+    None as well for a project as its control tasks know it: these never have judges enough.
+    """
+    is_control = project.project_key == control_key(abs(project.project_key))
+    return None if is_control else project_detail(project).judges
 
 
 def check_numbers(detail: ProjectDetail) -> None:

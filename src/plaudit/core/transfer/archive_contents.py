@@ -104,6 +104,12 @@ LEFT_BEHIND = (
         remedy="rules count anew",
     ),
     LeftBehind(
+        noun="gold tasks, and how people answered them",
+        tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
+        reason="nothing that leaves the server may tell them from others",
+        remedy="read gold with `GET …/gold`, and send it as it is",
+    ),
+    LeftBehind(
         noun="the store's own",
         tables=("organization", "environment", "server_secret", "store_epoch"),
         reason="each store has its own",

@@ -1,1 +1,1 @@
-"""Statements for quality control: counted cases, rules that people cross, and pauses."""
+"""Statements for quality control: counted cases, control tasks, rules that people cross, pauses."""

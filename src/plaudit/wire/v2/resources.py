@@ -10,6 +10,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import BatchStatus, Review
+from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
 
 
 class Project(Struct, omit_defaults=True, kw_only=True):
@@ -82,9 +83,10 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     `judges` takes the place of `overlap` where it is set. `review_percent` is how many of a hundred
     tasks are looked at where `review` is a sample (20); `lease_seconds` is how long somebody has a
     task without a sign of life (1800); `blind` keeps from annotators which model wrote what (true).
+    `gold` and `repeats` say how often people are given these (docs/quality/gold.md).
     """
 
-    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
 
     types: list[str] | None = None
     models: list[str] | None = None
@@ -98,6 +100,8 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    gold: GoldSettings | None = None
+    repeats: RepeatSettings | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

@@ -86,7 +86,7 @@ from plaudit.workspace.projects import (
     start_page,
     task_pages,
 )
-from plaudit.workspace.review import review_calls, review_pages
+from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -136,7 +136,7 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls),
+        *(review_pages, review_lists, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         *(
             api_key_pages,

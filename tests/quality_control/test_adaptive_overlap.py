@@ -10,13 +10,16 @@ import pytest
 
 from plaudit.core.labeling import leases, review_decisions, submissions, task_notes
 from plaudit.core.quality_control import counters, judge_rules, submitting
+from plaudit.core.quality_control.control_tasks import SLOTS
 from plaudit.core.quality_control.judge_rules import JudgedUnit
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import InvalidContent
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import WorkState
-from plaudit.model.quality_control import Collector
+from plaudit.model.quality_control import Collector, GoldSettings
+from plaudit.store.tasks import work_queue
 from plaudit.wire.v2.resources import AdaptiveOverlap
+from tests.support.gold_project import GoldProject
 from tests.support.labeling_project import FORM, LIKERT, SELECTED, LabelingProject, lease_ref
 
 VALUES = ["yes", "no", "unsure"]
@@ -288,6 +291,22 @@ def test_a_preference_counts_by_its_side_and_a_choice_by_its_response(world, fie
             project.submit(lease, [{"at": "t0u0", "key": field["key"], "value": value}])
 
     assert [slots(project, task_id) for task_id in (agreed, split)] == ["completed", (2, 0, 3)]
+
+
+def test_gold_is_no_task_that_may_have_judges_enough(world):
+    judges = adaptive(1, 2, 0.9, "likert_value")
+    project = GoldProject(world, judges=judges, gold=GoldSettings(rate=0.5))
+    project.add_gold()
+    project.create(20)
+
+    gold = project.take_gold()
+    project.submit(gold, key="gold")
+    project.undo(gold)
+    place = project.write(lambda tx: work_queue.find_work(tx, gold.project_key, gold.seq))
+
+    assert (place.needed, place.open_count) == (SLOTS, 1)
+    assert project.follow_settings() == 0
+    assert project.violations() == {}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from plaudit.core.labeling import (
     task_notes,
     task_work,
 )
+from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
@@ -52,6 +53,7 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.databases.judging_workload import put_through_judging
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, values_of
@@ -90,6 +92,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_judging(world)
     put_through_people(world)
     put_through_datasets(world, key)
     put_through_deliveries(world, key)
@@ -218,7 +221,7 @@ def put_through_work(world: World) -> None:
     labeling.submit(lease)
     lease = labeling.undo(lease)
     labeling.submit(lease, key="again")
-    labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+    labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
     labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))

@@ -19,6 +19,12 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
+from plaudit.core.labeling.adjudication.disagreement_reasons import (
+    GivenReason,
+    check_reasons,
+    reasons_detail,
+    store_reasons,
+)
 from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
 from plaudit.core.labeling.question_results import ReviewState, review_state
 from plaudit.core.labeling.questions import own_order
@@ -31,7 +37,7 @@ from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Fault, LeaseStatus, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases, submissions
+from plaudit.store.labeling import leases, review_order, submissions
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.task import SensitiveContentReport
@@ -52,17 +58,20 @@ async def accept(
     user_id: str,
     *,
     fixes: Any = (),
+    reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
 ) -> None:
     """Complete a task in review with the annotators' answers and the reviewer's `fixes`.
 
     `fixes` is decoded JSON in the shape of answers.py, with responses in their own order; each
-    replaces the answer to its question, and every open question needs one. Raises AnswersRejected;
+    replaces the answer to its question, and every open question needs one. `reasons` say why people
+    disagreed. Raises AnswersRejected, InvalidContent for a reason of what nobody disagreed on;
     Conflict if the task is not in review or has another revision.
     """
     await _lock(tx, task, WorkState.in_review)
     state = await _review_state(tx, project, task, revision)
     checked = _checked_fixes(state, fixes)
+    check_reasons(state, reasons)
     consolidated = await consolidate_task(tx, project, task, checked)
     if consolidated.unresolved:
         display = own_order(state.content)
@@ -70,9 +79,9 @@ async def accept(
             [missing_answer_fault(question, display) for question in consolidated.unresolved]
         )
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
-    await insert_note(
-        tx, task.project_key, task.seq, user_id, "accept", _fixes_detail(state, checked)
-    )
+    detail = _fixes_detail(state, checked) | reasons_detail(reasons)
+    await insert_note(tx, task.project_key, task.seq, user_id, "accept", detail)
+    await store_reasons(tx, task.project_key, task.seq, reasons)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -84,6 +93,7 @@ async def correct(
     user_id: str,
     *,
     fixes: Any,
+    reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
 ) -> int:
     """Replace answers of a completed task by `fixes`; return its new completion time in ms.
@@ -101,11 +111,13 @@ async def correct(
     checked = _checked_fixes(state, fixes)
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
-    detail = _fixes_detail(state, checked)
+    check_reasons(state, reasons)
+    detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
     threads = msgspec.to_builtins(state.threads)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
+    await store_reasons(tx, task.project_key, task.seq, reasons)
     times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
     await insert_note(tx, task.project_key, task.seq, user_id, "correct", detail | times)
     return completed_ms
@@ -143,6 +155,7 @@ async def send_back(
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, submission)
     judges = adaptive_overlap(project)
+    await review_order.delete_rows(tx, project.project_key, task.seq)
     await work_queue.record_retraction(
         tx,
         project.project_key,

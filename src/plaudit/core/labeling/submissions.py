@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.labeling import leases
+from plaudit.core.labeling.adjudication.review_order import write_order
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
 from plaudit.core.labeling.counting.submission_votes import submission_votes
@@ -40,7 +41,7 @@ from plaudit.model.labeling import (
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.labeling import submissions
+from plaudit.store.labeling import review_order, submissions
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.tasks import batches, projects, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
@@ -232,6 +233,7 @@ async def complete_or_review(
         state=WorkState.in_review,
         reason=reason,
     )
+    await write_order(tx, project, task)
     return "in_review"
 
 
@@ -385,6 +387,7 @@ async def _reopen(
     if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
     judges = adaptive_overlap(project)
+    await review_order.delete_rows(tx, submission.project_key, submission.seq)
     await work_queue.record_retraction(
         tx,
         submission.project_key,

@@ -9,6 +9,7 @@ ends it. Lock order is that of submissions.py.
 
 from __future__ import annotations
 
+from plaudit.core.labeling.adjudication.review_order import write_order
 from plaudit.core.labeling.submissions import complete_or_review
 from plaudit.core.quality_control import overlap
 from plaudit.core.tasks.overlap import adaptive_overlap
@@ -60,3 +61,4 @@ async def _decide(tx: Transaction, queued: QueuedTask) -> None:
             state=WorkState.in_review,
             reason=exc.message,
         )
+        await write_order(tx, project, task)

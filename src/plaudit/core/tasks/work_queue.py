@@ -13,7 +13,7 @@ from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases, skips, submissions
+from plaudit.store.labeling import leases, review_order, skips, submissions
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2.resources import project_detail
 
@@ -88,6 +88,7 @@ async def end_work(
     that nobody can undo one.
     """
     if await work_queue.delete_work(tx, project_key, seq):
+        await review_order.delete_rows(tx, project_key, seq)
         now = await tx.now_ms()
         await leases.close_all(tx, project_key, seq, now)
         if not by_submissions:
@@ -100,6 +101,7 @@ async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
     await work_queue.lock_work_of_batch(tx, batch.project_key, batch.batch_id)
     now = await tx.now_ms()
     await leases.close_of_batch(tx, batch.project_key, batch.batch_id, now)
+    await review_order.delete_rows_of_batch(tx, batch.project_key, batch.batch_id)
     await work_queue.delete_work_of_batch(tx, batch.project_key, batch.batch_id)
 
 

@@ -54,6 +54,8 @@ DISTRIBUTED = {
     "vote_clock": "project_key",
     "task_note": "project_key",
     "task_flag": "project_key",
+    "review_order": "project_key",
+    "disagreement_reason": "project_key",
     "quality_counter": "project_key",
     "gold_task": "project_key",
     "repeat_task": "project_key",

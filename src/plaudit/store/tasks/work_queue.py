@@ -14,7 +14,7 @@ from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = (
+QUEUED_COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
     " is_on_hold, reason"
 )
@@ -32,7 +32,7 @@ async def insert_work(tx: Transaction, rows: Sequence[QueuedTask]) -> None:
     """Insert tasks that are not in the queue."""
     await tx.add(
         "task_work",
-        tuple(_COLUMNS.split(", ")),
+        tuple(QUEUED_COLUMNS.split(", ")),
         [
             (
                 row.project_key,
@@ -116,20 +116,20 @@ async def release_slots(tx: Transaction, project_key: int, seq: int, *, count: i
 async def find_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
     """Find a task's queue row; None if it is not in the queue."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND seq = :seq",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
 async def lock_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
     """Lock a task's queue row until the transaction ends, and return it; None if there is none."""
     row = await tx.one(
         "UPDATE task_work SET open_count = open_count"
-        f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
+        f" WHERE project_key = :project_key AND seq = :seq RETURNING {QUEUED_COLUMNS}",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
 async def record_submission(
@@ -142,11 +142,11 @@ async def record_submission(
     row = await tx.one(
         "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1,"
         " is_undecided = CASE WHEN :is_adaptive = 1 THEN 1 ELSE is_undecided END"
-        f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
+        f" WHERE project_key = :project_key AND seq = :seq RETURNING {QUEUED_COLUMNS}",
         {"project_key": project_key, "seq": seq, "is_adaptive": int(is_adaptive)},
     )
     assert row is not None, "the caller holds its lock"
-    return _work(row)
+    return queued_of_row(row)
 
 
 async def change_needed(
@@ -317,11 +317,11 @@ async def list_undecided_projects(tx: Transaction, *, limit: int) -> list[int]:
 async def list_undecided(tx: Transaction, project_key: int, *, limit: int) -> list[QueuedTask]:
     """List up to `limit` tasks to decide of a project, undecided and without a lease, by seq."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND {IS_DECIDABLE}"
-        " ORDER BY seq LIMIT :row_limit",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key"
+        f" AND {IS_DECIDABLE} ORDER BY seq LIMIT :row_limit",
         {"project_key": project_key, "row_limit": limit},
     )
-    return [_work(row) for row in rows]
+    return [queued_of_row(row) for row in rows]
 
 
 async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
@@ -331,10 +331,10 @@ async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedT
     """
     row = await tx.one(
         "UPDATE task_work SET is_undecided = 0 WHERE project_key = :project_key AND seq = :seq"
-        f" AND {IS_DECIDABLE} RETURNING {_COLUMNS}",
+        f" AND {IS_DECIDABLE} RETURNING {QUEUED_COLUMNS}",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
 async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> int:
@@ -382,8 +382,9 @@ async def list_waiting(
 ) -> list[QueuedTask]:
     """List up to `limit` tasks in review or quarantined with a seq over `after_seq`, by seq."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND state = :state"
-        " AND state <> 'open' AND seq > :after_seq ORDER BY seq LIMIT :row_limit",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key"
+        " AND state = :state AND state <> 'open' AND seq > :after_seq"
+        " ORDER BY seq LIMIT :row_limit",
         {
             "project_key": project_key,
             "state": state.value,
@@ -391,10 +392,11 @@ async def list_waiting(
             "row_limit": limit,
         },
     )
-    return [_work(row) for row in rows]
+    return [queued_of_row(row) for row in rows]
 
 
-def _work(row: Row) -> QueuedTask:
+def queued_of_row(row: Row) -> QueuedTask:
+    """A queued task of a row of QUEUED_COLUMNS."""
     project_key, seq, batch_id, rank, since_ms, needed, submitted, leased, state, *rest = row
     is_on_hold, reason = rest
     return QueuedTask(

@@ -32,6 +32,7 @@ from plaudit.core.tasks.forms import Form, form_of
 from plaudit.errors import InvalidContent
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import disagreement_reasons
 from plaudit.store.quality import task_pages
 from plaudit.store.tasks import batches
 from plaudit.wire.manage.quality import QuestionQuality
@@ -77,7 +78,19 @@ async def quality_report(
         raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
     report = report_of(project, options, people, kept, facts)
     report.counted_out = _counted_out(counted_out) or UNSET
+    await _tell_reasons(db, project, report.questions)
     return report
+
+
+async def _tell_reasons(
+    db: Database, project: ProjectRow, questions: Sequence[QuestionQuality]
+) -> None:
+    """Tell of each question why people differed, as far as reviewers have said."""
+    async with db.read() as tx:
+        counted = await disagreement_reasons.count_by_question(tx, project.project_key)
+    for question in questions:
+        reasons = {why: count for key, why, count in counted if key == question.key}
+        question.disagreements.why = reasons or UNSET
 
 
 def report_of(

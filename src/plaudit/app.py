@@ -37,9 +37,11 @@ from plaudit.api.manage import (
     datasets,
     deliveries,
     exports,
+    gold,
     imports,
     partitions,
     projects,
+    rules,
     tasks,
     users,
     webhook_endpoints,
@@ -82,10 +84,12 @@ from plaudit.workspace.projects import (
     batch_pages,
     new_task_pages,
     project_pages,
+    rule_pages,
     settings_pages,
     start_page,
     task_pages,
 )
+from plaudit.workspace.quality_control import feedback_pages, gold_pages
 from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -115,9 +119,9 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
+    for module in (projects, rules, tasks, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
-    operations += deliveries.OPERATIONS
+    operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
     operations += system.operations(lambda: document.document(operations, settings), metrics)
     return tuple(operations)
@@ -136,8 +140,9 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_lists, review_calls),
+        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        rule_pages,
         *(
             api_key_pages,
             message_pages,

@@ -145,6 +145,12 @@ class DraftConflict(Problem):
         """Revision of the stored draft."""
 
 
+class Paused(Problem):
+    """You are paused in this project; its page says why, and what you typed is kept."""
+
+    code = "paused"
+
+
 class LimitReached(Problem):
     """You have as many of these as you may."""
 

@@ -19,7 +19,7 @@ from plaudit.model.labeling import WorkState
 from plaudit.model.quality_control import Collector, GoldSettings
 from plaudit.store.tasks import work_queue
 from plaudit.wire.v2.resources import AdaptiveOverlap
-from tests.support.gold_project import GoldProject
+from tests.support.gold.gold_project import GoldProject
 from tests.support.labeling_project import FORM, LIKERT, SELECTED, LabelingProject, lease_ref
 
 VALUES = ["yes", "no", "unsure"]

@@ -13,7 +13,7 @@ from plaudit.core.quality_control.counters import counts_of
 from plaudit.errors import Conflict, InvalidContent, LeaseLost, LimitReached, NotFound
 from plaudit.model.labeling import LeaseStatus
 from plaudit.model.quality_control import Collector, GoldSettings
-from tests.support.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
+from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
 from tests.support.labeling_project import lease_ref
 
 HALF = GoldSettings(rate=0.5)

@@ -87,7 +87,11 @@ async def create_project(
     call: Call[NoQuery], body: CreateProject, context: WriteContext
 ) -> ManagedProject:
     """POST /manage/v1/projects: create a project."""
-    details = {name: _plain(name, getattr(body, name)) for name in ProjectDetail.__struct_fields__}
+    details = {
+        name: _plain(name, getattr(body, name))
+        for name in ProjectDetail.__struct_fields__
+        if name in body.__struct_fields__
+    }
     project = await projects.create_project(
         context.tx,
         context.environment_id,

@@ -295,6 +295,20 @@ async def expire_leases(
     return expired_count
 
 
+async def release_all_of(tx: Transaction, project: ProjectRow, user_id: str) -> int:
+    """Give back all open and returned leases of a person in a project; return their number.
+
+    Drafts stay. The caller has locked the person's leases.
+    """
+    released, key, now = 0, project.project_key, await tx.now_ms()
+    for seq in await leases_store.list_leased_seqs(tx, key, user_id):
+        await work_queue.lock_work(tx, key, seq)
+        count = await leases_store.release_of_person(tx, key, seq, user_id, now)
+        await work_queue.release_slots(tx, key, seq, count=count)
+        released += count
+    return released
+
+
 async def end_leases_of(tx: Transaction, organization_id: str, user_id: str) -> int:
     """Close all open and returned leases of a removed person; return the number of leases.
 

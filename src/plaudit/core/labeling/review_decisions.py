@@ -25,6 +25,7 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     reasons_detail,
     store_reasons,
 )
+from plaudit.core.labeling.adjudication.review_order import leave_review
 from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
 from plaudit.core.labeling.question_results import ReviewState, review_state
 from plaudit.core.labeling.questions import own_order
@@ -32,12 +33,11 @@ from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import answer_address
 from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Fault, LeaseStatus, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases, review_order, submissions
+from plaudit.store.labeling import leases, submissions
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.task import SensitiveContentReport
@@ -154,14 +154,7 @@ async def send_back(
     if await membership.is_removed(tx, project.environment_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, submission)
-    judges = adaptive_overlap(project)
-    await review_order.delete_rows(tx, project.project_key, task.seq)
-    await work_queue.record_retraction(
-        tx,
-        project.project_key,
-        task.seq,
-        judges_min=None if judges is None else judges.min,
-    )
+    await leave_review(tx, project, task.seq)
     now = await tx.now_ms()
     if not await leases.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
         raise Conflict("this task changes at this moment; try again")

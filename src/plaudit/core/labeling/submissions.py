@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.labeling import leases
-from plaudit.core.labeling.adjudication.review_order import write_order
+from plaudit.core.labeling.adjudication.extra_reviews import use_extra_review
+from plaudit.core.labeling.adjudication.review_order import leave_review, write_order
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
 from plaudit.core.labeling.counting.submission_votes import submission_votes
@@ -40,8 +41,8 @@ from plaudit.model.labeling import (
 )
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
+from plaudit.store.labeling import extra_reviews, submissions
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.labeling import review_order, submissions
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.tasks import batches, projects, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
@@ -113,6 +114,7 @@ async def submit(
         tx, ended, client_key, given_json, _encode(checked), version
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
+    await use_extra_review(tx, project, submission)
     # Read under the lock: settings that are changed after it find this submission.
     current = await projects.find_project_by_key(tx, project.environment_id, lease.project_key)
     project = current or project
@@ -219,6 +221,8 @@ async def complete_or_review(
     """
     consolidated = await consolidate_task(tx, project, task)
     reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
+    if reason is None and await extra_reviews.is_watched(tx, task.project_key, task.seq):
+        reason = "extra review"
     if reason is None:
         threads = msgspec.to_builtins(consolidated.threads)
         await lifecycle.complete_task(
@@ -386,14 +390,7 @@ async def _reopen(
     lease = await leases.get_lease(tx, project, submission.user_id, submission.assignment_id)
     if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
-    judges = adaptive_overlap(project)
-    await review_order.delete_rows(tx, submission.project_key, submission.seq)
-    await work_queue.record_retraction(
-        tx,
-        submission.project_key,
-        submission.seq,
-        judges_min=None if judges is None else judges.min,
-    )
+    await leave_review(tx, project, submission.seq)
     now = await tx.now_ms()
     renewed = await leases_store.renew(
         tx, lease, now=now, expires_ms=now + leases.lease_ms(project)

@@ -10,7 +10,7 @@ import random
 import secrets
 
 from plaudit.core.labeling import leases
-from plaudit.core.quality_control import repeats
+from plaudit.core.quality_control import repeats, standing
 from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.gold_tasks import gold_settings, repeat_settings
 from plaudit.model.core import ProjectRow, StoredTask
@@ -28,8 +28,9 @@ _SEED_BITS = 62
 async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
-    Raises LimitReached at too many open leases, Forbidden if the person was removed.
+    Raises Paused, LimitReached at too many open leases, Forbidden if the person was removed.
     """
+    await standing.require_standing(tx, project, user_id)
     turn: ControlTurn | None = None
 
     async def offer(now: int) -> Lease | None:

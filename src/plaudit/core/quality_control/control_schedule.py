@@ -31,7 +31,7 @@ def draws(seed: int, ordinary_count: int) -> tuple[float, float]:
 
 
 def is_due(turn: ControlTurn, rates: ControlRates) -> tuple[bool, bool]:
-    """Whether gold, and whether a repeat, is due now; both where either may be given."""
+    """True for gold, and for a repeat, if it is due now; both where either may be given."""
     if turn.control_after == turn.ordinary_count:
         return False, False
     return _is_drawn(turn.seed, turn.ordinary_count, rates)

@@ -1,4 +1,6 @@
-"""Scores of control tasks: each scored question is a case of the collector `gold` or `repeats`.
+"""Scores of control tasks: each is a case of the collector `gold` or `repeats`.
+
+It is right if at least half of its scored answers are.
 
 The first submission counts. One that is opened again and changed is not scored anew, because by
 then the person may have been shown the expected answers.
@@ -59,10 +61,10 @@ async def score(tx: Transaction, project: ProjectRow, receipt: Receipt) -> list[
         found = _repeat_results(form, content, first, submission, answers)
     if found:
         await control_results.insert_results(tx, found)
-    for result in found:
-        await counters.count_case(
-            tx, project, submission.user_id, result.collector, right=result.is_right
-        )
+        # Answers to one task depend on one another, so that it is one case.
+        is_right = 2 * sum(result.is_right for result in found) >= len(found)
+        collector = found[0].collector
+        await counters.count_case(tx, project, submission.user_id, collector, right=is_right)
     return found
 
 

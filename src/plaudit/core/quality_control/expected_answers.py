@@ -157,7 +157,7 @@ def scores(
     expected: Sequence[ExpectedAnswer],
     answers: Sequence[Answer],
 ) -> dict[int, bool]:
-    """Which expected answers were given, by their number; a question without an answer is wrong.
+    """True for each expected answer that was given, by number; no answer is a wrong one.
 
     Expected answers that the form asks or takes no longer are left out.
     """

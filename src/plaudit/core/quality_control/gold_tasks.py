@@ -12,8 +12,8 @@ from plaudit.core.labeling.task_work import find_in_project
 from plaudit.core.quality.estimates import Share, wilson
 from plaudit.core.quality_control import control_tasks
 from plaudit.core.quality_control.expected_answers import check_expected, is_still_asked
+from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.form_version import form_with_version
-from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.lifecycle import content_from_threads
 from plaudit.errors import InvalidContent, LimitReached, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
@@ -53,14 +53,14 @@ class GoldQuestion(Struct, frozen=True):
 
 
 class ListedGold(Struct, frozen=True):
-    """A gold task with its conversation and how people answered it.
+    """A gold task with the beginning of its prompt, and how people answered it.
 
     `is_outdated` if the form takes an expected answer no longer; `is_reported` if somebody reported
     it as sensitive, so that nobody is given it any more. `flag_count` is that of flags.
     """
 
     row: GoldRow
-    content: list[Thread]
+    excerpt: str
     questions: list[GoldQuestion]
     is_outdated: bool
     is_reported: bool
@@ -200,6 +200,11 @@ async def get_gold(tx: Transaction, project: ProjectRow, task_id: str) -> Listed
     return listed
 
 
+async def get_content(tx: Transaction, row: GoldRow) -> list[Thread]:
+    """The conversation of a gold task."""
+    return content_of(await tasks.get_task(tx, row.project_key, row.seq))
+
+
 async def _listed(
     tx: Transaction, project: ProjectRow, rows: Sequence[GoldRow]
 ) -> list[ListedGold]:
@@ -209,17 +214,21 @@ async def _listed(
     for count in await control_results.count_by_number(tx, key, seqs):
         counts.setdefault(count.seq, {})[count.number] = count
     flagged = await flags.count_flags(tx, key, seqs)
+    prompts = await excerpts.list_excerpts(tx, key, seqs)
+    reported = await work_queue.list_in_state(tx, key, seqs, WorkState.quarantined)
+    older = await tasks.get_tasks(tx, key, [row.seq for row in rows if row.form_version != version])
+    contents = {task.seq: content_of(task) for task in older}
     listed = []
-    for row, task in zip(rows, await tasks.get_tasks(tx, key, seqs), strict=True):
-        queued = await work_queue.find_work(tx, key, row.seq)
-        content, expected = content_of(task), expected_of(row)
+    for row in rows:
+        expected = expected_of(row)
+        is_older = row.seq in contents
         listed.append(
             ListedGold(
                 row,
-                content,
+                prompts.get(row.seq, ""),
                 _questions(expected, counts.get(row.seq, {})),
-                _is_outdated(form, version, row, content, expected),
-                queued is None or queued.state is WorkState.quarantined,
+                is_older and not is_still_asked(form, contents[row.seq], expected),
+                row.seq in reported,
                 flagged.get(row.seq, 0),
             )
         )
@@ -238,16 +247,6 @@ def _questions(
         )
         for number, one in enumerate(expected)
     ]
-
-
-def _is_outdated(
-    form: Form,
-    version: str,
-    row: GoldRow,
-    content: Sequence[Thread],
-    expected: Sequence[ExpectedAnswer],
-) -> bool:
-    return row.form_version != version and not is_still_asked(form, content, expected)
 
 
 async def end_gold(tx: Transaction, project: ProjectRow, task_id: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import look_alikes, names
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.tasks import forms, overlap, templates
+from plaudit.core.tasks import forms, overlap, quality_rules, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.store.common.names import Named
@@ -148,12 +148,14 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"
         )
     form = None
-    for name in ("form", "template"):
+    for name in ("form", "template", "rules"):
         try:
             if name == "form" and detail.form is not None:
                 form = msgspec.to_builtins(forms.read_form(detail.form))
             elif name == "template":
                 templates.read_template(detail.template)
+            elif name == "rules":
+                quality_rules.read_rules(detail.rules)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/{name}{exc.pointer}") from exc
     checked = msgspec.structs.replace(detail, form=form)

@@ -100,16 +100,19 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
-        noun="counted cases of people",
-        tables=("quality_counter",),
+        noun="counted cases and pauses of people",
+        tables=(
+            *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
+            "extra_review",
+        ),
         reason="they are of people at work on one server",
-        remedy="rules count anew",
+        remedy="rules count anew; pause again who is paused",
     ),
     LeftBehind(
         noun="gold tasks, and how people answered them",
         tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
         reason="nothing that leaves the server may tell them from others",
-        remedy="read gold with `GET …/gold`, and send it as it is",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
     ),
     LeftBehind(
         noun="the store's own",

@@ -26,10 +26,10 @@ async def insert_turn(tx: Transaction, control_key: int, user_id: str, seed: int
     """Begin to count a person's turns; the caller has locked their leases."""
     await tx.run(
         "INSERT INTO control_turn (project_key, user_id, seed, ordinary_count, control_after)"
-        " VALUES (:control_key, :user_id, :seed, 0, -1)",
-        {"control_key": control_key, "user_id": user_id, "seed": seed},
+        " VALUES (:control_key, :user_id, :seed, 0, :never)",
+        {"control_key": control_key, "user_id": user_id, "seed": seed, "never": -1},
     )
-    return ControlTurn(seed, 0, -1)
+    return ControlTurn(seed, ordinary_count=0, control_after=-1)
 
 
 async def count_ordinary(tx: Transaction, control_key: int, user_id: str) -> None:
@@ -84,6 +84,21 @@ async def list_had(
         args | {"project_key": project_key, "user_id": user_id},
     )
     return {int(row[0]) for row in rows}
+
+
+async def list_assignment_ids(
+    tx: Transaction, control_key: int, user_id: str, seqs: Sequence[int]
+) -> dict[int, str]:
+    """Ids of a person's leases of control tasks, by seq."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq, assignment_id FROM assignment WHERE project_key = :control_key"
+        f" AND user_id = :user_id AND seq IN {listed}",
+        args | {"control_key": control_key, "user_id": user_id},
+    )
+    return {int(seq): assignment_id for seq, assignment_id in rows}
 
 
 async def list_repeatable(

@@ -395,6 +395,21 @@ async def list_waiting(
     return [queued_of_row(row) for row in rows]
 
 
+async def list_in_state(
+    tx: Transaction, project_key: int, seqs: Sequence[int], state: WorkState
+) -> set[int]:
+    """Those of these tasks that are in the queue in a state."""
+    if not seqs:
+        return set()
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq FROM task_work WHERE project_key = :project_key AND state = :state"
+        f" AND seq IN {listed}",
+        args | {"project_key": project_key, "state": state.value},
+    )
+    return {int(row[0]) for row in rows}
+
+
 def queued_of_row(row: Row) -> QueuedTask:
     """A queued task of a row of QUEUED_COLUMNS."""
     project_key, seq, batch_id, rank, since_ms, needed, submitted, leased, state, *rest = row

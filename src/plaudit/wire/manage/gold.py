@@ -60,7 +60,7 @@ class GoldCreated(Struct):
     tasks: list[CreatedGold]
 
 
-class GoldQuestion(Struct, omit_defaults=True, kw_only=True):
+class GoldQuestionResult(Struct, omit_defaults=True, kw_only=True):
     """How people answered one expected answer: `low` and `high` bound the share (Wilson 95 %)."""
 
     at: str
@@ -75,20 +75,34 @@ class GoldQuestion(Struct, omit_defaults=True, kw_only=True):
 class GoldTask(Struct, omit_defaults=True, kw_only=True):
     """A gold task with its expected answers, and how people answered.
 
-    `answered` counts people. `is_outdated` if the form has changed so that it asks or takes an
-    expected answer no longer. `is_doubtful` if most people fail: it may be wrong itself.
+    `excerpt` is the beginning of its prompt. `answered` counts people. `is_outdated` if the form
+    has changed so that it asks or takes an expected answer no longer. `is_doubtful` if most people
+    fail: it may be wrong itself.
     """
 
     task_id: str
     created_at: str
+    excerpt: str = ""
     expected: list[ExpectedAnswer]
     training: bool = False
     reason: str | None = None
-    content: list[Thread]
     answered: int
-    questions: list[GoldQuestion]
+    questions: list[GoldQuestionResult]
     is_outdated: bool = False
     is_doubtful: bool = False
+
+
+class GoldTaskContent(GoldTask, omit_defaults=True, kw_only=True):
+    """A gold task with its conversation as well."""
+
+    content: list[Thread]
+
+
+class GoldEnded(Struct):
+    """A gold task that nobody is given any more."""
+
+    task_id: str
+    ended: bool = True
 
 
 class GoldPage(Struct, omit_defaults=True, kw_only=True):

@@ -83,7 +83,8 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     `judges` takes the place of `overlap` where it is set. `review_percent` is how many of a hundred
     tasks are looked at where `review` is a sample (20); `lease_seconds` is how long somebody has a
     task without a sign of life (1800); `blind` keeps from annotators which model wrote what (true).
-    `gold` and `repeats` say how often people are given these (docs/quality/gold.md).
+    `rules`, `gold` and `repeats` are of quality control (core/tasks/quality_rules.py,
+    docs/quality/gold.md).
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
@@ -100,6 +101,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    rules: list[dict[str, Any]] | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
 

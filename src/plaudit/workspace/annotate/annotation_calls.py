@@ -17,11 +17,27 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.core.quality_control import assigning, own_work, submitting
+from plaudit.core.quality_control import (
+    assigning,
+    gold_feedback,
+    own_work,
+    standing,
+    submitting,
+)
 from plaudit.core.quality_control.control_tasks import on_either_side
-from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached
+from plaudit.core.quality_control.gold_tasks import gold_settings
+from plaudit.errors import (
+    AnswersRejected,
+    DraftConflict,
+    InvalidContent,
+    LeaseLost,
+    LimitReached,
+    NotFound,
+    Paused,
+)
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
+from plaudit.model.quality_control import GoldFeedback
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -163,12 +179,29 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
         receipt = await _run(request, work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
+    following = await _feedback(request)
+    if following is None and submitted.goes_on:
+        following = await _next(request)
     return Submitted(
         submission_id=receipt.submission_id,
         submitted_ms=receipt.submitted_ms,
         undo_until_ms=receipt.undo_until_ms,
-        next=await _next(request) if submitted.goes_on else None,
+        next=following,
     )
+
+
+async def _feedback(request: PageRequest[NoQuery]) -> str | None:
+    """Path of the feedback on what was submitted, if the person is shown any at once."""
+    async with request.db.read(snapshot=False) as tx:
+        project = await get_project(tx, request)
+        if gold_settings(project).feedback is not GoldFeedback.at_once:
+            return None
+        assignment_id = request.path["assignment_id"]
+        try:
+            await gold_feedback.get_feedback(tx, project, request.user.user_id, assignment_id)
+        except NotFound:
+            return None
+    return f"{task_path(project.project_id, assignment_id)}/feedback"
 
 
 async def undo(request: PageRequest[NoQuery], submitted: NothingSent) -> NextTask:
@@ -188,9 +221,9 @@ async def skip(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(request, submitted.lease_version)
-        await task_notes.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
+        await submitting.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
 
-    await _run_on_lease(request, work)
+    await _run(request, work)
     return await _onward(request, goes_on=submitted.goes_on)
 
 
@@ -238,7 +271,12 @@ async def _run(
     async def whole(tx: Transaction) -> T:
         return await work(tx, await get_project(tx, request))
 
-    return await request.db.write(whole)
+    try:
+        return await request.db.write(whole)
+    except LeaseLost:
+        async with request.db.read(snapshot=False) as tx:
+            await standing.explain_loss(tx, await get_project(tx, request), request.user.user_id)
+        raise
 
 
 async def _run_on_lease(
@@ -258,7 +296,7 @@ async def _next(request: PageRequest[Any]) -> str | None:
 
     try:
         lease = await _run(request, work)
-    except LimitReached:
+    except (LimitReached, Paused):
         return None
     return None if lease is None else task_path(request.path["project_id"], lease.assignment_id)
 

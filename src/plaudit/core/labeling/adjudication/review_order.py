@@ -15,11 +15,12 @@ from plaudit.core.labeling.adjudication.disagreement import disagreement
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import QueuedTask
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import review_order, submissions
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -80,6 +81,18 @@ async def write_order(tx: Transaction, project: ProjectRow, task: StoredTask) ->
             if value or not key
             for user_id in people
         ],
+    )
+
+
+async def leave_review(tx: Transaction, project: ProjectRow, seq: int) -> None:
+    """Turn a submitted slot of a task back into a leased one; the task is not in review any more.
+
+    Its queue row is locked, and the submission retracted.
+    """
+    await review_order.delete_rows(tx, project.project_key, seq)
+    judges = adaptive_overlap(project)
+    await work_queue.record_retraction(
+        tx, project.project_key, seq, judges_min=None if judges is None else judges.min
     )
 
 

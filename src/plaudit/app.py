@@ -99,7 +99,7 @@ from plaudit.workspace.quality_control import (
     gold_pages,
     qualification_pages,
 )
-from plaudit.workspace.review import review_calls, review_pages
+from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -152,7 +152,7 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,

@@ -19,10 +19,10 @@ import structlog
 from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling import leases, undecided
+from plaudit.core.labeling import leases
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.outbound.http_client import HttpClient
-from plaudit.core.quality_control import follow_up, paces
+from plaudit.core.quality_control import follow_up, paces, undecided
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.dispatcher import Dispatcher

@@ -54,6 +54,10 @@ FILLING = {
     "0006_work.sql": ("INSERT INTO task_work",),
     "0011_attention.sql": ("INSERT INTO task_flag", "UPDATE task_work SET is_skipped = 1\n"),
     "0012_votes.sql": ("INSERT INTO vote_clock (project_key, last_no, unread_below)\n    SELECT",),
+    "0016_adjudication.sql": (
+        "INSERT INTO review_order (project_key, seq, question_key, user_id, rank)\n    SELECT",
+        "UPDATE task_work SET is_undecided = 1 WHERE state = 'in_review'",
+    ),
 }
 """Statements of migrations that fill a new table, which is not cut yet, or a new column, from all
 projects."""

@@ -16,8 +16,8 @@ from plaudit.core.labeling import (
     submissions,
     task_notes,
     task_work,
-    undecided,
 )
+from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
@@ -27,7 +27,7 @@ from plaudit.core.quality.reporting.snapshots import (
     find_snapshot,
     read_part,
 )
-from plaudit.core.quality_control import counters, gold_tasks, own_work, repeats
+from plaudit.core.quality_control import counters, gold_tasks, own_work, repeats, undecided
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
@@ -59,6 +59,7 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.databases.judging_workload import put_through_judging
 from tests.support.databases.rules_workload import put_through_rules
 from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
@@ -99,6 +100,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_judging(world)
     put_through_people(world)
     put_through_datasets(world, key)
     put_through_deliveries(world, key)
@@ -271,7 +273,7 @@ def put_through_work(world: World) -> None:
     labeling.submit(lease)
     lease = labeling.undo(lease)
     labeling.submit(lease, key="again")
-    labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+    labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
     labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))

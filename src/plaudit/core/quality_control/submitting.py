@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.core.labeling.submissions import Receipt
-from plaudit.core.quality_control import control_scoring, control_tasks, qualification
+from plaudit.core.quality_control import (
+    control_scoring,
+    control_tasks,
+    overlap,
+    qualification,
+)
 from plaudit.core.quality_control.agreement_cases import count_agreement
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.quality_control.counters import count_case
 from plaudit.core.quality_control.paces import find_pace
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.core.tasks.quality_rules import stored_rules
 from plaudit.errors import NotFound
 from plaudit.model.core import ProjectRow
@@ -22,6 +30,7 @@ from plaudit.model.quality_control import Collector
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
 from plaudit.store.labeling import submissions as submissions_store
+from plaudit.store.tasks import projects, tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 
 DECIDED = ("completed", "in_review")
@@ -53,6 +62,7 @@ async def submit(
         await control_scoring.score(tx, project, receipt)
         await _count_cases(tx, project, side.project_key, receipt)
         return receipt
+    receipt = await _settled(tx, project, lease_ref, receipt)
     await _count_cases(tx, project, project.project_key, receipt)
     return receipt
 
@@ -72,6 +82,26 @@ async def skip(
     await on_either_side(tx, project, work)
     if Collector.skips in _collectors(project):
         await count_case(tx, project, lease_ref.user_id, Collector.skips, right=False)
+
+
+async def _settled(
+    tx: Transaction, project: ProjectRow, lease_ref: LeaseRef, receipt: Receipt
+) -> Receipt:
+    """Decide whether a task has judges enough, where the overlap is adaptive; the final receipt.
+
+    The submission has locked the task's row in the queue, and its batch if it may be the last one.
+    """
+    if receipt.outcome != "waiting" or receipt.is_repeated:
+        return receipt
+    project = await projects.get_project(tx, project.project_key)
+    if adaptive_overlap(project) is None:
+        return receipt
+    lease = await leases.get_lease(tx, project, lease_ref.user_id, lease_ref.assignment_id)
+    task = await tasks.get_task(tx, lease.project_key, lease.seq)
+    queued = await work_queue.find_work(tx, lease.project_key, lease.seq)
+    assert queued is not None, "a task that waits is in the queue"
+    outcome = await overlap.settle(tx, project, task, queued)
+    return receipt if outcome is None else msgspec.structs.replace(receipt, outcome=outcome)
 
 
 async def _count_cases(

@@ -6,6 +6,7 @@ leases.py.
 
 from __future__ import annotations
 
+from plaudit.core.labeling.adjudication.review_order import leave_review
 from plaudit.core.labeling.submissions import find_final_state
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.tasks import lifecycle
@@ -50,7 +51,7 @@ async def take_back(
         return None
     if not await submissions.retract(tx, submission):
         raise Conflict("the submission changes at this moment")
-    await work_queue.record_retraction(tx, key, task.seq)
+    await leave_review(tx, project, task.seq)
     await leases.release_submitted(tx, key, task.seq, submission.user_id)
     await work_queue.release_slots(tx, key, task.seq)
     detail = {"user_id": submission.user_id}

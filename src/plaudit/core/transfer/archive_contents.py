@@ -47,6 +47,8 @@ REBUILT: Mapping[str, str] = {
     "voted_threads": "an import notes which threads brought votes",
     "vote_clock": "an import's changes of votes are numbered anew",
     "task_change": "an import notes which tasks it changed",
+    "review_order": "an import lists tasks in review by its submissions",
+    "disagreement_reason": "an import notes the reasons that decisions of review give",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""

@@ -57,6 +57,8 @@ DISTRIBUTED = {
     "task_change": "project_key",
     "task_note": "project_key",
     "task_flag": "project_key",
+    "review_order": "project_key",
+    "disagreement_reason": "project_key",
     "quality_counter": "project_key",
     "quality_crossing": "project_key",
     "quality_pause": "project_key",

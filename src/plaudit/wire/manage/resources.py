@@ -10,7 +10,7 @@ from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
 from plaudit.model.quality_control import GoldSettings, QualificationSettings, RepeatSettings
-from plaudit.wire.v2.resources import project_detail
+from plaudit.wire.v2.resources import AdaptiveOverlap, project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 
 KeyRole = Literal["read", "write", "admin"]
@@ -27,6 +27,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     form: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None

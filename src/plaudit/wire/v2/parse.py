@@ -132,8 +132,8 @@ def check_content(content: list[Thread], pointer: str | None = None) -> None:
 def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
     """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values.
 
-    Unless `strict`, texts are taken for numbers. A struct whose enum fields differ from those of
-    tasks lists their values in its ACCEPTED.
+    Numbers may be texts unless `strict`. A struct whose enum fields differ from those of tasks
+    lists their values in its ACCEPTED.
     """
     try:
         return msgspec.convert(value, kind, strict=strict)

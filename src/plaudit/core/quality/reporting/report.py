@@ -35,6 +35,8 @@ from plaudit.core.quality.vote_columns import CountedOut
 from plaudit.errors import InvalidContent
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import disagreement_reasons
+from plaudit.wire.manage.quality import QuestionQuality
 from plaudit.wire.manage.quality_annotators import AnnotatorQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
@@ -63,7 +65,20 @@ async def quality_report(
     Raises InvalidContent for options that do not fit the project, with their name as pointer.
     """
     read = await _read(db, project, options, on_progress, keeper)
-    return found_of(project, options, read).report
+    report = found_of(project, options, read).report
+    await _tell_reasons(db, project, report.questions)
+    return report
+
+
+async def _tell_reasons(
+    db: Database, project: ProjectRow, questions: Sequence[QuestionQuality]
+) -> None:
+    """Tell of each question why people differed, as far as reviewers have said."""
+    async with db.read() as tx:
+        counted = await disagreement_reasons.count_by_question(tx, project.project_key)
+    for question in questions:
+        reasons = {why: count for key, why, count in counted if key == question.key}
+        question.disagreements.why = reasons or UNSET
 
 
 async def report_with_annotators(
@@ -77,6 +92,7 @@ async def report_with_annotators(
     read = await _read(db, project, options, on_progress, keeper)
     work = await read_reviewed_work(db, project.project_key)
     found = found_of(project, options, read)
+    await _tell_reasons(db, project, found.report.questions)
     return found.report, annotators_of(found, read, work)
 
 

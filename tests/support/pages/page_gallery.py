@@ -315,7 +315,8 @@ def drawn_rows(page: Any) -> None:
 
 
 def write_file(page: Any) -> None:
-    """Write a file of a delivery, and wait until it can be downloaded."""
+    """Write a file of a delivery in parts, and wait until they can be downloaded."""
+    page.fill("#split", "train=0.9,test=0.1")
     page.click("#plan button.main")
     page.wait_for_selector("tbody a[download] >> text=Manifest")
     page.wait_for_selector("#preview p")

@@ -45,7 +45,7 @@ from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
 from plaudit.store.quality_control import control_results, control_turns
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
+from plaudit.store.tasks import task_changes, task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
@@ -146,6 +146,7 @@ def put_through_counting(world: World) -> None:
             row = await maker.make(lambda phase, done: None)
             await world.db.write(lambda tx, maker=maker, row=row: maker.show(tx, row))
             await maker.delete_others()
+            await world.db.write(lambda tx: task_changes.mark_task(tx, key, 1))
         async with world.db.read() as tx:
             snapshot = await find_snapshot(tx, key)
             assert b"".join(await read_part(tx, snapshot, Part.report)).startswith(b"{")

@@ -37,10 +37,13 @@ from plaudit.api.manage import (
     datasets,
     deliveries,
     exports,
+    gold,
     imports,
     partitions,
     projects,
+    qualification,
     quality,
+    rules,
     tasks,
     users,
     webhook_endpoints,
@@ -84,12 +87,18 @@ from plaudit.workspace.projects import (
     new_task_pages,
     palette_page,
     project_pages,
+    rule_pages,
     settings_pages,
     start_page,
     styleguide_page,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
+from plaudit.workspace.quality_control import (
+    feedback_pages,
+    gold_pages,
+    qualification_pages,
+)
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -119,9 +128,12 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
+    for module in (
+        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
+        *(users, api_keys, audit),
+    ):
         operations += module.OPERATIONS
-    operations += deliveries.OPERATIONS
+    operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
     operations += system.operations(lambda: document.document(operations, settings), metrics)
     return tuple(operations)
@@ -140,9 +152,11 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls),
+        *(review_pages, review_calls, feedback_pages, gold_pages),
+        qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
+        rule_pages,
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

@@ -42,6 +42,8 @@ ACROSS = {
     "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
     "list_projects_to_read": "the worker looks for votes that an older store lacks everywhere",
+    "list_projects_to_release": "the worker looks for leases of paused people everywhere",
+    "list_projects_under_way": "the worker looks for submissions to take back everywhere",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",

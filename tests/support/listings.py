@@ -25,6 +25,7 @@ ONE_THING = {
     "export_project", "export_delivery", "partition_project", "partition_delivery",
     "get_task", "get_annotation", "get_batch", "get_project", "get_legacy_task", "get_dataset_task",
     "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
+    "get_gold", "show_one_gold", "show_task_as_gold", "show_feedback",
     "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",
     "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
     "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",

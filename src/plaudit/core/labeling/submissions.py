@@ -26,6 +26,7 @@ from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.form_version import form_with_version
 from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.quality_rules import stored_rules
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
 from plaudit.model.labeling import (
@@ -36,10 +37,11 @@ from plaudit.model.labeling import (
     SubmissionRow,
     WorkState,
 )
+from plaudit.model.quality_control import RuleAction
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
+from plaudit.store.labeling import extra_reviews, submissions
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.labeling import submissions
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
@@ -109,6 +111,7 @@ async def submit(
         tx, ended, client_key, given_json, _encode(checked), version
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
+    await _watch(tx, project, submission)
     counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
     outcome = "waiting"
     # Of a task that needs fewer since, everybody who has a lease may still submit.
@@ -208,6 +211,8 @@ async def complete_or_review(
     """
     consolidated = await consolidate_task(tx, project, task)
     reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
+    if reason is None and await extra_reviews.is_watched(tx, task.project_key, task.seq):
+        reason = "extra review"
     if reason is None:
         threads = msgspec.to_builtins(consolidated.threads)
         await lifecycle.complete_task(
@@ -242,6 +247,15 @@ def review_reason(project: ProjectRow, task_id: str) -> str | None:
     percent = REVIEW_PERCENT if detail.review_percent is None else detail.review_percent
     is_drawn = int.from_bytes(digest, "big") % 100 < percent
     return "sample" if detail.review is Review.sample and is_drawn else None
+
+
+async def _watch(tx: Transaction, project: ProjectRow, submission: SubmissionRow) -> None:
+    """Use one of a person's extra reviews, where a rule of the project grants some."""
+    rules = stored_rules(project_detail(project))
+    if any(rule.action is RuleAction.extra_reviews for rule in rules) and (
+        await extra_reviews.use_one(tx, submission.project_key, submission.user_id)
+    ):
+        await extra_reviews.watch_task(tx, submission.project_key, submission.seq)
 
 
 async def _end_lease(

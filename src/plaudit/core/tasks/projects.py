@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import look_alikes, names
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.tasks import forms, templates
+from plaudit.core.tasks import forms, quality_rules, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.store.common.names import Named
@@ -25,6 +25,8 @@ WORDS_MAX = 100
 LEASE_SECONDS_MIN = 1
 LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
+CONTROL_RATE_MAX = 0.5
+"""The greatest share of a person's tasks that are gold, and that are repeats."""
 DECISIVE = ("overlap", "review", "review_percent", "form", "types")
 """Details that say when a task is completed or reviewed; the types name a form if there is none."""
 DETAIL_BYTES_MAX = 256 * 1024
@@ -132,17 +134,24 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
         value = getattr(detail, name)
         if value is not None and not least <= value <= most:
             raise InvalidContent(f"{name} is {least} to {most}", pointer=f"/{name}")
+    for name, settings in (("gold", detail.gold), ("repeats", detail.repeats)):
+        if settings is not None and not 0 <= settings.rate <= CONTROL_RATE_MAX:
+            raise InvalidContent(f"a rate is 0 to {CONTROL_RATE_MAX}", pointer=f"/{name}/rate")
     if len(detail.guidelines or "") > GUIDELINES_CHARS_MAX:
         raise InvalidContent(
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"
         )
+    if detail.qualification is not None:
+        quality_rules.check_qualification(detail.qualification)
     form = None
-    for name in ("form", "template"):
+    for name in ("form", "template", "rules"):
         try:
             if name == "form" and detail.form is not None:
                 form = msgspec.to_builtins(forms.read_form(detail.form))
             elif name == "template":
                 templates.read_template(detail.template)
+            elif name == "rules":
+                quality_rules.read_rules(detail.rules)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/{name}{exc.pointer}") from exc
     checked = msgspec.structs.replace(detail, form=form)

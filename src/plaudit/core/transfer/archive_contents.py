@@ -99,6 +99,21 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
+        noun="counted cases, pauses and tests of people",
+        tables=(
+            *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
+            *("extra_review", "qualification"),
+        ),
+        reason="they are of people at work on one server",
+        remedy="rules count anew; pause again who is paused; tests are taken anew",
+    ),
+    LeftBehind(
+        noun="gold tasks, and how people answered them",
+        tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
+        reason="nothing that leaves the server may tell them from others",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
+    ),
+    LeftBehind(
         noun="reports on quality",
         tables=("quality_snapshot", "quality_part"),
         reason="they follow from votes and tasks",

@@ -102,11 +102,17 @@ def report_of_pieces(pieces: list[bytes]) -> QualityReport:
 class SnapshotMaker:
     """A snapshot while it is made, with an id of its own."""
 
-    def __init__(self, db: Database, project: ProjectRow, options: ReportOptions) -> None:
+    def __init__(
+        self,
+        db: Database,
+        project: ProjectRow,
+        options: ReportOptions,
+        snapshot_id: str | None = None,
+    ) -> None:
         self._db = db
         self._project = project
         self._options = options
-        self.snapshot_id = ids.mint("quality")
+        self.snapshot_id = snapshot_id or ids.mint("quality")
         self.last: SnapshotRow | None = None
 
     async def make(self, on_progress: OnProgress) -> SnapshotRow:

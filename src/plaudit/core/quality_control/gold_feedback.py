@@ -1,4 +1,4 @@
-"""What people learn of gold: nothing, their answers at once, or those of earlier days.
+"""Feedback on gold: none, on each answer at once, or on those of earlier days.
 
 It is a project's setting, off by default: gold that is known spreads.
 """

@@ -207,7 +207,8 @@ def put_through_control_tasks(floor: GoldProject) -> None:
         )
         await control_turns.insert_repeat(tx, key, 0, "ann", source)
         assert await control_turns.find_source(tx, key, 0) == source
-        await repeats.self_agreement(tx, floor.project, "ann")
+        await repeats.self_agreement(tx, floor.project)
+        await control_results.count_by_person(tx, key, limit=9)
         await control_results.list_of_task(tx, key, lease.seq, limit=9)
         assert len(await gold_feedback.list_answered(tx, floor.project, "ann")) == 1
         await gold_tasks.get_gold(tx, floor.project, gold_id)

@@ -72,7 +72,7 @@ def test_agreement_with_oneself_is_a_share_and_an_alpha(floor):
             floor.age(lease, DAY_MS + 1)
     found = {
         one.question_key: one
-        for one in floor.write(lambda tx: repeats.self_agreement(tx, floor.project, "ann"))
+        for one in floor.write(lambda tx: repeats.self_agreement(tx, floor.project))
     }
 
     likert, overall = found["likert_value"], found["overall"]

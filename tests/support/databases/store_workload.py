@@ -27,12 +27,19 @@ from plaudit.core.quality.reporting.snapshots import (
     find_snapshot,
     read_part,
 )
-from plaudit.core.quality_control import counters, gold_tasks, own_work, repeats, undecided
+from plaudit.core.quality_control import (
+    counters,
+    gold_feedback,
+    gold_tasks,
+    own_work,
+    repeats,
+    undecided,
+)
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
 from plaudit.model.core import TaskStatus
-from plaudit.model.quality_control import Collector, GoldSettings, RepeatSettings
+from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
@@ -190,7 +197,8 @@ def put_through_control_tasks(floor: GoldProject) -> None:
     floor.submit(floor.take(), key="ordinary")
     floor.waiting()
     floor.new({"task_id": task_id})
-    floor.set(repeats=RepeatSettings(rate=0.5))
+    told = GoldSettings(rate=0.5, feedback=GoldFeedback.at_once)
+    floor.set(gold=told, repeats=RepeatSettings(rate=0.5))
     key = lease.project_key
 
     async def look(tx):
@@ -205,8 +213,10 @@ def put_through_control_tasks(floor: GoldProject) -> None:
         )
         await control_turns.insert_repeat(tx, key, 0, "ann", source)
         assert await control_turns.find_source(tx, key, 0) == source
-        await repeats.self_agreement(tx, floor.project, "ann")
+        await repeats.self_agreement(tx, floor.project)
+        await control_results.count_by_person(tx, key, limit=9)
         await control_results.list_of_task(tx, key, lease.seq, limit=9)
+        assert len(await gold_feedback.list_answered(tx, floor.project, "ann")) == 1
         await gold_tasks.get_gold(tx, floor.project, gold_id)
         await gold_tasks.list_gold(tx, floor.project, limit=9)
         await gold_tasks.end_gold(tx, floor.project, gold_id)

@@ -126,6 +126,40 @@ def furnish(demo: Stage) -> None:
     furnish_rules(demo)
     furnish_test(demo)
     furnish_deliveries(demo)
+    furnish_gold(demo)
+
+
+def furnish_gold(demo: Stage) -> None:
+    """A project where somebody has answered gold, and is told at once."""
+    settings = {"types": ["RLHF: Pref Ranking"], "gold": {"rate": 0.5, "feedback": "at_once"}}
+    project = demo.call("/projects", {"name": "With gold"} | settings)
+    demo.made["gold_project"] = project["id"]
+    for prompt in ("What is a leap year?", "Why do leaves fall?"):
+        responses = [{"source_id": one, "text": f"As {one} says."} for one in ("first", "second")]
+        variables = {"prompt": prompt, "responses": responses}
+        body = {"project_name": "With gold", "template_variables": variables}
+        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+    texts = {"user": "How many legs has a spider?", "first": "Eight.", "second": "**Six**."}
+    messages = [
+        {
+            "role": "user" if source == "user" else "assistant",
+            "source_id": source,
+            "content": {"text": text},
+        }
+        for source, text in texts.items()
+    ]
+    thread = {"id": "thread_0", "turns": [{"id": "turn_0", "messages": messages}]}
+    expected = {"at": "t0u0", "key": "selected_model_id", "value": "first"}
+    new = {"content": [thread], "expected": [expected], "reason": "Spiders have **eight** legs."}
+    made = demo.call(f"/projects/{project['id']}/gold", {"tasks": [new]})
+    demo.made["gold"] = made["tasks"][0]["task_id"]
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        email, word = demo.logins["annotator"]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        at = take(client, project["id"])
+        hand_in(client, at, "submit", answers=good_answers(2, "t0u0"), client_key="k")
+        demo.made["feedback"] = f"{at}/feedback"
 
 
 def furnish_deliveries(demo: Stage) -> None:
@@ -356,6 +390,14 @@ SCENES: Sequence[Scene] = (
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
     Scene("my-projects", "show_my_projects", "/my-work", "annotator"),
     Scene("my-figures", "show_my_figures", "/work/{review_project}/figures", "annotator"),
+    Scene("feedback", "show_feedback", "{feedback}", "annotator"),
+    Scene("gold", "show_gold", "/projects/{gold_project}/gold"),
+    Scene("one-gold", "show_one_gold", "/projects/{gold_project}/gold/{gold}"),
+    Scene(
+        "task-as-gold",
+        "show_task_as_gold",
+        "/projects/{review_project}/tasks/{review_task}/gold",
+    ),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),

@@ -1,4 +1,4 @@
-"""What people learn of gold: nothing, their answers at once, or those of earlier days.
+"""Feedback on gold: none, on each answer at once, or on those of earlier days.
 
 Of training tasks they learn at once, always.
 

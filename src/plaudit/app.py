@@ -42,6 +42,7 @@ from plaudit.api.manage import (
     partitions,
     projects,
     qualification,
+    quality,
     rules,
     tasks,
     users,
@@ -84,16 +85,19 @@ from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
     new_task_pages,
+    palette_page,
     project_pages,
-    rule_pages,
     settings_pages,
     start_page,
+    styleguide_page,
     task_pages,
 )
+from plaudit.workspace.quality import own_pages, people_pages, quality_pages
 from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
     qualification_pages,
+    rule_pages,
 )
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import (
@@ -125,7 +129,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, imports, exports, partitions),
+        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
         *(users, api_keys, audit),
     ):
         operations += module.OPERATIONS
@@ -152,6 +156,9 @@ def all_pages() -> tuple[Page, ...]:
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         rule_pages,
+        styleguide_page,
+        palette_page,
+        *(quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,

@@ -231,9 +231,9 @@ def test_readers_of_ranges_get_one_file(monkeypatch, stored):
     written: list[str] = []
     write = export_making.write_export
 
-    async def counted(*arguments: Any) -> Any:
+    async def counted(*arguments: Any, **options: Any) -> Any:
         written.append("once")
-        return await write(*arguments)
+        return await write(*arguments, **options)
 
     monkeypatch.setattr(export_making, "write_export", counted)
     with calling(stored, stored.key()) as client:

@@ -51,7 +51,7 @@ class ExportTransport:
     def __exit__(self, *exc: object) -> None:
         self._client.close()
 
-    def find(self, path: str, **params: str) -> Any:
+    def find(self, path: str, **params: Any) -> Any:
         """JSON of a resource; None if there is none. Raises ReadFailed."""
         for attempt in range(ATTEMPTS_MAX):
             try:
@@ -72,7 +72,7 @@ class ExportTransport:
                 raise ReadFailed(f"{path}: the answer is no JSON") from None
         raise AssertionError("the last attempt raises")
 
-    def get(self, path: str, **params: str) -> Any:
+    def get(self, path: str, **params: Any) -> Any:
         """JSON of a resource that must be there. Raises ReadFailed."""
         found = self.find(path, **params)
         if found is None:

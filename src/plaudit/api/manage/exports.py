@@ -69,6 +69,13 @@ OnlyAfter: TypeAlias = Annotated[
 OnlyBefore: TypeAlias = Annotated[
     int | None, DateTime(description="Only tasks completed strictly before this.", round_up=True)
 ]
+OnlyMetadata: TypeAlias = Annotated[
+    tuple[str, ...],
+    TextList(
+        description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
+        "each key. A text as it stands, any other value as its JSON.",
+    ),
+]
 
 
 class ExportDelivery(Struct, frozen=True):
@@ -173,13 +180,7 @@ class ExportProject(ExportDelivery, frozen=True):
     batch: OnlyBatch = None
     completed_after: OnlyAfter = None
     completed_before: OnlyBefore = None
-    metadata: Annotated[
-        tuple[str, ...],
-        TextList(
-            description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
-            "each key. A text as it stands, any other value as its JSON.",
-        ),
-    ] = ()
+    metadata: OnlyMetadata = ()
 
 
 async def export_project(call: Call[ExportProject]) -> Stream:

@@ -29,7 +29,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_start,
         template="projects/start.html",
-        nav="Work",
+        nav="Queues",
         nav_order=10,
+        nav_section="Work",
     ),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.question_report import question_reports
+from plaudit.core.quality.agreement.question_report import QuestionPlan, plan_reports
 from plaudit.core.quality.comparisons.comparison_report import (
     bias_report,
     leaderboard_report,
@@ -19,11 +19,13 @@ from plaudit.core.quality.people.project_flags import TaskTimes
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
+from plaudit.core.quality.reporting.annotators import BallotColumns, FittedQuestion, annotators
 from plaudit.core.quality.reporting.category_scales import check_order
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
+from plaudit.core.quality.reporting.reviewed_work import ReviewedWork, read_reviewed_work
 from plaudit.core.quality.reporting.task_facts import NO_SLICE, FactsOfTasks, WalkedTask
 from plaudit.core.quality.reporting.task_structs import threads_of
 from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
@@ -34,7 +36,7 @@ from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
 from plaudit.store.quality import task_pages
 from plaudit.store.tasks import batches
-from plaudit.wire.manage.quality import QuestionQuality
+from plaudit.wire.manage.quality_annotators import AnnotatorQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.wire.v2.render import read_head
@@ -49,6 +51,24 @@ MODELS_MAX = 500
 Progress = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadProject:
+    """All that was read of a project for its report."""
+
+    people: People
+    questions: Sequence[QuestionColumns]
+    facts: FactsOfTasks
+    counted_out: dict[CountedOut, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundQuality:
+    """Report on a project, and its questions with the annotator models behind it."""
+
+    report: QualityReport
+    fitted: Sequence[FittedQuestion]
+
+
 async def quality_report(
     db: Database,
     project: ProjectRow,
@@ -59,9 +79,32 @@ async def quality_report(
 
     Raises InvalidContent for options that do not fit the project, with their name as pointer.
     """
+    return found_of(project, options, await read_project(db, project, options, on_progress)).report
+
+
+async def report_with_annotators(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress = lambda count: None,
+) -> tuple[QualityReport, list[AnnotatorQuality]]:
+    """Read a project, and report on it and on the work of each person; raises as quality_report."""
+    read = await read_project(db, project, options, on_progress)
+    work = await read_reviewed_work(db, project.project_key)
+    found = found_of(project, options, read)
+    return found.report, annotators_of(found, read, work)
+
+
+async def read_project(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress = lambda count: None,
+) -> ReadProject:
+    """Read a project's votes and tasks; raises as quality_report."""
     options.check()
     form = form_of(project_detail(project))
-    _check_question(form, options)
+    check_question(form, options)
     votes = await read_votes(db, project)
     people = People(votes)
     kept = [
@@ -75,19 +118,12 @@ async def quality_report(
     facts = await read_tasks(db, project, form, people, kept, options.by, on_progress)
     if options.by not in (None, BY_MODEL, BY_BATCH, BY_WEEK) and kept and not facts.slice_names:
         raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
-    report = report_of(project, options, people, kept, facts)
-    report.counted_out = _counted_out(counted_out) or UNSET
-    return report
+    return ReadProject(people, kept, facts, counted_out)
 
 
-def report_of(
-    project: ProjectRow,
-    options: ReportOptions,
-    people: People,
-    questions: Sequence[QuestionColumns],
-    facts: FactsOfTasks,
-) -> QualityReport:
+def found_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> FoundQuality:
     """The report, from all that was read; it takes a while, and touches no store."""
+    people, questions, facts = read.people, read.questions, read.facts
     given = ReportInput(
         options=options,
         contributor_ids=people.ids,
@@ -95,12 +131,13 @@ def report_of(
         task_ids=facts.task_ids,
         winner=facts.pairs.winner,
     )
-    reports = _question_reports(questions, facts, given)
+    fitted = _fitted_questions(questions, facts, given)
+    reports = [one.report for one in fitted]
     compared = compared_votes(questions, facts)
     bias = bias_report(without_places(compared.comparisons), facts.pairs.leaks)
     bias.place = bias_report(compared.placed).place
     times = people.task_times(np.array(facts.lengths, np.int64))
-    return QualityReport(
+    report = QualityReport(
         project=project.name,
         tasks=facts.task_count,
         votes=sum(report.votes for report in reports),
@@ -110,22 +147,42 @@ def report_of(
             compared, list(facts.pairs.models), options, list(facts.slice_names)
         ),
         people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
+        counted_out=_counted_out(read.counted_out) or UNSET,
+    )
+    return FoundQuality(report, fitted)
+
+
+def annotators_of(
+    found: FoundQuality, read: ReadProject, work: ReviewedWork
+) -> list[AnnotatorQuality]:
+    """The work of each person of a report, in its order; it takes a while, and touches no store."""
+    return annotators(
+        found.report.people,
+        read.questions,
+        found.fitted,
+        read.people.ballots(np.array(read.facts.words, np.int64)),
+        work,
+        read.facts.task_ids,
     )
 
 
-def _question_reports(
+def _fitted_questions(
     questions: Sequence[QuestionColumns], facts: FactsOfTasks, given: ReportInput
-) -> list[QuestionQuality]:
+) -> list[FittedQuestion]:
     listed = [
         found
         for question, about in zip(questions, facts.questions, strict=True)
         if (found := question_votes(question, about, given)) is not None
     ]
-    reports = question_reports(listed, task_hashes(facts.task_ids))
+    plans = [QuestionPlan(found) for found in listed]
+    reports = plan_reports(plans, task_hashes(facts.task_ids))
     for report, found in zip(reports, listed, strict=True):
         if found.rankings is not None:
             report.repeats.same_side = None
-    return reports
+    return [
+        FittedQuestion(report, found.votes, plan.model)
+        for report, found, plan in zip(reports, listed, plans, strict=True)
+    ]
 
 
 async def read_tasks(
@@ -169,7 +226,8 @@ async def read_tasks(
         await asyncio.sleep(0)  # others' turn
 
 
-def _check_question(form: Form, options: ReportOptions) -> None:
+def check_question(form: Form, options: ReportOptions) -> None:
+    """Refuse a question that the form does not ask; raises InvalidContent."""
     keys = [field.key for field in form.fields]
     if options.question is not None and options.question not in keys:
         raise InvalidContent(
@@ -195,6 +253,7 @@ class People:
         seqs, people, active_ms = votes.ballots.arrays()
         people = self.number_of[people]
         self.tasks = np.bincount(people, minlength=len(ids)).tolist()
+        self._ballots = seqs, people, active_ms
         known = (active_ms >= 0) & np.isin(seqs, self.seqs)
         self._timed = seqs[known], people[known], active_ms[known]
 
@@ -205,6 +264,14 @@ class People:
             return None
         tasks = np.searchsorted(self.seqs, seqs)
         return TaskTimes(people=people, active_ms=active_ms, lengths=lengths[tasks])
+
+    def ballots(self, words: NDArray[np.int64]) -> BallotColumns:
+        """Tasks that people did, with the words of the responses of the tasks of `seqs`."""
+        seqs, people, active_ms = self._ballots
+        of_task = np.zeros(len(seqs), np.int64)
+        known = np.isin(seqs, self.seqs)
+        of_task[known] = words[np.searchsorted(self.seqs, seqs[known])]
+        return BallotColumns(seqs, people, active_ms, of_task)
 
     def renumbered(self, question: QuestionColumns) -> QuestionColumns:
         """The votes of a question by these numbers."""

@@ -84,6 +84,8 @@ class FactsOfTasks:
         """Ids of the tasks with votes, by their numbers."""
         self.lengths = array("q")
         """Characters that there were to read, by the same numbers."""
+        self.words = array("q")
+        """Words of the responses, by the same numbers."""
         self.slice_names: dict[tuple[str, ...], int] = {}
         self.questions = [_empty_facts(question) for question in questions]
         self._walks = [_UnitWalk(question, by == BY_WEEK) for question in questions]
@@ -104,6 +106,7 @@ class FactsOfTasks:
         if has_votes:
             self.task_ids.append(task.task_id)
             self.lengths.append(_length(task.threads))
+            self.words.append(_words(task.threads))
         else:
             number = len(self._seqs) + self.task_count
         paths: dict[str, list[tuple[int, int]]] = {}
@@ -306,6 +309,14 @@ def _length(threads: Sequence[ReadThread]) -> int:
         for thread in threads
         for turn in thread.turns
         for message in turn.messages
+    )
+
+
+def _words(threads: Sequence[ReadThread]) -> int:
+    """Words of the responses, told by spaces and line ends."""
+    texts = [message.text for _, turn in _turns(threads) for message in turn.responses]
+    return sum(
+        1 + text.count(" ") + text.count("\n") - text.count("\n\n") for text in texts if text
     )
 
 

@@ -87,7 +87,6 @@ from plaudit.workspace.projects import (
     new_task_pages,
     palette_page,
     project_pages,
-    rule_pages,
     settings_pages,
     start_page,
     styleguide_page,
@@ -98,6 +97,7 @@ from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
     qualification_pages,
+    rule_pages,
 )
 from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (

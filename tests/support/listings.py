@@ -10,6 +10,8 @@ from plaudit import app
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
+from plaudit.model.labeling import DisagreementReason
+from plaudit.store.labeling.disagreement_reasons import put_reasons
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.page import ANYONE
@@ -25,12 +27,13 @@ ONE_THING = {
     "export_project", "export_delivery", "partition_project", "partition_delivery",
     "get_task", "get_annotation", "get_batch", "get_project", "get_legacy_task", "get_dataset_task",
     "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
+    "get_gold", "show_one_gold", "show_task_as_gold", "show_feedback",
     "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",
     "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
     "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",
     "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
     "get_quality", "get_quality_annotators", "get_quality_bias", "get_quality_leaderboard",
-    "get_quality_job", "ask_quality",
+    "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
@@ -63,8 +66,11 @@ QUERIES = {
     "list_audit": ("", "object_id={project_id}"),
     "list_webhook_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
     "show_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
-    "show_review_list": ("", "show=reported", "show=completed"),
+    "show_review_list": (
+        "", "show=reported", "show=completed", "question=overall", "person={admin_id}",
+    ),
     "show_people": ("", "status=removed"),
+    "find_by_name": "q=a",
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",
@@ -104,7 +110,7 @@ class Furnished:
         self.admin = add_person(world, "admin")
         self.key = world.key()
         self.main = LabelingProject(world, review="all", lease_seconds=3600)
-        self.names = {"project_id": self.main.project.project_id}
+        self.names = {"project_id": self.main.project.project_id, "admin_id": self.admin.user_id}
         self._numbers = count()
 
     def add(self) -> None:
@@ -140,6 +146,8 @@ class Furnished:
         project.decide(review_decisions.send_back, *arguments, comment="Again.")
         reporter_id = f"reporter_{number}"
         project.do(task_notes.report_sensitive, project.take(reporter_id), kind="violence")
+        reason = (0, "overall", DisagreementReason.error.value)
+        project.write(lambda tx: put_reasons(tx, project.project.project_key, lease.seq, [reason]))
         lease = project.take(user_id)
         project.do(task_notes.flag, lease, reason="odd")
         project.do(task_notes.skip, lease, reason="hard")

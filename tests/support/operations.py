@@ -17,7 +17,7 @@ from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Operation
 from plaudit.settings import Settings
 from tests.support.app_client import AppClient
-from tests.support.builders import make_thread
+from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
@@ -48,6 +48,8 @@ NAMES = {
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
     "job_id": f"job_2_{CANARY}",
+    "pause_id": f"pause_{CANARY}",
+    "lifted_pause_id": f"pause_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -67,13 +69,26 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_project": {"name": "Swept"},
     "complete_task": {"threads": [make_thread()]},
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_gold": {
+        "tasks": [
+            {
+                "content": [make_thread(turns=[make_turn(messages=[make_message("user")])])],
+                "expected": [{"at": "t0", "key": "good", "value": True}],
+            }
+        ]
+    },
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
+    "set_rules": {"rules": []},
+    "set_qualification": {"settings": None},
+    "pause_person": {"reason": "Swept."},
+    "uphold_pause": {"answer": "Swept."},
     "create_webhook": {"url": "https://93.184.216.34/swept"},
 }
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
+_GOLD = {"task_id": NAMES["task_id"]}
 _COMPUTED = {"job_id": NAMES["job_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
@@ -91,11 +106,23 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("get_import", "import_id"): _IN_PROJECT,
     ("list_import_rejects", "import_id"): _IN_PROJECT,
     ("cancel_import", "import_id"): _IN_PROJECT,
+    ("get_gold", "project_id"): _GOLD,
+    ("end_gold", "project_id"): _GOLD,
+    ("get_gold", "task_id"): _IN_PROJECT,
+    ("end_gold", "task_id"): _IN_PROJECT,
     ("get_quality_job", "project_id"): _COMPUTED,
     ("cancel_quality_job", "project_id"): _COMPUTED,
     ("get_quality_job", "job_id"): _IN_PROJECT,
     ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
+    ("pause_person", "project_id"): {"user_id": NAMES["user_id"]},
+    ("begin_anew", "project_id"): {"user_id": NAMES["user_id"]},
+    ("begin_anew", "user_id"): _IN_PROJECT,
+    ("pause_person", "user_id"): _IN_PROJECT,
+    ("lift_pause", "pause_id"): _IN_PROJECT,
+    ("lift_pause", "project_id"): {"pause_id": NAMES["lifted_pause_id"]},
+    ("uphold_pause", "pause_id"): _IN_PROJECT,
+    ("uphold_pause", "project_id"): {"pause_id": NAMES["pause_id"]},
 }
 """What an operation needs beside a name that does not suffice alone."""
 
@@ -213,6 +240,20 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "get_qualification": [_IN_PROJECT],
+    "set_qualification": [_IN_PROJECT | {"settings": {"test": 3, "pass_mark": 1}}],
+    "ask_again": [_IN_PROJECT],
+    "list_qualified": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "begin_anew": [_IN_PROJECT | {"user_id": NAMES["user_id"]}],
+    "get_rules": [_IN_PROJECT],
+    "set_rules": [
+        _IN_PROJECT | {"rules": [{"collector": "gold", "threshold": 0.7, "action": "pause"}]}
+    ],
+    "list_crossings": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "list_pauses": [_IN_PROJECT, _IN_PROJECT | {"limit": "1", "status": "open"}],
+    "pause_person": [_IN_PROJECT | {"user_id": NAMES["user_id"]}],
+    "lift_pause": [_IN_PROJECT | {"pause_id": NAMES["lifted_pause_id"]}],
+    "uphold_pause": [_IN_PROJECT | {"pause_id": NAMES["pause_id"]}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
     "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
     "get_quality": [_IN_PROJECT],
@@ -231,6 +272,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "fail_task": [{"task_id": f"pending_{CANARY}"}],
     "reopen_task": [{"task_id": NAMES["task_id"]}],
     "offer_task": [{"task_id": f"skipped_{CANARY}"}],
+    "create_gold": [_IN_PROJECT],
+    "list_gold": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "get_gold": [_IN_PROJECT | _GOLD],
+    "end_gold": [_IN_PROJECT | _GOLD],
     "create_user": [{}],
     "list_users": [{}, {"limit": "1", "status": "invited"}],
     "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],

@@ -7,6 +7,15 @@ from enum import StrEnum
 from msgspec import Struct
 
 
+def control_key(project_key: int) -> int:
+    """Key of a project's control tasks, gold and repeats (docs/adr/0039-gold-tasks.md).
+
+    The tables of work have rows under it, and nothing else refers to it, so that what reads a
+    project's tasks never meets them. Of such a key it is the project's own.
+    """
+    return -project_key
+
+
 class WorkState(StrEnum):
     """State of a task in the work queue."""
 
@@ -17,6 +26,17 @@ class WorkState(StrEnum):
     """Reported as sensitive; a manager decides."""
     nothing_to_ask = "nothing_to_ask"
     """The form asks nothing about its conversation, so that nobody can work on it."""
+
+
+class DisagreementReason(StrEnum):
+    """Reason why people disagreed on a question, as the reviewer who settled it says."""
+
+    guideline = "guideline"
+    """The guidelines do not say, or can be read in several ways."""
+    ambiguous = "ambiguous"
+    """The task itself has several good answers."""
+    error = "error"
+    """Somebody made a mistake."""
 
 
 class LeaseStatus(StrEnum):

@@ -16,8 +16,8 @@ from plaudit.core.labeling import (
     submissions,
     task_notes,
     task_work,
-    undecided,
 )
+from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
@@ -27,10 +27,19 @@ from plaudit.core.quality.reporting.snapshots import (
     find_snapshot,
     read_part,
 )
+from plaudit.core.quality_control import (
+    counters,
+    gold_feedback,
+    gold_tasks,
+    own_work,
+    repeats,
+    undecided,
+)
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
 from plaudit.model.core import TaskStatus
+from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
@@ -41,6 +50,7 @@ from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions as submissions_store
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
+from plaudit.store.quality_control import control_results, control_turns
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_changes, task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
@@ -56,6 +66,9 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.databases.judging_workload import put_through_judging
+from tests.support.databases.rules_workload import put_through_rules
+from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, values_of
@@ -94,6 +107,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_judging(world)
     put_through_people(world)
     put_through_datasets(world, key)
     put_through_deliveries(world, key)
@@ -102,6 +116,8 @@ def put_through_everything(world: World) -> None:
     world.run(put_through_jobs(world, project))
     put_through_moving(world)
     put_through_counting(world)
+    put_through_quality_control(world)
+    put_through_rules(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -162,6 +178,54 @@ def put_through_counting(world: World) -> None:
     world.run(count())
 
 
+def put_through_quality_control(world: World) -> None:
+    """Cases counted and read."""
+    floor = LabelingProject(world, name="Controlled")
+    gold = Collector.gold
+    floor.write(lambda tx: counters.count_case(tx, floor.project, "ann", gold, right=True))
+    counted = floor.write(lambda tx: counters.counts_of(tx, floor.project, ["ann"], gold))
+    assert counted == {"ann": (1, 1)}
+    put_through_control_tasks(GoldProject(world, name="Gold", gold=GoldSettings(rate=0.5)))
+
+
+def put_through_control_tasks(floor: GoldProject) -> None:
+    """Gold and repeats: created, given out, answered, looked at, ended."""
+    [gold_id, *_] = floor.add_gold(3)
+    [task_id, *_] = floor.create(8)
+    lease = floor.take_gold()
+    floor.submit(lease)
+    floor.submit(floor.take(), key="ordinary")
+    floor.waiting()
+    floor.new({"task_id": task_id})
+    told = GoldSettings(rate=0.5, feedback=GoldFeedback.at_once)
+    floor.set(gold=told, repeats=RepeatSettings(rate=0.5))
+    key = lease.project_key
+
+    async def look(tx):
+        now = await tx.now_ms()
+        side = floor.project.project_key
+        await own_work.list_recent(tx, floor.project, "ann")
+        await own_work.find_batch_id(tx, floor.project, lease, None)
+        await control_turns.list_had(tx, side, "ann", [1])
+        await control_turns.list_repeated(tx, key, "ann", [1])
+        [source, *_] = await control_turns.list_repeatable(
+            tx, side, "ann", skipped=0, before_ms=FAR, limit=1
+        )
+        await control_turns.insert_repeat(tx, key, 0, "ann", source)
+        assert await control_turns.find_source(tx, key, 0) == source
+        await repeats.self_agreement(tx, floor.project)
+        await control_results.count_by_person(tx, key, limit=9)
+        await control_results.list_of_task(tx, key, lease.seq, limit=9)
+        assert len(await gold_feedback.list_answered(tx, floor.project, "ann")) == 1
+        await gold_tasks.get_gold(tx, floor.project, gold_id)
+        await gold_tasks.list_gold(tx, floor.project, limit=9)
+        await gold_tasks.end_gold(tx, floor.project, gold_id)
+        assert now
+
+    floor.write(look)
+    floor.waiting()
+
+
 def put_through_moving(world: World) -> None:
     """An archive of everything, into its own organization and into another one of the store."""
     tenant = world.tenant()
@@ -220,7 +284,7 @@ def put_through_work(world: World) -> None:
     labeling.submit(lease)
     lease = labeling.undo(lease)
     labeling.submit(lease, key="again")
-    labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+    labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
     labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
@@ -303,7 +367,8 @@ def put_through_people(world: World) -> None:
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
         deliveries = "/deliveries/projects/project_123"
-        for path in ("/", "/work", "/people", "/account", "/projects", deliveries):
+        paths = ("/", "/work", "/my-work", "/people", "/account", "/projects", "/find?q=a")
+        for path in (*paths, deliveries):
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),

@@ -141,36 +141,6 @@ def test_people_two_by_two_are_those_with_the_most_votes():
     assert found.rows[0][1] == agreement_view.HeatCell("−0.20", 3, 0)
 
 
-def test_people_with_flags_come_first_and_then_those_who_agree_least():
-    flag = {"flag": "speeder", "why": "30 of 60 tasks in under 4 s"}
-    people = [
-        {"contributor_id": one, "tasks": 9, "flags": [flag] if one == "dan" else []}
-        for one in ("ann", "ben", "cem", "dan")
-    ]
-    voted = [
-        {"contributor_id": one, "votes": 9, "with_final": share(1, 9), "with_others": with_others}
-        for one, with_others in (("ann", share(8, 9)), ("ben", share(4, 9)), ("dan", share(9, 9)))
-    ]
-
-    found = people_view.people_view(report(question(people=voted), people=people))
-
-    assert [row.contributor_id for row in found.rows] == ["dan", "ben", "ann", "cem"]
-    assert (found.flagged, found.words.value) == (1, "77.8 %")
-    drawn = people_view.caterpillar(found, dict.fromkeys(("ann", "ben", "cem", "dan"), HOSTILE))
-    assert drawn.count("plot-mark") == 3
-    assert "<script" not in drawn
-
-
-def test_a_page_names_200_people_and_counts_the_others():
-    people = [
-        {"contributor_id": f"user_{number}", "tasks": 1, "flags": []} for number in range(230)
-    ]
-
-    found = people_view.people_view(report(people=people))
-
-    assert (len(found.rows), found.more) == (200, 30)
-
-
 def test_pseudonyms_say_nothing_of_a_person():
     people = [{"contributor_id": one, "tasks": 1, "flags": []} for one in ("zoe", "ann")]
 

@@ -24,9 +24,10 @@ from plaudit.model.core import ProjectRow, Role
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.projects import find_project
 from plaudit.store.transfer.jobs import Job, JobKind
+from plaudit.wire.manage.quality_annotators import Annotators
 from plaudit.wire.manage.quality_people import BiasReport, LeaderboardReport
 from plaudit.wire.manage.quality_report import QualityReport
-from plaudit.wire.manage.quality_snapshot import Annotators, QualityAsOf, QualityJob
+from plaudit.wire.manage.quality_snapshot import QualityAsOf, QualityJob
 from plaudit.wire.manage.resources import Nothing
 
 AS_OF = b"plaudit-quality"
@@ -251,7 +252,10 @@ OPERATIONS = (
         Annotators,
         handler=get_annotators,
         summary="Get the quality of a project by person",
-        description=f"What the report says of each person, on each question. {_LAST}",
+        description="How much each person did, how it compares with the others and with the "
+        "annotator model, what reviewers changed or sent back, and their flags; in the order of "
+        "ids, not by rank. "
+        f"{_LAST}",
     ),
     _get(
         "get_quality_bias",

@@ -137,6 +137,28 @@ class BlobStore:
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
+    def move_blocking(self, key: str, path: Path) -> None:
+        """Store a file as a blob, blocking; in a folder of the same disk without a copy of it.
+
+        The file may be gone then, and must not be changed any more.
+        """
+        if self._folder is None or not self._has_moved(path, self._folder / key):
+            self.put_blocking(key, path)
+            return
+        try:
+            self._make_durable(key)
+        except OSError as exc:
+            raise _unavailable(exc) from exc
+
+    def _has_moved(self, path: Path, place: Path) -> bool:
+        """False where a file cannot be moved, as to another disk."""
+        try:
+            private_files.make_folder(place.parent)
+            path.replace(place)
+        except OSError:
+            return False
+        return True
+
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Read the bytes from `start` up to, without, `end`; raises before the first chunk."""
         if start == end:

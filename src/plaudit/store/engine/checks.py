@@ -12,7 +12,8 @@ CHECKS: dict[str, str] = {
     "every task can be found by its id": (
         "WITH l AS MATERIALIZED (SELECT task_id, project_key, seq FROM task_locator)"
         " SELECT COUNT(*) FROM task AS t LEFT JOIN l ON l.task_id = t.task_id"
-        " AND l.project_key = t.project_key AND l.seq = t.seq WHERE l.seq IS NULL"
+        " AND l.project_key = t.project_key AND l.seq = t.seq"
+        " WHERE l.seq IS NULL AND t.project_key > 0"  # control tasks are found by no id
     ),
     "every id leads to a task": (
         "WITH t AS MATERIALIZED (SELECT project_key, seq, task_id FROM task)"
@@ -55,6 +56,16 @@ CHECKS: dict[str, str] = {
         " AND s.is_current = 1) OR w.open_count <> (SELECT COUNT(*) FROM assignment AS a"
         " WHERE a.project_key = w.project_key AND a.seq = w.seq AND a.ended_ms IS NULL)"
         " OR (w.submitted_count + w.open_count > w.needed AND w.is_undecided = 0)"
+    ),
+    "the tasks in review are those that are listed for reviewers": (
+        "SELECT COUNT(*) FROM (SELECT project_key, seq FROM task_work WHERE state = 'in_review'"
+        " EXCEPT SELECT project_key, seq FROM review_order WHERE question_key = ''"
+        " AND user_id = '') AS missing"
+    ),
+    "what is listed for reviewers is in review": (
+        "SELECT COUNT(*) FROM review_order AS o LEFT JOIN task_work AS w"
+        " ON w.project_key = o.project_key AND w.seq = o.seq AND w.state = 'in_review'"
+        " WHERE w.seq IS NULL"
     ),
     "a task in the queue says that somebody skipped it exactly if somebody has": (
         "SELECT COUNT(*) FROM task_work AS w WHERE w.is_skipped <> (SELECT COUNT(*) FROM"

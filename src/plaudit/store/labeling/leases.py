@@ -315,10 +315,14 @@ async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
 async def list_leased_tasks(
     tx: Transaction, environment_id: str, user_id: str
 ) -> list[tuple[int, int]]:
-    """List the (project_key, seq) of tasks of which a person has an open or returned lease."""
+    """List the (project_key, seq) of tasks of which a person has an open or returned lease.
+
+    Control tasks stand under the negative key of their project.
+    """
     rows = await tx.all(
         "SELECT a.project_key, a.seq FROM project AS p JOIN assignment AS a"
-        " ON a.project_key = p.project_key WHERE p.environment_id = :environment_id"
+        " ON a.project_key IN (p.project_key, -p.project_key)"
+        " WHERE p.environment_id = :environment_id"
         " AND a.user_id = :user_id AND a.status IN ('open', 'returned')"
         " ORDER BY a.project_key, a.seq",
         {"environment_id": environment_id, "user_id": user_id},
@@ -359,12 +363,16 @@ async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: 
     )
 
 
-async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None:
-    """Turn submitted leases of a task into released ones, drafts kept, so that all can resume."""
+async def release_submitted(
+    tx: Transaction, project_key: int, seq: int, user_id: str | None = None
+) -> None:
+    """Turn submitted leases of a task, all or one person's, into released ones, drafts kept."""
     await tx.run(
         "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
-        " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'",
-        {"project_key": project_key, "seq": seq},
+        " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'"
+        + ("" if user_id is None else " AND user_id = :user_id"),
+        {"project_key": project_key, "seq": seq}
+        | ({} if user_id is None else {"user_id": user_id}),
     )
 
 

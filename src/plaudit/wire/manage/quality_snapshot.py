@@ -1,43 +1,10 @@
-"""Snapshots of quality as the API answers them: the job, people one by one, and as of when."""
+"""Snapshots of quality as the API answers them: the job, and as of when."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from msgspec import Struct
-
-from plaudit.wire.manage.quality import ShareOfCases
-from plaudit.wire.manage.quality_people import PersonFlag
-
-
-class AnnotatorOnQuestion(Struct, kw_only=True):
-    """A person's votes on a question beside the final answer and the majority of the others.
-
-    `accuracy` is that of the annotator model, null where there is no model of the question.
-    """
-
-    key: str
-    about: str
-    votes: int
-    with_final: ShareOfCases
-    with_others: ShareOfCases
-    accuracy: float | None
-
-
-class AnnotatorQuality(Struct, kw_only=True):
-    """A contributor: how many tasks they answered, their flags, and each question."""
-
-    contributor_id: str
-    tasks: int
-    flags: list[PersonFlag]
-    questions: list[AnnotatorOnQuestion]
-
-
-class Annotators(Struct, kw_only=True):
-    """The last report on a project's quality by person, in the order of their ids."""
-
-    project: str
-    people: list[AnnotatorQuality]
 
 
 class QualityAsOf(Struct, kw_only=True):

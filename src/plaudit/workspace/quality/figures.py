@@ -62,6 +62,21 @@ def share_figure(found: ShareOfCases) -> Figure:
     return Figure(f"{100 * found.share:.1f} %", ends)
 
 
+def duration_words(ms: float | None) -> str:
+    """A time in seconds, minutes or hours; a dash for None."""
+    if ms is None:
+        return "–"
+    if ms < 10_000:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def p_words(p: float | None) -> str:
     """A probability by chance; those too small for their digits as such."""
     return "< 0.001" if p is not None and p < 0.001 else number_words(p)

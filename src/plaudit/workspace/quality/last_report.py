@@ -11,15 +11,12 @@ from plaudit.core.quality.comparisons.response_style import STYLES
 from plaudit.core.quality.reporting.options import BY_BATCH, ReportOptions
 from plaudit.core.quality.reporting.snapshots import (
     SINCE_MAX,
-    Part,
+    Snapshot,
     find_snapshot,
-    read_part,
-    report_of_pieces,
 )
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import JobKind, JobState
-from plaudit.wire.manage.quality_report import QualityReport
 from plaudit.workspace.http.page import PageRequest
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
@@ -29,22 +26,18 @@ OPTIONS = ReportOptions(by=BY_BATCH, styles=tuple(STYLES))
 
 
 class KeptReport(Struct, frozen=True):
-    """A report, when it was computed, and the submissions since, of which `more` may exist.
+    """A report that is kept, when it was computed, and the submissions since, perhaps `more`.
 
     `chosen` are options that pages would not have chosen, by name.
     """
 
-    pieces: list[bytes]
+    snapshot: Snapshot
     computed_ms: int
     tasks: int
     votes: int
     since: int
     more: bool
     chosen: dict[str, Any]
-
-    def read(self) -> QualityReport:
-        """The report itself, which takes a while to decode."""
-        return report_of_pieces(self.pieces)
 
 
 class ProjectQuality(Struct, frozen=True):
@@ -68,7 +61,7 @@ async def find_quality(
     if snapshot is not None:
         row = snapshot.row
         last = KeptReport(
-            pieces=await read_part(tx, snapshot, Part.report),
+            snapshot=snapshot,
             computed_ms=row.computed_ms,
             tasks=row.task_count,
             votes=row.vote_count,

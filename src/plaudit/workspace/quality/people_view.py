@@ -1,76 +1,85 @@
-"""People as the page of quality shows them: agreement with the others, and flags."""
+"""People as the page of quality lists them: their figures side by side, and flags."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 
 from markupsafe import Markup
 from msgspec import Struct
 
-from plaudit.core.quality.estimates import wilson
+from plaudit.core.quality.reporting.annotator_pages import PeoplePage
 from plaudit.wire.manage.quality import ShareOfCases
 from plaudit.wire.manage.quality_people import PersonFlag
 from plaudit.wire.manage.quality_report import QualityReport
 from plaudit.workspace.quality import figures
-from plaudit.workspace.quality.agreement_view import ROWS_MAX
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
 
 
 class PersonRow(Struct, frozen=True, kw_only=True):
-    """A person: tasks, votes that others can be compared with, agreement with them, flags."""
+    """A person of the list; `compared` are votes that others can be compared with."""
 
     contributor_id: str
+    number: int
     tasks: int
+    time: str
+    skipped: str
+    gold: Figure | None
     compared: int
     with_others: ShareOfCases
     words: Figure
+    reviews: str
     flags: list[PersonFlag]
 
 
 class PeopleView(Struct, frozen=True, kw_only=True):
-    """People with flags first, then those who agree least; `more` have no row."""
+    """A page of people; `more` are people of the project that no page has."""
 
     rows: list[PersonRow]
+    page: int
+    pages: int
+    people_count: int
     more: int
     flagged: int
     together: ShareOfCases
     words: Figure
 
 
-def people_view(report: QualityReport) -> PeopleView:
-    """People of a report."""
-    right: dict[str, int] = defaultdict(int)
-    compared: dict[str, int] = defaultdict(int)
-    for question in report.questions:
-        for one in question.people:
-            right[one.contributor_id] += one.with_others.right
-            compared[one.contributor_id] += one.with_others.n
+def people_view(found: PeoplePage, page: int) -> PeopleView:
+    """A page of people, whose number is `page`, from 1."""
     rows = []
-    for person in report.people:
-        share = _share(right[person.contributor_id], compared[person.contributor_id])
+    for numbered in found.people:
+        one = numbered.figures
+        changed, sent_back = one.reviews.changed, one.reviews.sent_back
+        reviews = f"{changed.right:,} changed, {sent_back.right:,} sent back of {changed.n:,}"
         rows.append(
             PersonRow(
-                contributor_id=person.contributor_id,
-                tasks=person.tasks,
-                compared=share.n,
-                with_others=share,
-                words=figures.share_figure(share),
-                flags=person.flags,
+                contributor_id=one.contributor_id,
+                number=numbered.number,
+                tasks=one.tasks,
+                time=figures.duration_words(one.active_time.median_ms),
+                skipped=f"{one.skips.right:,}",
+                gold=figures.share_figure(one.gold) if one.gold.n else None,
+                compared=one.with_others.n,
+                with_others=one.with_others,
+                words=figures.share_figure(one.with_others),
+                reviews=reviews if changed.n else "none",
+                flags=one.flags,
             )
         )
-    rows.sort(key=_by_need)
-    together = _share(sum(right.values()), sum(compared.values()))
     return PeopleView(
-        rows=rows[:ROWS_MAX],
-        more=max(0, len(rows) - ROWS_MAX),
-        flagged=sum(bool(one.flags) for one in rows),
-        together=together,
-        words=figures.share_figure(together),
+        rows=rows,
+        page=page,
+        pages=found.page_count,
+        people_count=found.people_count,
+        more=found.people_count - found.kept,
+        flagged=found.flagged,
+        together=found.together,
+        words=figures.share_figure(found.together),
     )
 
 
-def caterpillar(view: PeopleView, names: dict[str, str]) -> Markup:
+def caterpillar(view: PeopleView, names: Mapping[str, str]) -> Markup:
     """Plot of each person's agreement with the others, least first, with a line for all."""
     known = [one for one in view.rows if one.with_others.share is not None]
     known.sort(key=lambda one: one.with_others.share or 0)
@@ -93,18 +102,10 @@ def caterpillar(view: PeopleView, names: dict[str, str]) -> Markup:
 
 def pseudonyms(report: QualityReport) -> dict[str, str]:
     """A name for each person of a report that does not say who they are: a number, by id."""
-    ids = {one.contributor_id for one in report.people}
-    ids |= {one.contributor_id for question in report.questions for one in question.people}
-    return {one: f"Person {number}" for number, one in enumerate(sorted(ids), start=1)}
+    ids = sorted(one.contributor_id for one in report.people)
+    return {one: pseudonym(number) for number, one in enumerate(ids, start=1)}
 
 
-def _share(right: int, n: int) -> ShareOfCases:
-    found = wilson(right, n)
-    return ShareOfCases(
-        right=found.right, n=found.n, share=found.share, low=found.low, high=found.high
-    )
-
-
-def _by_need(row: PersonRow) -> tuple[bool, bool, float, str]:
-    share = row.with_others.share
-    return not row.flags, share is None, share or 0.0, row.contributor_id
+def pseudonym(number: int) -> str:
+    """Name that stands for a person's."""
+    return f"Person {number}"

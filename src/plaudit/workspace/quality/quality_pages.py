@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Struct
 
 from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.core.quality.reporting.snapshots import (
+    Part,
+    Snapshot,
+    read_part,
+    report_of_pieces,
+)
 from plaudit.errors import NotFound
-from plaudit.model.core import PersonRole
+from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import users
+from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import JobKind
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
+from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
@@ -26,6 +34,8 @@ from plaudit.workspace.transfer.job_pages import JobView
 
 QUALITY = f"{PROJECT}/quality"
 
+T = TypeVar("T")
+
 
 class ShownNames(StrEnum):
     """Naming of people: by their names, or by numbers in place of them."""
@@ -34,15 +44,15 @@ class ShownNames(StrEnum):
     pseudonyms = "pseudonyms"
 
 
-class QualityPeopleQuery(Struct, frozen=True):
-    """Query of GET /projects/{project_id}/quality/people."""
+class NamesQuery(Struct, frozen=True):
+    """Query of pages that name people."""
 
     names: Annotated[ShownNames, Enum(description="Naming of people.", words=ShownNames)] = (
         ShownNames.names
     )
 
 
-class QualityQuestionQuery(QualityPeopleQuery, frozen=True):
+class QualityQuestionQuery(NamesQuery, frozen=True):
     """Query of GET /projects/{project_id}/quality/question."""
 
     question: Annotated[str | None, Text(description="A question, as LEVEL:KEY.")] = None
@@ -50,28 +60,16 @@ class QualityQuestionQuery(QualityPeopleQuery, frozen=True):
 
 async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/quality: agreement on each question."""
-    shown = await _shown(request, "Agreement")
+    shown = await shown_report(request, "Agreement")
     report = _report(shown)
     if report is not None:
         shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
     return shown
 
 
-async def show_quality_people(request: PageRequest[QualityPeopleQuery]) -> dict[str, Any]:
-    """GET …/quality/people: agreement of each person with the others, and flags."""
-    shown = await _shown(request, "People")
-    report = _report(shown)
-    if report is None:
-        return shown
-    view = await request.run_in_thread(lambda: people_view.people_view(report))
-    names = await _names(request, report, [one.contributor_id for one in view.rows])
-    drawn = await request.run_in_thread(lambda: people_view.caterpillar(view, names))
-    return shown | {"view": view, "names": names, "plot_of_people": drawn}
-
-
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
     """GET …/quality/question: one question; raises NotFound where the report has none such."""
-    shown = await _shown(request, "Question")
+    shown = await shown_report(request, "Question")
     report = _report(shown)
     if report is None:
         return shown
@@ -80,7 +78,10 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
     if question is None:
         raise NotFound("the report has no such question")
     view = await request.run_in_thread(lambda: agreement_view.question_view(question))
-    names = await _names(request, report, view.contributor_ids())
+    if shown["pseudonyms"]:
+        names = people_view.pseudonyms(report)
+    else:
+        names = await names_of(request, view.contributor_ids())
     model = None if question.dawid_skene is UNSET else question.dawid_skene
     return shown | {
         "view": view,
@@ -94,14 +95,14 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
 
 async def show_quality_bias(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/bias: whether place, length, format or names decide."""
-    shown = await _shown(request, "Bias")
+    shown = await shown_report(request, "Bias")
     report = _report(shown)
     return shown if report is None else shown | {"view": comparison_view.bias_view(report.bias)}
 
 
 async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/leaderboard: models by strength, plain and at equal style."""
-    shown = await _shown(request, "Leaderboard")
+    shown = await shown_report(request, "Leaderboard")
     report = _report(shown)
     if report is None:
         return shown
@@ -128,24 +129,44 @@ async def cancel_quality(request: PageRequest[NoQuery], form: NoFields) -> Redir
     return Redirect(to=links.fill_path(QUALITY, project_id=request.path["project_id"]))
 
 
-async def _shown(request: PageRequest[Any], tab: str) -> dict[str, Any]:
-    """Context of every page: the last report, and the job that computes another."""
+async def shown_context(
+    request: PageRequest[Any], tab: str, read: Callable[[Transaction, Snapshot], Awaitable[T]]
+) -> tuple[dict[str, Any], T | None]:
+    """Context of every page, with the job that computes another report.
+
+    And what `read` finds in the last report; None before the first.
+    """
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         quality = await find_quality(request, tx, project)
-    last = quality.last
-    report = None if last is None else await request.run_in_thread(last.read)
+        found = None if quality.last is None else await read(tx, quality.last.snapshot)
     return {
         "project": project,
         "tab": tab,
-        "snapshot": last,
-        "report": report,
+        "snapshot": quality.last,
+        "people_count": None,
         "running": quality.running,
         "failure": quality.failure,
         "elsewhere": quality.elsewhere,
-        "counted_out": _counted_out(report),
+        "counted_out": [],
         "view": None,
-        "pseudonyms": _hides_names(request),
+        "pseudonyms": hides_names(request, project),
+        "has_pseudonyms_alone": bool(project_detail(project).pseudonyms),
+    }, found
+
+
+async def shown_report(request: PageRequest[Any], tab: str) -> dict[str, Any]:
+    """Context of a page that shows some of the report itself."""
+    shown, pieces = await shown_context(
+        request, tab, lambda tx, snapshot: read_part(tx, snapshot, Part.report)
+    )
+    if pieces is None:
+        return shown | {"report": None}
+    report = await request.run_in_thread(lambda: report_of_pieces(pieces))
+    return shown | {
+        "report": report,
+        "people_count": len(report.people),
+        "counted_out": _counted_out(report),
     }
 
 
@@ -155,22 +176,21 @@ def _report(shown: dict[str, Any]) -> QualityReport | None:
     return None if report is None or not report.votes else report
 
 
-def _counted_out(report: QualityReport | None) -> list[CountedOutVotes]:
-    if report is None or report.counted_out is UNSET:
+def _counted_out(report: QualityReport) -> list[CountedOutVotes]:
+    if report.counted_out is UNSET:
         return []
     return report.counted_out[: agreement_view.ROWS_MAX]
 
 
-def _hides_names(request: PageRequest[Any]) -> bool:
+def hides_names(request: PageRequest[Any], project: ProjectRow) -> bool:
+    """True where people are shown by pseudonyms: the project says so, or the request."""
+    if project_detail(project).pseudonyms:
+        return True
     return getattr(request.query, "names", None) is ShownNames.pseudonyms
 
 
-async def _names(
-    request: PageRequest[Any], report: QualityReport, shown_ids: Sequence[str]
-) -> dict[str, str]:
-    """Names of people, or their pseudonyms; ids of those who came with an import."""
-    if _hides_names(request):
-        return people_view.pseudonyms(report)
+async def names_of(request: PageRequest[Any], shown_ids: Sequence[str]) -> dict[str, str]:
+    """Names of people; ids of those who came with an import."""
     async with request.db.read(snapshot=False) as tx:
         people = await users.find_people(tx, request.user.organization_id, shown_ids)
     known = {user_id: person.name or person.email for user_id, person in people.items()}
@@ -190,14 +210,6 @@ PAGES = (
         is_large=True,
         tab="Quality",
         tab_order=45,
-    ),
-    _page(
-        "show_quality_people",
-        f"{QUALITY}/people",
-        show_quality_people,
-        query=QualityPeopleQuery,
-        template="quality/people.html",
-        is_large=True,
     ),
     _page(
         "show_quality_question",

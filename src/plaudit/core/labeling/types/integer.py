@@ -31,6 +31,7 @@ from plaudit.core.labeling.type_rules import (
     choice_words,
     plain_words,
     possible_values,
+    ratio_distance,
     value_choices,
     value_words,
 )
@@ -54,11 +55,16 @@ def choices(field: Field, count: int) -> list[Choice]:
         return scale
     if field.scale is ScaleDirection.high_is_first:
         scale.reverse()
+    last = len(scale) - 1
+    ends = {0: "Response 1 is much better", last: "Response 2 is much better"}
     if field.labels and len(field.labels) == len(scale):
-        return scale
-    ends = {0: "Response 1 is much better", len(scale) - 1: "Response 2 is much better"}
+        ends = {}
     return [
-        msgspec.structs.replace(choice, name=ends.get(number, choice.mark))
+        msgspec.structs.replace(
+            choice,
+            name=ends.get(number, choice.name),
+            response=None if 2 * number == last else 1 if 2 * number < last else 2,
+        )
         for number, choice in enumerate(scale)
     ]
 
@@ -102,6 +108,18 @@ def median(field: Field, values: Sequence[int]) -> ConsolidatedValue:
         if is_even_about_it and len(possible) % 2:
             return ConsolidatedValue(Ballot(possible[len(possible) // 2]))
     return UNRESOLVED
+
+
+def distance(field: Field, one: int, other: int) -> float:
+    """Squared distance in steps of the possible values, 1 from end to end.
+
+    Without possible values that of the ratio level, which needs no bound.
+    """
+    possible = sorted(possible_values(field) or [])
+    if one in possible and other in possible:
+        steps = possible.index(one) - possible.index(other)
+        return float((steps / max(len(possible) - 1, 1)) ** 2)
+    return ratio_distance(one, other)
 
 
 def preferred(field: Field, value: Any, sources: Sequence[str]) -> str | None:
@@ -169,6 +187,7 @@ RULES = TypeRules(
     words=words,
     widget=widget,
     chart=chart,
+    distance=distance,
     preferred=preferred,
     why_below=why_below,
     score_max=lambda field: max(field.possible_values) if field.possible_values else None,

@@ -105,7 +105,12 @@ def state_of(kept: KeptFacts) -> bytes:
         _State(
             version=_VERSION,
             key=kept.key,
-            tasks=[facts.seqs.tobytes(), facts.voted.tobytes(), facts.lengths.tobytes()],
+            tasks=[
+                facts.seqs.tobytes(),
+                facts.voted.tobytes(),
+                facts.lengths.tobytes(),
+                facts.words.tobytes(),
+            ],
             task_ids="\n".join(facts.task_ids),
             slice_names=[list(names) for names in facts.slice_names],
             questions=[
@@ -147,7 +152,7 @@ def facts_of_state(state: bytes) -> KeptFacts | None:
         return None
     if read.version != _VERSION:
         return None
-    seqs, voted, lengths = (np.frombuffer(one, np.int64) for one in read.tasks)
+    seqs, voted, lengths, words = (np.frombuffer(one, np.int64) for one in read.tasks)
     columns, facts = [], []
     for about, key, meanings, arrays, texts in read.questions:
         final, slices, pairs = (np.frombuffer(one, np.int32) for one in arrays[1:])
@@ -160,6 +165,7 @@ def facts_of_state(state: bytes) -> KeptFacts | None:
             voted=voted,
             task_ids=read.task_ids.split("\n") if read.task_ids else [],
             lengths=lengths,
+            words=words,
             slice_names=[tuple(names) for names in read.slice_names],
             questions=facts,
             pairs=_pairs_of(read),
@@ -246,11 +252,13 @@ def merged_facts(
     if not np.array_equal(np.sort(both), voted):
         return None
     lengths = np.concatenate([old.lengths[stays], walked.lengths])
+    words = np.concatenate([old.words[stays], walked.words])
     return GatheredFacts(
         seqs=np.union1d(old.seqs, walked.seqs),
         voted=voted,
         task_ids=[ids[seq] for seq in voted.tolist()],
         lengths=lengths[np.argsort(both)],
+        words=words[np.argsort(both)],
         slice_names=_used(list(names), [pairs.slices, *(one.slices for one in listed)]),
         questions=listed,
         pairs=pairs,

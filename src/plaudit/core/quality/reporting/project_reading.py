@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from plaudit.core.quality.people.person_scores import BallotColumns
 from plaudit.core.quality.people.project_flags import TaskTimes
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.category_scales import check_order
@@ -303,6 +304,7 @@ class People:
         self.seqs = votes.task_seqs()
         self.tasks = [counts[at] for at in order]
         people = self.number_of[people]
+        self._ballots = seqs, people, active_ms
         known = (active_ms >= 0) & np.isin(seqs, self.seqs)
         self._timed = seqs[known], people[known], active_ms[known]
 
@@ -313,6 +315,14 @@ class People:
             return None
         tasks = np.searchsorted(self.seqs, seqs)
         return TaskTimes(people=people, active_ms=active_ms, lengths=lengths[tasks])
+
+    def ballots(self, words: NDArray[np.int64]) -> BallotColumns:
+        """Tasks that people did, with the words of the responses of the tasks of `seqs`."""
+        seqs, people, active_ms = self._ballots
+        of_task = np.zeros(len(seqs), np.int64)
+        known = np.isin(seqs, self.seqs)
+        of_task[known] = words[np.searchsorted(self.seqs, seqs[known])]
+        return BallotColumns(seqs, people, active_ms, of_task)
 
     def renumbered(self, question: QuestionColumns) -> QuestionColumns:
         """The votes of a question by these numbers."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.question_report import question_reports
+from plaudit.core.quality.agreement.question_report import QuestionPlan, plan_reports
 from plaudit.core.quality.comparisons.comparison_report import (
     bias_report,
     leaderboard_report,
@@ -17,6 +17,7 @@ from plaudit.core.quality.comparisons.comparison_report import (
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
+from plaudit.core.quality.reporting.annotators import FittedQuestion, annotators
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
@@ -27,18 +28,29 @@ from plaudit.core.quality.reporting.project_reading import (
     read_project,
 )
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
+from plaudit.core.quality.reporting.reviewed_work import ReviewedWork, read_reviewed_work
 from plaudit.core.quality.reporting.task_facts import NO_SLICE, GatheredFacts
 from plaudit.core.quality.reporting.turn_pairs import LEAKS_MAX
 from plaudit.core.quality.vote_columns import CountedOut
 from plaudit.errors import InvalidContent
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import disagreement_reasons
 from plaudit.wire.manage.quality import QuestionQuality
+from plaudit.wire.manage.quality_annotators import AnnotatorQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 
 MODELS_MAX = 500
 """Models on a leaderboard, those with the most votes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundQuality:
+    """Report on a project, and its questions with the annotator models behind it."""
+
+    report: QualityReport
+    fitted: Sequence[FittedQuestion]
 
 
 async def quality_report(
@@ -52,15 +64,54 @@ async def quality_report(
 
     Raises InvalidContent for options that do not fit the project, with their name as pointer.
     """
+    read = await _read(db, project, options, on_progress, keeper)
+    report = found_of(project, options, read).report
+    await _tell_reasons(db, project, report.questions)
+    return report
+
+
+async def _tell_reasons(
+    db: Database, project: ProjectRow, questions: Sequence[QuestionQuality]
+) -> None:
+    """Tell of each question why people differed, as far as reviewers have said."""
+    async with db.read() as tx:
+        counted = await disagreement_reasons.count_by_question(tx, project.project_key)
+    for question in questions:
+        reasons = {why: count for key, why, count in counted if key == question.key}
+        question.disagreements.why = reasons or UNSET
+
+
+async def report_with_annotators(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress = lambda count: None,
+    keeper: Keeper | None = None,
+) -> tuple[QualityReport, list[AnnotatorQuality]]:
+    """Read a project, and report on it and on the work of each person; raises as quality_report."""
+    read = await _read(db, project, options, on_progress, keeper)
+    work = await read_reviewed_work(db, project.project_key)
+    found = found_of(project, options, read)
+    await _tell_reasons(db, project, found.report.questions)
+    return found.report, annotators_of(found, read, work)
+
+
+async def _read(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress,
+    keeper: Keeper | None,
+) -> ReadProject:
     options.check()
     read = await read_project(db, project, options, on_progress, keeper)
     is_own = options.by in (None, BY_MODEL, BY_BATCH, BY_WEEK)
     if not is_own and read.questions and not read.facts.slice_names:
         raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
-    return report_of(project, options, read)
+    return read
 
 
-def report_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> QualityReport:
+def found_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> FoundQuality:
     """The report, from all that was read; it takes a while, and touches no store."""
     people, questions, facts = read.people, read.questions, read.facts
     given = ReportInput(
@@ -70,13 +121,14 @@ def report_of(project: ProjectRow, options: ReportOptions, read: ReadProject) ->
         task_ids=facts.task_ids,
         winner=facts.pairs.winner,
     )
-    reports = _question_reports(questions, facts, given)
+    fitted = _fitted_questions(questions, facts, given)
+    reports = [one.report for one in fitted]
     compared = compared_votes(questions, facts)
     leaks = [one.leak for one in facts.pairs.leaks[:LEAKS_MAX]]
     bias = bias_report(without_places(compared.comparisons), leaks)
     bias.place = bias_report(compared.placed).place
     times = people.task_times(facts.lengths)
-    return QualityReport(
+    report = QualityReport(
         project=project.name,
         tasks=len(facts.seqs),
         votes=sum(report.votes for report in reports),
@@ -86,21 +138,40 @@ def report_of(project: ProjectRow, options: ReportOptions, read: ReadProject) ->
         people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
         counted_out=_counted_out(read.counted_out) or UNSET,
     )
+    return FoundQuality(report, fitted)
 
 
-def _question_reports(
+def annotators_of(
+    found: FoundQuality, read: ReadProject, work: ReviewedWork
+) -> list[AnnotatorQuality]:
+    """The work of each person of a report, in its order; it takes a while, and touches no store."""
+    return annotators(
+        found.report.people,
+        read.questions,
+        found.fitted,
+        read.people.ballots(read.facts.words),
+        work,
+        read.facts.task_ids,
+    )
+
+
+def _fitted_questions(
     questions: Sequence[QuestionColumns], facts: GatheredFacts, given: ReportInput
-) -> list[QuestionQuality]:
+) -> list[FittedQuestion]:
     listed = [
         found
         for question, about in zip(questions, facts.questions, strict=True)
         if (found := question_votes(question, about, given)) is not None
     ]
-    reports = question_reports(listed, task_hashes(facts.task_ids))
+    plans = [QuestionPlan(found) for found in listed]
+    reports = plan_reports(plans, task_hashes(facts.task_ids))
     for report, found in zip(reports, listed, strict=True):
         if found.rankings is not None:
             report.repeats.same_side = None
-    return reports
+    return [
+        FittedQuestion(report, found.votes, plan.model)
+        for report, found, plan in zip(reports, listed, plans, strict=True)
+    ]
 
 
 def _counted_out(counts: dict[CountedOut, int]) -> list[CountedOutVotes]:

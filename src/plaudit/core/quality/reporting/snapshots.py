@@ -7,27 +7,30 @@ the last transaction puts it in the place of the one before, whose parts are del
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from plaudit import clock, ids
 from plaudit.core.labeling.counting.vote_writing import fill_project
+from plaudit.core.quality.reporting.annotator_pages import people_parts
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import quality_report
+from plaudit.core.quality.reporting.report import report_with_annotators
 from plaudit.core.quality.vote_reading import number_changes
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.quality import snapshots
 from plaudit.store.quality.snapshots import SnapshotRow
 from plaudit.store.tasks import projects
+from plaudit.wire.manage.quality_annotators import Annotators
 from plaudit.wire.manage.quality_report import QualityReport
-from plaudit.wire.manage.quality_snapshot import AnnotatorOnQuestion, AnnotatorQuality, Annotators
 
 PIECE_BYTES = 512 * 1024
 PIECES_AT_ONCE = 8
+WRITTEN_AT_ONCE = 32
+"""Small pieces that are written, or any that are deleted, in one transaction."""
 SINCE_MAX = 1000
 """Submissions since a report that are counted."""
 
@@ -74,7 +77,7 @@ async def find_snapshot(tx: Transaction, project_key: int) -> Snapshot | None:
     return Snapshot(row, since)
 
 
-async def read_part(tx: Transaction, snapshot: Snapshot, part: Part) -> list[bytes]:
+async def read_part(tx: Transaction, snapshot: Snapshot, part: str) -> list[bytes]:
     """JSON of a part in pieces; the transaction must be the one that found the snapshot."""
     pieces: list[bytes] = []
     while True:
@@ -122,7 +125,7 @@ class SnapshotMaker:
             self.last = await snapshots.find_snapshot(tx, self._project.project_key)
         await self._delete_but("" if self.last is None else self.last.snapshot_id)
         row = await self._position()
-        report = await quality_report(
+        report, people = await report_with_annotators(
             self._db,
             self._project,
             self._options,
@@ -132,11 +135,12 @@ class SnapshotMaker:
         on_progress("keeping the report", report.tasks)
         for part, value in (
             (Part.report, report),
-            (Part.annotators, annotators_of(report)),
+            (Part.annotators, Annotators(project=report.project, people=people)),
             (Part.bias, report.bias),
             (Part.leaderboard, report.leaderboard),
         ):
-            await self._keep(part, _encode(value))
+            await self._keep([(part, _encode(value))])
+        await self._keep(people_parts(people))
         return msgspec.structs.replace(row, task_count=report.tasks, vote_count=report.votes)
 
     async def show(self, tx: Transaction, row: SnapshotRow) -> None:
@@ -157,11 +161,11 @@ class SnapshotMaker:
 
     async def keep_votes(self, state: bytes) -> None:
         """Keep votes for the next report."""
-        await self._keep(_VOTES, zlib.compress(state, 1))
+        await self._keep([(_VOTES, zlib.compress(state, 1))])
 
     async def keep_facts(self, state: bytes) -> None:
         """Keep facts of tasks for the next report."""
-        await self._keep(_FACTS, zlib.compress(state, 1))
+        await self._keep([(_FACTS, zlib.compress(state, 1))])
 
     async def _kept(self, part: str) -> bytes | None:
         if self.last is None:
@@ -210,58 +214,33 @@ class SnapshotMaker:
             submission_id=newest,
         )
 
-    async def _keep(self, part: str, content: bytes) -> None:
-        for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
+    async def _keep(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Keep parts cut into pieces, some of them in each transaction."""
+        batch: list[tuple[str, int, bytes]] = []
+        size = 0
+        for part, content in parts:
+            for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
+                batch.append((part, number, content[start : start + PIECE_BYTES]))
+                size += len(batch[-1][2])
+                if size >= PIECE_BYTES or len(batch) >= WRITTEN_AT_ONCE:
+                    await self._insert(batch)
+                    batch, size = [], 0
+        await self._insert(batch)
 
-            async def work(tx: Transaction, number: int = number, start: int = start) -> None:
+    async def _insert(self, pieces: Sequence[tuple[str, int, bytes]]) -> None:
+        async def work(tx: Transaction) -> None:
+            for part, number, content in pieces:
                 await snapshots.insert_piece(
-                    tx,
-                    self._project.project_key,
-                    self.snapshot_id,
-                    part,
-                    number,
-                    content[start : start + PIECE_BYTES],
+                    tx, self._project.project_key, self.snapshot_id, part, number, content
                 )
 
-            await self._db.write(work)
+        await self._db.write(work)
 
     async def _delete_but(self, kept: str) -> None:
         async def work(tx: Transaction) -> int:
             return await snapshots.delete_pieces(
-                tx, self._project.project_key, kept=kept, limit=PIECES_AT_ONCE
+                tx, self._project.project_key, kept=kept, limit=WRITTEN_AT_ONCE
             )
 
-        while await self._db.write(work) == PIECES_AT_ONCE:
+        while await self._db.write(work) == WRITTEN_AT_ONCE:
             pass
-
-
-def annotators_of(report: QualityReport) -> Annotators:
-    """A report by person: what it says of each on each question."""
-    questions: dict[str, list[AnnotatorOnQuestion]] = {}
-    for question in report.questions:
-        model = question.dawid_skene
-        accuracies = UNSET if model is UNSET else model.people
-        for one in question.people:
-            accuracy = None if accuracies is UNSET else accuracies.get(one.contributor_id)
-            questions.setdefault(one.contributor_id, []).append(
-                AnnotatorOnQuestion(
-                    key=question.key,
-                    about=question.about,
-                    votes=one.votes,
-                    with_final=one.with_final,
-                    with_others=one.with_others,
-                    accuracy=accuracy,
-                )
-            )
-    return Annotators(
-        project=report.project,
-        people=[
-            AnnotatorQuality(
-                contributor_id=person.contributor_id,
-                tasks=person.tasks,
-                flags=person.flags,
-                questions=questions.get(person.contributor_id, []),
-            )
-            for person in report.people
-        ],
-    )

@@ -80,15 +80,16 @@ class WalkedTask(msgspec.Struct, frozen=True):
 class GatheredFacts:
     """Facts of the tasks of a project, in the order of their seqs.
 
-    `task_ids` and `lengths` (characters that there were to read) are those of `voted`, the tasks
-    with votes; their indexes are the numbers of these tasks. Slices are numbered by
-    `slice_names`.
+    `task_ids`, `lengths` (characters that there were to read) and `words` (of responses) are those
+    of `voted`, the tasks with votes; their indexes are the numbers of these tasks. Slices are
+    numbered by `slice_names`.
     """
 
     seqs: NDArray[np.int64]
     voted: NDArray[np.int64]
     task_ids: list[str]
     lengths: NDArray[np.int64]
+    words: NDArray[np.int64]
     slice_names: list[tuple[str, ...]]
     questions: list[QuestionFacts]
     pairs: PairColumns
@@ -115,7 +116,8 @@ class TaskWalk:
         names: Sequence[str],
         by: str | None,
     ) -> None:
-        self._seqs, self._walked, self._lengths = array("q"), array("q"), array("q")
+        self._seqs, self._walked = array("q"), array("q")
+        self._lengths, self._words = array("q"), array("q")
         self._task_ids: list[str] = []
         self._slice_names: dict[tuple[str, ...], int] = {}
         self.questions = [_empty_facts(question) for question in questions]
@@ -138,6 +140,7 @@ class TaskWalk:
             voted=np.array(self._walked, np.int64),
             task_ids=self._task_ids,
             lengths=np.array(self._lengths, np.int64),
+            words=np.array(self._words, np.int64),
             slice_names=list(self._slice_names),
             questions=self.questions,
             pairs=self._pairs.columns(),
@@ -152,6 +155,7 @@ class TaskWalk:
             self._walked.append(task.seq)
             self._task_ids.append(task.task_id)
             self._lengths.append(_length(task.threads))
+            self._words.append(_words(task.threads))
         paths: dict[str, list[tuple[int, int]]] = {}
         if has_votes:
             for at, walk in enumerate(self._walks):
@@ -351,6 +355,14 @@ def _length(threads: Sequence[ReadThread]) -> int:
         for thread in threads
         for turn in thread.turns
         for message in turn.messages
+    )
+
+
+def _words(threads: Sequence[ReadThread]) -> int:
+    """Words of the responses, told by spaces and line ends."""
+    texts = [message.text for _, turn in _turns(threads) for message in turn.responses]
+    return sum(
+        1 + text.count(" ") + text.count("\n") - text.count("\n\n") for text in texts if text
     )
 
 

@@ -20,7 +20,7 @@ Open = Callable[..., Any]
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
-    ann.take()
+    ann.take_by_mouse()
     first_shown = ann.page.inner_text('[data-response="1"] .as-rendered')
 
     ann.fill()
@@ -341,11 +341,10 @@ def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam
 def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS
     assert len(texts) >= 100
-    server = shared_server
+    opened = open_context(shared_server.url)
     for number, some in enumerate([texts[at : at + 64] for at in range(0, len(texts), 64)]):
-        ann = AnnotatorTab(
-            open_context, server, hostile_shift(tenant, some, number), f"Ann{number}"
-        )
+        shift = hostile_shift(tenant, some, number)
+        ann = AnnotatorTab(lambda *_: opened, shared_server, shift, f"Ann{number}")
 
         page = ann.take()
         for selector in page.locator("summary:visible").all():
@@ -358,4 +357,4 @@ def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
 
         assert page.evaluate("window.__pwned") is None, some
         assert ann.seen.dialogs + ann.seen.errors + ann.seen.violations + ann.seen.foreign == []
-        ann.context.close()
+        ann.page.close()

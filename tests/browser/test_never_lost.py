@@ -346,7 +346,7 @@ DATABASES = """
 
 def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_context):
     ann = AnnotatorTab(open_context, server, short, "Ann")
-    ann.context.add_init_script(DATABASES)
+    ann.page.add_init_script(DATABASES)
     page = ann.take()
     assignment = page.url.rpartition("/")[2]
     ann.pick("likert_value", "1")
@@ -373,7 +373,7 @@ def test_a_browser_that_keeps_nothing_any_more_says_so_and_the_server_still_does
     short, server, open_context
 ):
     ann = AnnotatorTab(open_context, server, short, "Ann")
-    ann.context.add_init_script(DATABASES)
+    ann.page.add_init_script(DATABASES)
     page = ann.take()
     ann.pick("likert_value", "1")
     ann.saved()

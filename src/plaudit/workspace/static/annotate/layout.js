@@ -17,6 +17,11 @@ export class Layout {
     this.add(root);
   }
 
+  /** True where the page scrolls as a whole, in one column. */
+  get isNarrow() {
+    return this.#narrow.matches;
+  }
+
   /** Lay out a part of the page, which has just been put into it. */
   add(part) {
     document.getElementById("tools").hidden = this.#root.querySelectorAll(".response").length < 2;

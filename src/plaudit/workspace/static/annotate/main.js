@@ -12,6 +12,7 @@ import { Layout } from "./layout.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
+import { Current } from "./current.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
 import { Drawn, readQuestions } from "./questions.js";
@@ -22,11 +23,13 @@ import { offer } from "./undo.js";
 
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
-const { addresses, required, sections } = readQuestions(task.questions);
+const index = readQuestions(task.questions);
+const { addresses, required, sections } = index;
 const store = new Store(addresses);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
 const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
+const current = new Current(root, store, turns, index);
 bindFaults(turns, sections);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
@@ -183,7 +186,7 @@ async function start() {
 
   const dialogs = bindDialogs(task, sync, journal);
   const toggleGuidelines = bindGuidelines(task);
-  const keymap = bindKeys({ task, store, sync, submit, layout, turns, dialogs, toggleGuidelines });
+  const keymap = bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines });
   turns.onDrawn = (part) => {
     bindPart(part);
     layout.add(part);
@@ -217,6 +220,7 @@ async function start() {
   await tabs.ask();
   // Until here nothing can be typed, as it would be nobody's.
   root.inert = false;
+  current.begin(!layout.isNarrow);
   turns.watch();
   root.dataset.ready = "yes";
   if (!tabs.isActive) return;

@@ -93,7 +93,15 @@ def test_the_focus_goes_in_reading_order(team, annotator_tab):
     kept = list(dict.fromkeys(order))
     assert kept == [
         *("skip link", "head", "tools", "context", "response 1", "response 2"),
-        *("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall"),
+        *(
+            "meanings",
+            "instruction_following",
+            "truthfulness",
+            "conciseness",
+            "format",
+            "safety",
+            "overall",
+        ),
         *("likert_value", "justification", "submit"),
     ]
 
@@ -104,6 +112,7 @@ WHERE = """() => {
   if (at.matches('.skip')) return 'skip link'
   const question = at.closest('[data-question]')
   if (question) return question.dataset.key
+  if (at.closest('.about')) return 'meanings'
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`
   const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']]

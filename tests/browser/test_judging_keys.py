@@ -9,7 +9,7 @@ import pytest
 from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.harness import on_shared_sqlite
 from tests.support.long_chat import long_chat
-from tests.support.pages.annotation_page import AnnotatorTab, tasks_of, values
+from tests.support.pages.annotation_page import GRADES, AnnotatorTab, tasks_of, values
 
 pytestmark = on_shared_sqlite
 
@@ -63,7 +63,7 @@ def test_a_preference_task_takes_fewer_than_25_keys_beside_its_text_and_no_tab(t
     assert opened == ("instruction_following 1", "instruction_following 1")
     assert at_text == "justification"
     assert keys.count == 14 <= KEYS_MAX
-    grades = ("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall")
+    grades = (*GRADES, "overall")
     assert [kept[(n, key)] for key in grades for n in (1, 2)] == [
         3,
         2,

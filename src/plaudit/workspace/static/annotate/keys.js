@@ -58,6 +58,13 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
     return true;
   }
 
+  /** Say what the current question means, or no more. */
+  function describe() {
+    const about = current.element?.closest(".row")?.querySelector(".about");
+    if (about) about.open = !about.open;
+    return Boolean(about);
+  }
+
   function remark(withMention) {
     const field = near(".remark[data-mentions] textarea") ?? near(".remark textarea");
     if (!field || store.isReadOnly) return false;
@@ -100,6 +107,7 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
     "@": () => remark(true),
     e: () => edit(".rewriting, .writing"),
     m: () => edit(".marking"),
+    i: describe,
     v: () => layout.next(),
     g: () => toggleGuidelines(),
     s: () => document.getElementById("open-skip").disabled || dialogs.skip(),

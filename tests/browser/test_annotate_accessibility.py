@@ -102,7 +102,7 @@ def test_the_focus_goes_in_reading_order(team, annotator_tab):
             "safety",
             "overall",
         ),
-        *("likert_value", "justification", "submit"),
+        *("likert_value", "justification", "what is missing", "submit"),
     ]
 
 
@@ -115,7 +115,8 @@ WHERE = """() => {
   if (at.closest('.about')) return 'meanings'
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`
-  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']]
+  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context'],
+    ['.submit-bar', 'what is missing']]
   for (const [selector, name] of places)
     if (at.closest(selector)) return name
   return at.outerHTML.slice(0, 80)

@@ -180,3 +180,56 @@ def test_a_page_opens_at_its_beginning(team, annotator_tab, width):
 
     assert page.evaluate(FOCUSED) == "instruction_following 1"
     assert page.evaluate("scrollY") == 0
+
+
+def test_what_keys_go_on_from_folds_to_a_line_with_its_answer_and_opens_again(team, annotator_tab):
+    """By its key, by a click, and where the server finds a fault; the mouse folds nothing."""
+    team.add()
+    ann = annotator_tab()
+    page = ann.take()
+    folded = "document.querySelectorAll('.is-folded').length"
+    lines = "[...document.querySelectorAll('.is-folded .folded')].map(one => one.innerText)"
+    ann.pick("safety", "3", 1)
+    ann.pick("safety", "3", 2)
+    ann.pick("format", "3", 1)
+    by_mouse = page.evaluate(folded)
+    page.focus("[data-key='instruction_following'] input")
+
+    page.keyboard.type("3231")
+    two = page.evaluate(lines)
+    page.keyboard.press("ArrowUp")
+    after_up = page.evaluate(folded), page.evaluate(FOCUSED)
+    page.click("[data-key='instruction_following'] .folded >> nth=0")
+    after_click = page.evaluate(folded), page.evaluate(FOCUSED)
+    page.keyboard.press("?")
+    page.uncheck("#keys-fold")
+    page.keyboard.press("Escape")
+    page.keyboard.type("11")
+
+    assert by_mouse == 0
+    assert two == ["3 No issues", "2 Minor issues"]
+    # "Truthfulness" asks why below, and stays open.
+    assert after_up == (1, "truthfulness_justification 2")
+    assert after_click == (0, "instruction_following 1")
+    assert page.evaluate(folded) == 0
+
+
+def test_the_bar_shows_what_is_missing_and_leads_there_by_one_click(team, annotator_tab):
+    team.add()
+    ann = annotator_tab(viewport={"width": 1440, "height": 900})
+    page = ann.take()
+    missing = "() => [...document.querySelectorAll('#missing button')].map(one => one.textContent)"
+    page.keyboard.type("3" * 8)
+    page.wait_for_function(f"() => ({missing})().length === 4")
+    before = page.evaluate(missing), page.get_attribute("#done", "value")
+
+    page.click("#missing button >> nth=2")
+    reached = page.evaluate(FOCUSED)
+    page.click("#next-open")
+    further = page.evaluate(FOCUSED)
+    page.keyboard.type("why")
+    page.click("#next-open")
+
+    assert before == (["Safety 2", "Overall quality 2", "Which response is better?", "Why?"], "8")
+    assert (reached, further) == ("likert_value", "justification")
+    assert page.evaluate(FOCUSED) == "safety 1"

@@ -3,6 +3,7 @@
 
 import { announce } from "../shared/shell.js";
 import { firstField } from "./faults.js";
+import { keyOf } from "./store.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 
@@ -10,8 +11,8 @@ const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
 
 export class Current {
-  /** Called with a question that the keys have left, and the one they have come to. */
-  onLeft = () => {};
+  /** Called when somebody goes from a question, null for none, to another one, before that has the focus. */
+  onMove = () => {};
 
   #root;
   #store;
@@ -62,9 +63,8 @@ export class Current {
 
   /** Put the focus into a question. */
   enter(question) {
-    const from = this.element;
+    this.onMove(this.element, question);
     this.#mark(question);
-    if (from !== question) this.onLeft(from, question);
     const field = question.tagName === "DETAILS" && !question.open ? question.querySelector("summary") : firstField(question);
     field?.focus();
     (question.closest(".row") ?? question).scrollIntoView({ block: "nearest" });
@@ -72,6 +72,7 @@ export class Current {
 
   /** Put the focus on a question as a whole, where letters are keys and not yet a text. */
   stand(question, isScrolled = true) {
+    this.onMove(this.element, question);
     question.tabIndex = -1;
     question.focus({ preventScroll: !isScrolled });
   }
@@ -121,6 +122,13 @@ export class Current {
     return other !== undefined;
   }
 
+  /** Go to a question by its address; its turn is drawn if it is not. */
+  goToAddress(address) {
+    const key = keyOf(address);
+    const isWanted = (one) => keyOf(addressOf(one)) === key;
+    this.#reach(this.#index.sections.get(address.at), this.all.find(isWanted) ?? null, isWanted);
+  }
+
   /** Go to the first open question of the turn before or after this one, or to its first. */
   async goToTurn(by) {
     const sections = [...this.#root.querySelectorAll(".asked")];
@@ -164,7 +172,7 @@ export class Current {
     return [...open, ...[...undrawn].map((section) => [section, null])].sort(([one], [other]) => one - other);
   }
 
-  async #reach(section, question) {
+  async #reach(section, question, isWanted = (one) => this.#isOpen(one)) {
     if (question === null) {
       try {
         await this.#turns.reach(section);
@@ -172,7 +180,7 @@ export class Current {
         return; // what is wrong is told at the gap
       }
     }
-    const found = question ?? this.all.find((one) => this.#sectionOf(one) === section && this.#isOpen(one));
+    const found = question ?? this.all.find((one) => this.#sectionOf(one) === section && isWanted(one));
     if (found) this.enter(found);
   }
 

@@ -2,10 +2,12 @@
 
 import { Keymap } from "./keymap.js";
 import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "../shared/pressed.js";
+import { Folding, unfold } from "./fold.js";
 import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
 const STAY = "plaudit-keys-stay";
+const WHOLE = "plaudit-keys-whole";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
 
 /** A box of the list of keys that is checked unless somebody has taken that back: it is kept by name. */
@@ -23,6 +25,8 @@ function bindSetting(id, name) {
 export function bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines }) {
   const box = bindSetting("keys-on", OFF);
   const goesOn = bindSetting("keys-go-on", STAY);
+  const folds = bindSetting("keys-fold", WHOLE);
+  new Folding(document.getElementById("task"), store, current, () => folds.checked);
 
   /** Choose by number a value of the current question. After several values nobody can know the last. */
   function choose(digit) {
@@ -68,6 +72,7 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
   function remark(withMention) {
     const field = near(".remark[data-mentions] textarea") ?? near(".remark textarea");
     if (!field || store.isReadOnly) return false;
+    unfold(field);
     field.focus();
     if (withMention) {
       field.setRangeText("@", field.selectionStart, field.selectionEnd, "end");
@@ -79,6 +84,7 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
   function prefer(direction) {
     const question = near('[data-question="scale"]');
     if (!question || store.isReadOnly) return false;
+    unfold(question);
     lean(question, store, direction);
     question.querySelector("input:checked")?.focus();
     return true;

@@ -1,6 +1,6 @@
 /** The annotation page: put its parts together. See store.js for how they work with one another. */
 
-import { Store, keyOf } from "./store.js";
+import { Store } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
 import { bindSuggestions } from "./parts/suggestions.js";
@@ -13,6 +13,7 @@ import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { Current } from "./current.js";
+import { Progress } from "./progress.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
 import { Drawn, readQuestions } from "./questions.js";
@@ -54,16 +55,6 @@ function freezeFields(part) {
   for (const field of part.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
     if (!field.matches("[data-source]")) field.disabled = store.isReadOnly;
   }
-}
-
-function bindProgress() {
-  const told = document.getElementById("progress");
-  const needed = new Set(required.map(keyOf));
-  const show = () => {
-    told.textContent = needed.size ? `${store.countAnswered(needed)} of ${needed.size} required answers` : "";
-  };
-  store.subscribe(show);
-  show();
 }
 
 /** What a part of the page does beside its questions' values. */
@@ -176,7 +167,7 @@ async function start() {
   drawn.drawAll();
   sync.revision = from.revision;
   bindPart(root);
-  bindProgress();
+  new Progress(store, index, drawn, current);
   bindLinks();
   store.subscribe(({ key }) => { if (key !== null) drawn.draw(key); });
   root.addEventListener("input", (event) => {

@@ -115,7 +115,7 @@ WHERE = """() => {
   if (at.closest('.about')) return 'meanings'
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`
-  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context'],
+  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.lead', 'context'],
     ['.submit-bar', 'what is missing']]
   for (const [selector, name] of places)
     if (at.closest(selector)) return name

@@ -167,7 +167,7 @@ def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
     ann = seat(long_chat(240, every=240))
     page = ann.take()
     earlier = "() => document.querySelectorAll('.earlier').length"
-    at_first = page.evaluate(earlier), page.inner_text(".context-body .said-user >> nth=-1")
+    at_first = page.evaluate(earlier), page.inner_text(".prompt .said-user")
 
     page.focus("[data-gap] a")
     page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 /** The keyboard. Keys of one character work while nobody is typing, and can be switched off. */
 
 import { Keymap } from "./keymap.js";
+import { showPrompt } from "./prompt.js";
 import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "../shared/pressed.js";
 import { Folding, unfold } from "./fold.js";
 import { lean } from "./widgets/scale.js";
@@ -114,6 +115,7 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
     e: () => edit(".rewriting, .writing"),
     m: () => edit(".marking"),
     i: describe,
+    p: () => showPrompt(document.activeElement?.closest?.(".asked") ?? current.element?.closest(".asked") ?? document.querySelector(".asked")),
     v: () => layout.next(),
     g: () => toggleGuidelines(),
     s: () => document.getElementById("open-skip").disabled || dialogs.skip(),

@@ -1,5 +1,6 @@
 /** How responses stand: columns, stacked or one at a time; raw text, scrolling together, differences. */
 
+import { addStrips } from "./prompt.js";
 import { changes, draw } from "./words.js";
 
 const VIEW = "plaudit-view";
@@ -9,6 +10,7 @@ const TOGETHER = "plaudit-scroll-together";
 export class Layout {
   #root;
   #narrow = matchMedia("(max-width: 56.24rem), (max-height: 31.99rem)");
+  #wide = matchMedia("(min-width: 75rem) and (min-height: 32rem)");
 
   constructor(root) {
     this.#root = root;
@@ -25,7 +27,8 @@ export class Layout {
   /** Lay out a part of the page, which has just been put into it. */
   add(part) {
     document.getElementById("tools").hidden = this.#root.querySelectorAll(".response").length < 2;
-    for (const one of part.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    for (const one of part.querySelectorAll(".context")) one.open = this.#wide.matches;
+    addStrips(part);
     this.#bindTabs(part);
     this.#bindScrolling(part);
     bindRaw(part);
@@ -74,8 +77,8 @@ export class Layout {
       });
       if (way.checked) this.#root.dataset.view = way.value;
     }
-    this.#narrow.addEventListener("change", () => {
-      for (const one of this.#root.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    this.#wide.addEventListener("change", () => {
+      for (const one of this.#root.querySelectorAll(".context")) one.open = this.#wide.matches;
     });
   }
 

@@ -92,16 +92,9 @@ def test_the_focus_goes_in_reading_order(team, annotator_tab):
 
     kept = list(dict.fromkeys(order))
     assert kept == [
-        *("skip link", "head", "tools", "context", "response 1", "response 2"),
-        *(
-            "meanings",
-            "instruction_following",
-            "truthfulness",
-            "conciseness",
-            "format",
-            "safety",
-            "overall",
-        ),
+        *("skip link", "head", "tools", "context", "Width of the conversation"),
+        *("response 1", "response 2", "Width of the questions", "meanings"),
+        *("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall"),
         *("likert_value", "justification", "what is missing", "submit"),
     ]
 
@@ -112,6 +105,7 @@ WHERE = """() => {
   if (at.matches('.skip')) return 'skip link'
   const question = at.closest('[data-question]')
   if (question) return question.dataset.key
+  if (at.matches('.divider')) return at.ariaLabel
   if (at.closest('.about')) return 'meanings'
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`

@@ -1,4 +1,4 @@
-"""The prompt stays in sight: beside the columns, or folded to two lines at the top of the window."""
+"""The prompt stays in sight: beside the columns, or as two lines at the top of the window."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ pytestmark = on_shared_sqlite
 PROMPT = "How do I boil an egg so that its yolk stays soft? " + "Say it step by step. " * 20
 SCROLL = """() => {
   for (const one of [document.documentElement, ...document.querySelectorAll('#task *')]) {
-    if (one.scrollHeight > one.clientHeight && !one.matches('.prompt, .strip *')) one.scrollTop = 1e6;
+    if (!one.matches('.prompt, .strip *')) one.scrollTop = 1e6;
   }
 }"""
-IS_SEEN = """() => [...document.querySelectorAll('.prompt .as-rendered, .strip button')].some((one) => {
+SHOWN = "document.querySelectorAll('.prompt .as-rendered, .strip button')"
+IS_SEEN = (
+    f"() => [...{SHOWN}].some("
+    + """(one) => {
   const box = one.getBoundingClientRect();
   if (box.height < 20 || !one.innerText.startsWith('How do I boil an egg')) return false;
   const hit = document.elementFromPoint(box.left + 40, box.top + 12);
   return one.contains(hit);
 })"""
+)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "flag_task": {"lease_version": 1, "reason": "x"},
     "report_task": {"lease_version": 1, "reason": "x"},
     "release_task": {"lease_version": 1},
+    "preview_text": {"text": "x"},
     "accept_task": {"revision": "x", "fixes": []},
     "correct_task": {"revision": "x", "fixes": []},
     "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},

@@ -38,17 +38,17 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "deliveries"),
-        *("datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
+        *("deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        "deliveries",
-        *("accounts", "transfer"),
+        *("quality_control", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
         *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
+        *("quality", "quality_control"),
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

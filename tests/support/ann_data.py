@@ -8,8 +8,11 @@ import msgspec
 
 from plaudit.core.datasets import attachments
 from plaudit.core.labeling import leases, task_notes
+from plaudit.core.quality.reporting.options import ReportOptions
+from plaudit.core.quality.reporting.snapshots import SnapshotMaker
+from plaudit.core.quality_control import gold_tasks
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
-from plaudit.model.labeling import LeaseRef
+from plaudit.model.labeling import LeaseRef, control_key
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
@@ -18,6 +21,7 @@ from plaudit.store.transfer import jobs
 from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
+from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.operations import CANARY, NAMES
@@ -68,7 +72,14 @@ def make_ann_rows() -> list[Any]:
         make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
         make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
     ]
-    project = {"id": NAMES["project_id"], "name": NAMES["project_name"], "types": ["SFT"]}
+    asked: dict[str, Any] = {"level": "turn", "type": "text", "use": "response", "required": True}
+    judged = {"key": "good", "level": "thread", "type": "boolean"}
+    project = {
+        "id": NAMES["project_id"],
+        "name": NAMES["project_name"],
+        "types": ["SFT"],
+        "form": {"fields": [asked | {"key": "response"}, judged]},
+    }
     batch = {"id": NAMES["batch_id"], "name": NAMES["batch_name"], "metadata": {"k": [1]}}
     second = {"id": "batch_2", "name": "Second", "status": "cancelled"}
     found = [("project", project), ("batch", batch | inside), ("batch", second | inside)]
@@ -154,6 +165,32 @@ def fill(world: World) -> None:
     add_ann_file(world)
     add_ann_webhooks(world)
     add_ann_import(world)
+    add_ann_quality(world)
+    add_ann_gold(world)
+
+
+def add_ann_gold(world: World) -> None:
+    """A gold task, whose id no other list of tasks knows."""
+    environment_id = world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        new = NewGold(
+            content=[make_thread(turns=[make_turn(messages=[make_message("user", CANARY)])])],
+            expected=[ExpectedAnswer(at="t0", key="good", value=True)],
+        )
+        await gold_tasks.create_gold(tx, project, [new])
+        for table in ("gold_task", "task"):
+            await tx.run(
+                f"UPDATE {table} SET task_id = :task_id WHERE project_key = :project_key",
+                {
+                    "task_id": NAMES["task_id"],
+                    "project_key": control_key(project.project_key),
+                },
+            )
+
+    world.run(world.db.write(work))
 
 
 def add_ann_import(world: World) -> None:
@@ -181,6 +218,39 @@ def add_ann_import(world: World) -> None:
         await jobs.end_job(tx, *place, JobState.done, **ending)
 
     world.run(world.db.write(work))
+
+
+def add_ann_quality(world: World) -> None:
+    """The last report on Ann's project, and a job that made one."""
+    environment_id = world.org()
+    request = {"project_id": NAMES["project_id"], "options": {"by": CANARY}}
+    job = Job(
+        environment_id=environment_id,
+        job_id=NAMES["job_id"],
+        kind=JobKind.quality,
+        state=JobState.running,
+        user_id=NAMES["user_id"],
+        created_ms=1,
+        lease_ms=2,
+        about=msgspec.json.encode(request),
+        progress=b"{}",
+    )
+
+    async def work(tx: Any) -> None:
+        await jobs.insert_job(tx, job)
+        ending: Any = {"now": 2, "progress": b"{}", "reason": "", "file_size": None}
+        await jobs.end_job(tx, environment_id, job.job_id, JobState.done, **ending)
+
+    async def compute() -> None:
+        async with world.db.read() as tx:
+            project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        maker = SnapshotMaker(world.db, project, ReportOptions())
+        row = await maker.make(lambda phase, done: None)
+        await world.db.write(lambda tx: maker.show(tx, row))
+
+    world.run(world.db.write(work))
+    world.run(compute())
 
 
 def add_ann_file(world: World) -> None:

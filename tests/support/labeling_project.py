@@ -135,7 +135,7 @@ class LabelingProject:
         )
 
     def on(self, world: World) -> LabelingProject:
-        other = object.__new__(LabelingProject)
+        other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, world=world)
         return other
 

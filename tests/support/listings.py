@@ -25,10 +25,13 @@ ONE_THING = {
     "export_project", "export_delivery", "partition_project", "partition_delivery",
     "get_task", "get_annotation", "get_batch", "get_project", "get_legacy_task", "get_dataset_task",
     "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
+    "get_gold", "show_one_gold", "show_task_as_gold", "show_feedback",
     "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",
     "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
     "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",
     "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
+    "get_quality", "get_quality_annotators", "get_quality_bias", "get_quality_leaderboard",
+    "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
@@ -63,6 +66,7 @@ QUERIES = {
     "show_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
     "show_review_list": ("", "show=reported", "show=completed"),
     "show_people": ("", "status=removed"),
+    "find_by_name": "q=a",
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",

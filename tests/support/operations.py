@@ -17,7 +17,7 @@ from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Operation
 from plaudit.settings import Settings
 from tests.support.app_client import AppClient
-from tests.support.builders import make_thread
+from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
@@ -47,6 +47,7 @@ NAMES = {
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
+    "job_id": f"job_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -66,6 +67,14 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_project": {"name": "Swept"},
     "complete_task": {"threads": [make_thread()]},
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_gold": {
+        "tasks": [
+            {
+                "content": [make_thread(turns=[make_turn(messages=[make_message("user")])])],
+                "expected": [{"at": "t0", "key": "good", "value": True}],
+            }
+        ]
+    },
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "create_webhook": {"url": "https://93.184.216.34/swept"},
@@ -73,6 +82,8 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
+_GOLD = {"task_id": NAMES["task_id"]}
+_COMPUTED = {"job_id": NAMES["job_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -89,6 +100,14 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("get_import", "import_id"): _IN_PROJECT,
     ("list_import_rejects", "import_id"): _IN_PROJECT,
     ("cancel_import", "import_id"): _IN_PROJECT,
+    ("get_gold", "project_id"): _GOLD,
+    ("end_gold", "project_id"): _GOLD,
+    ("get_gold", "task_id"): _IN_PROJECT,
+    ("end_gold", "task_id"): _IN_PROJECT,
+    ("get_quality_job", "project_id"): _COMPUTED,
+    ("cancel_quality_job", "project_id"): _COMPUTED,
+    ("get_quality_job", "job_id"): _IN_PROJECT,
+    ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
 }
 """What an operation needs beside a name that does not suffice alone."""
@@ -208,6 +227,13 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
+    "get_quality": [_IN_PROJECT],
+    "get_quality_annotators": [_IN_PROJECT],
+    "get_quality_bias": [_IN_PROJECT],
+    "get_quality_leaderboard": [_IN_PROJECT],
+    "get_quality_job": [_IN_PROJECT | _COMPUTED],
+    "cancel_quality_job": [_IN_PROJECT | _COMPUTED],
     "create_import": [{"project_id": NAMES["project_id"]}],
     "get_import": [_IN_PROJECT | _IMPORTED],
     "list_import_rejects": [_IN_PROJECT | _IMPORTED],
@@ -218,6 +244,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "fail_task": [{"task_id": f"pending_{CANARY}"}],
     "reopen_task": [{"task_id": NAMES["task_id"]}],
     "offer_task": [{"task_id": f"skipped_{CANARY}"}],
+    "create_gold": [_IN_PROJECT],
+    "list_gold": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "get_gold": [_IN_PROJECT | _GOLD],
+    "end_gold": [_IN_PROJECT | _GOLD],
     "create_user": [{}],
     "list_users": [{}, {"limit": "1", "status": "invited"}],
     "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],

@@ -21,11 +21,18 @@ from plaudit.core.labeling import (
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import quality_report
+from plaudit.core.quality.reporting.snapshots import (
+    Part,
+    SnapshotMaker,
+    find_snapshot,
+    read_part,
+)
+from plaudit.core.quality_control import counters, gold_tasks, own_work, repeats
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
 from plaudit.model.core import TaskStatus
+from plaudit.model.quality_control import Collector, GoldSettings, RepeatSettings
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
@@ -36,6 +43,7 @@ from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions as submissions_store
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
+from plaudit.store.quality_control import control_results, control_turns
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
@@ -51,6 +59,7 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, values_of
@@ -97,6 +106,7 @@ def put_through_everything(world: World) -> None:
     world.run(put_through_jobs(world, project))
     put_through_moving(world)
     put_through_counting(world)
+    put_through_quality_control(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -127,7 +137,14 @@ def put_through_counting(world: World) -> None:
             await world.db.write(work)
             await vote_writing.fill_project(world.db, key)
         await vote_reading.read_changes(world.db, floor.project, votes)
-        await quality_report(world.db, floor.project, ReportOptions())
+        for _ in range(2):
+            maker = SnapshotMaker(world.db, floor.project, ReportOptions())
+            row = await maker.make(lambda phase, done: None)
+            await world.db.write(lambda tx, maker=maker, row=row: maker.show(tx, row))
+            await maker.delete_others()
+        async with world.db.read() as tx:
+            snapshot = await find_snapshot(tx, key)
+            assert b"".join(await read_part(tx, snapshot, Part.report)).startswith(b"{")
         seqs = votes.task_seqs().tolist()
         assert len(await vote_reading.task_ids(world.db, key, seqs)) == len(seqs) == 1
 
@@ -147,6 +164,51 @@ def put_through_counting(world: World) -> None:
         assert len(await votes_store.list_votes(tx, key, [1, 2, 3, 4])) > 1
 
     world.run(count())
+
+
+def put_through_quality_control(world: World) -> None:
+    """Cases counted and read."""
+    floor = LabelingProject(world, name="Controlled")
+    gold = Collector.gold
+    floor.write(lambda tx: counters.count_case(tx, floor.project, "ann", gold, right=True))
+    counted = floor.write(lambda tx: counters.counts_of(tx, floor.project, ["ann"], gold))
+    assert counted == {"ann": (1, 1)}
+    put_through_control_tasks(GoldProject(world, name="Gold", gold=GoldSettings(rate=0.5)))
+
+
+def put_through_control_tasks(floor: GoldProject) -> None:
+    """Gold and repeats: created, given out, answered, looked at, ended."""
+    [gold_id, *_] = floor.add_gold(3)
+    [task_id, *_] = floor.create(8)
+    lease = floor.take_gold()
+    floor.submit(lease)
+    floor.submit(floor.take(), key="ordinary")
+    floor.waiting()
+    floor.new({"task_id": task_id})
+    floor.set(repeats=RepeatSettings(rate=0.5))
+    key = lease.project_key
+
+    async def look(tx):
+        now = await tx.now_ms()
+        side = floor.project.project_key
+        await own_work.list_recent(tx, floor.project, "ann")
+        await own_work.find_batch_id(tx, floor.project, lease, None)
+        await control_turns.list_had(tx, side, "ann", [1])
+        await control_turns.list_repeated(tx, key, "ann", [1])
+        [source, *_] = await control_turns.list_repeatable(
+            tx, side, "ann", skipped=0, before_ms=FAR, limit=1
+        )
+        await control_turns.insert_repeat(tx, key, 0, "ann", source)
+        assert await control_turns.find_source(tx, key, 0) == source
+        await repeats.self_agreement(tx, floor.project, "ann")
+        await control_results.list_of_task(tx, key, lease.seq, limit=9)
+        await gold_tasks.get_gold(tx, floor.project, gold_id)
+        await gold_tasks.list_gold(tx, floor.project, limit=9)
+        await gold_tasks.end_gold(tx, floor.project, gold_id)
+        assert now
+
+    floor.write(look)
+    floor.waiting()
 
 
 def put_through_moving(world: World) -> None:
@@ -290,7 +352,8 @@ def put_through_people(world: World) -> None:
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
         deliveries = "/deliveries/projects/project_123"
-        for path in ("/", "/work", "/people", "/account", "/projects", deliveries):
+        paths = ("/", "/work", "/my-work", "/people", "/account", "/projects", "/find?q=a")
+        for path in (*paths, deliveries):
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),

@@ -18,12 +18,17 @@ from plaudit.core.tasks.templates import Template
 from plaudit.errors import NotFound
 from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.model.core import Review, Role
+from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ManagedProject
 from plaudit.wire.v2.resources import ProjectDetail
 
-_ACCEPTED: dict[str, Any] = {**Form.ACCEPTED, "review": Review}
+_ACCEPTED: dict[str, Any] = {
+    **Form.ACCEPTED,
+    "review": Review,
+    "feedback": GoldFeedback,
+}
 
 
 class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -43,7 +48,10 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    gold: GoldSettings | None = None
+    repeats: RepeatSettings | None = None
 
 
 class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +70,10 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     review_percent: int | UnsetType | None = UNSET
     lease_seconds: int | UnsetType | None = UNSET
     blind: bool | UnsetType | None = UNSET
+    pseudonyms: bool | UnsetType | None = UNSET
     import_mapping: dict[str, Any] | UnsetType | None = UNSET
+    gold: GoldSettings | UnsetType | None = UNSET
+    repeats: RepeatSettings | UnsetType | None = UNSET
 
 
 async def check_mapping(call: Call[NoQuery], body: CreateProject | ChangeProject) -> None:
@@ -76,7 +87,7 @@ async def create_project(
     call: Call[NoQuery], body: CreateProject, context: WriteContext
 ) -> ManagedProject:
     """POST /manage/v1/projects: create a project."""
-    details = {name: _plain(getattr(body, name)) for name in ProjectDetail.__struct_fields__}
+    details = {name: _plain(name, getattr(body, name)) for name in ProjectDetail.__struct_fields__}
     project = await projects.create_project(
         context.tx,
         context.environment_id,
@@ -102,7 +113,7 @@ async def change_project(
 ) -> ManagedProject:
     """PATCH /manage/v1/projects/{project_id}: change the fields that the body has."""
     changes = {
-        name: _plain(value)
+        name: _plain(name, value)
         for name in body.__struct_fields__
         if (value := getattr(body, name)) is not UNSET
     }
@@ -118,9 +129,9 @@ async def change_project(
     return resources.project(project)
 
 
-def _plain(value: Any) -> Any:
-    """Struct as built-in types, as the store keeps it; any other value unchanged."""
-    return msgspec.to_builtins(value) if isinstance(value, Struct) else value
+def _plain(name: str, value: Any) -> Any:
+    """Form or template as built-in types, as the store keeps it; any other value unchanged."""
+    return msgspec.to_builtins(value) if name in ("form", "template") and value else value
 
 
 OPERATIONS = (
@@ -141,8 +152,11 @@ OPERATIONS = (
         "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
         "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
         "life. Unless `blind` is false, annotators are not told which model wrote what. "
+        "With `pseudonyms` the pages of quality name nobody. "
         "`import_mapping` says how imports of tables read their columns, unless they bring a "
-        "mapping of their own.",
+        "mapping of their own. `gold` and `repeats` say what share of a person's tasks are gold, "
+        "or own earlier ones again (`rate`, up to 0.5), and `gold` when people learn how they "
+        "answered (`feedback`).",
         answer=ManagedProject,
         answer_description="The project.",
         example=examples.MANAGED_PROJECT,

@@ -218,6 +218,16 @@ IMPORT: dict[str, Any] = {
     "started_at": "2025-01-01T08:31:03.169Z",
     "ended_at": "2025-01-01T08:31:05.004Z",
 }
+QUALITY_JOB: dict[str, Any] = {
+    "id": "job_0197b",
+    "project_id": "project_123",
+    "state": "running",
+    "phase": "reading tasks",
+    "done": 1200,
+    "total": 4000,
+    "started_at": "2025-01-01T08:31:03.169Z",
+    "options": {"by": "batch", "styles": ["length"]},
+}
 UPLOAD: list[dict[str, Any]] = [
     {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
     {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},
@@ -296,3 +306,63 @@ AUDIT_PAGE: dict[str, Any] = {
     ],
     "next_token": "AZmlYXVkaXQ",
 }
+_GOLD_THREAD: dict[str, Any] = {
+    "id": "thread_0",
+    "turns": [
+        {
+            "id": "turn_0",
+            "messages": [
+                {
+                    "content": {"text": "Which is the largest ocean?"},
+                    "role": "user",
+                    "source_id": "user",
+                    "annotations": [],
+                },
+                {
+                    "content": {"text": "The Pacific."},
+                    "role": "assistant",
+                    "source_id": "base_model",
+                    "annotations": [],
+                },
+            ],
+            "annotations": [],
+        }
+    ],
+    "annotations": [],
+}
+_EXPECTED: dict[str, Any] = {
+    "at": "t0u0",
+    "source_id": "base_model",
+    "key": "overall",
+    "value": 5,
+    "tolerance": 1.0,
+}
+CREATE_GOLD: dict[str, Any] = {
+    "tasks": [
+        {
+            "content": [_GOLD_THREAD],
+            "expected": [_EXPECTED],
+            "reason": "It is right, and says no more than was asked.",
+        }
+    ]
+}
+GOLD_TASK: dict[str, Any] = {
+    "task_id": "task_0193e8c1b2a4f0e1d2c3b4a5968778ab",
+    "created_at": "2025-01-03T10:00:00.000Z",
+    "excerpt": "Which is the largest ocean?",
+    "expected": [_EXPECTED],
+    "reason": "It is right, and says no more than was asked.",
+    "answered": 8,
+    "questions": [
+        {
+            "at": "t0u0",
+            "key": "overall",
+            "answered": 8,
+            "right": 6,
+            "share": 0.75,
+            "low": 0.4093,
+            "high": 0.9285,
+        }
+    ],
+}
+GOLD_CREATED: dict[str, Any] = {"tasks": [{"task_id": GOLD_TASK["task_id"]}]}

@@ -5,11 +5,14 @@ one, and one that is closed was ended from outside. Every function takes the cal
 and has no effect but through it; times are the database's. Locks are taken in this order: the
 person's row of lease_lock, the batch's counts, the task's row in the queue (task_work), the
 project's clock, the task, leases.
+
+A project's control tasks are leased like others, under a key of their own (`control_key`). A
+person's leases of both kinds are locked together, and count together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +24,7 @@ from plaudit.core.labeling.questions import questions, random_order
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import DraftConflict, LeaseLost, LimitReached, NotFound, TooLarge
 from plaudit.model.core import ProjectRow, StoredTask
-from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus
+from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, control_key
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -58,33 +61,50 @@ class SavedDraft(Struct, frozen=True):
     expires_ms: int
 
 
-async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
+Offer = Callable[[int], Awaitable[Lease | None]]
+"""Lease of a control task at a time, if one is due."""
+
+
+async def lease_next(
+    tx: Transaction, project: ProjectRow, user_id: str, *, offer: Offer | None = None
+) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
     Their own unfinished leases come first: those returned by a reviewer, then expired ones. Then
-    the first task in the queue that they never had, and at last what they released. Raises
-    LimitReached at OPEN_LEASES_MAX open leases, Forbidden if the person was removed.
+    what is on `offer`, or the first task in the queue that they never had, and at last what they
+    released. Raises LimitReached at OPEN_LEASES_MAX open leases, Forbidden if the person was
+    removed.
     """
     await lock_annotator(tx, project, user_id)
     now = await tx.now_ms()
-    unfinished = await leases_store.list_unfinished(
-        tx, project.project_key, user_id, limit=UNFINISHED_MAX
-    )
+    unfinished = await _list_unfinished(tx, project, user_id)
     _require_room(unfinished, now, OPEN_LEASES_MAX)
     ended = [lease for lease in unfinished if not _is_open(lease, now)]
     renewed = await _renew_first(tx, project, ended, now)
     if renewed is not None:
         return renewed
+    offered = None if offer is None else await offer(now)
+    if offered is not None:
+        return offered
     task = await _acquire_next(tx, project, user_id)
     if task is None and await expire_leases(tx, project.project_key):
         task = await _acquire_next(tx, project, user_id)
     if task is None:
-        released = await leases_store.list_resumable(
-            tx, project.project_key, user_id, limit=RENEWALS_MAX
-        )
-        return await _renew_first(tx, project, released, now)
+        released = [
+            lease
+            for key in _keys(project)
+            for lease in await leases_store.list_resumable(tx, key, user_id, limit=RENEWALS_MAX)
+        ]
+        return await _renew_first(tx, project, _by_time(released), now)
+    return await insert_new(tx, project, task, user_id, now)
+
+
+async def insert_new(
+    tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str, now: int
+) -> Lease:
+    """Lease a task, of which a slot was acquired, to a person who never had it."""
     lease = Lease(
-        project_key=project.project_key,
+        project_key=task.project_key,
         assignment_id=ids.mint("assignment"),
         seq=task.seq,
         user_id=user_id,
@@ -157,7 +177,7 @@ async def lock_annotator(tx: Transaction, project: ProjectRow, user_id: str) -> 
     Their other requests that take a lease, and their removal, wait meanwhile. Raises Forbidden if
     they were removed.
     """
-    await leases_store.lock_annotator(tx, project.project_key, user_id)
+    await leases_store.lock_annotator(tx, max(_keys(project)), user_id)
     await membership.require_present(tx, project.environment_id, user_id)
 
 
@@ -320,10 +340,27 @@ async def require_room(
     limit_max: int = OPEN_LEASES_MAX,
 ) -> None:
     """Raise LimitReached if a person has `limit_max` open leases in the project."""
-    unfinished = await leases_store.list_unfinished(
-        tx, project.project_key, user_id, limit=UNFINISHED_MAX
+    _require_room(await _list_unfinished(tx, project, user_id), now, limit_max)
+
+
+async def _list_unfinished(tx: Transaction, project: ProjectRow, user_id: str) -> list[Lease]:
+    """A person's open, returned or expired leases of tasks of both kinds, by `leased_ms`."""
+    return _by_time(
+        [
+            lease
+            for key in _keys(project)
+            for lease in await leases_store.list_unfinished(tx, key, user_id, limit=UNFINISHED_MAX)
+        ]
     )
-    _require_room(unfinished, now, limit_max)
+
+
+def _keys(project: ProjectRow) -> tuple[int, int]:
+    """The two keys of a project's tasks; the project's own is the greater."""
+    return project.project_key, control_key(project.project_key)
+
+
+def _by_time(leases: Sequence[Lease]) -> list[Lease]:
+    return sorted(leases, key=lambda lease: lease.leased_ms)
 
 
 def _require_room(leases: Sequence[Lease], now: int, limit_max: int) -> None:
@@ -351,14 +388,14 @@ async def _renew(tx: Transaction, project: ProjectRow, lease: Lease, now: int) -
 
     A batch on hold lets nobody begin or resume; who has an open lease may go on.
     """
-    if not _is_open(lease, now) and await work_queue.is_on_hold(tx, project.project_key, lease.seq):
+    if not _is_open(lease, now) and await work_queue.is_on_hold(tx, lease.project_key, lease.seq):
         return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        if not await work_queue.acquire_slot(tx, project.project_key, lease.seq):
+        if not await work_queue.acquire_slot(tx, lease.project_key, lease.seq):
             return None
     elif lease.status not in (LeaseStatus.open, LeaseStatus.returned):
         return None
     renewed = await leases_store.renew(tx, lease, now=now, expires_ms=now + lease_ms(project))
     if renewed is None and lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        await work_queue.release_slots(tx, project.project_key, lease.seq)
+        await work_queue.release_slots(tx, lease.project_key, lease.seq)
     return renewed

@@ -46,7 +46,7 @@ async def skip(
     InvalidContent, or LimitReached at SKIPS_PER_HOUR_MAX skips within an hour.
     """
     now = await tx.now_ms()
-    await leases_store.lock_annotator(tx, project.project_key, lease_ref.user_id)
+    await leases_store.lock_annotator(tx, abs(project.project_key), lease_ref.user_id)
     skipped = await leases_store.count_leases(
         tx, project.project_key, lease_ref.user_id, LeaseStatus.skipped, now - _HOUR_MS
     )

@@ -25,6 +25,8 @@ WORDS_MAX = 100
 LEASE_SECONDS_MIN = 1
 LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
+CONTROL_RATE_MAX = 0.5
+"""The greatest share of a person's tasks that are gold, and that are repeats."""
 DECISIVE = ("overlap", "review", "review_percent", "form", "types")
 """Details that say when a task is completed or reviewed; the types name a form if there is none."""
 DETAIL_BYTES_MAX = 256 * 1024
@@ -132,6 +134,9 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
         value = getattr(detail, name)
         if value is not None and not least <= value <= most:
             raise InvalidContent(f"{name} is {least} to {most}", pointer=f"/{name}")
+    for name, settings in (("gold", detail.gold), ("repeats", detail.repeats)):
+        if settings is not None and not 0 <= settings.rate <= CONTROL_RATE_MAX:
+            raise InvalidContent(f"a rate is 0 to {CONTROL_RATE_MAX}", pointer=f"/{name}/rate")
     if len(detail.guidelines or "") > GUIDELINES_CHARS_MAX:
         raise InvalidContent(
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"

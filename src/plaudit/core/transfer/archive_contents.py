@@ -46,6 +46,7 @@ REBUILT: Mapping[str, str] = {
     "vote": "an import writes the votes of submissions and threads",
     "voted_threads": "an import notes which threads brought votes",
     "vote_clock": "an import's changes of votes are numbered anew",
+    "task_change": "an import notes which tasks it changed",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""
@@ -96,6 +97,24 @@ LEFT_BEHIND = (
         tables=("job", "job_reject"),
         reason="they are work of one server",
         remedy="begin again what was under way",
+    ),
+    LeftBehind(
+        noun="counted cases of people",
+        tables=("quality_counter",),
+        reason="they are of people at work on one server",
+        remedy="rules count anew",
+    ),
+    LeftBehind(
+        noun="gold tasks, and how people answered them",
+        tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
+        reason="nothing that leaves the server may tell them from others",
+        remedy="read each with `GET …/gold/{task_id}`, and send it again",
+    ),
+    LeftBehind(
+        noun="reports on quality",
+        tables=("quality_snapshot", "quality_part"),
+        reason="they follow from votes and tasks",
+        remedy="compute them anew",
     ),
     LeftBehind(
         noun="the store's own",

@@ -12,7 +12,8 @@ CHECKS: dict[str, str] = {
     "every task can be found by its id": (
         "WITH l AS MATERIALIZED (SELECT task_id, project_key, seq FROM task_locator)"
         " SELECT COUNT(*) FROM task AS t LEFT JOIN l ON l.task_id = t.task_id"
-        " AND l.project_key = t.project_key AND l.seq = t.seq WHERE l.seq IS NULL"
+        " AND l.project_key = t.project_key AND l.seq = t.seq"
+        " WHERE l.seq IS NULL AND t.project_key > 0"  # control tasks are found by no id
     ),
     "every id leads to a task": (
         "WITH t AS MATERIALIZED (SELECT project_key, seq, task_id FROM task)"

@@ -315,10 +315,14 @@ async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
 async def list_leased_tasks(
     tx: Transaction, environment_id: str, user_id: str
 ) -> list[tuple[int, int]]:
-    """List the (project_key, seq) of tasks of which a person has an open or returned lease."""
+    """List the (project_key, seq) of tasks of which a person has an open or returned lease.
+
+    Control tasks stand under the negative key of their project.
+    """
     rows = await tx.all(
         "SELECT a.project_key, a.seq FROM project AS p JOIN assignment AS a"
-        " ON a.project_key = p.project_key WHERE p.environment_id = :environment_id"
+        " ON a.project_key IN (p.project_key, -p.project_key)"
+        " WHERE p.environment_id = :environment_id"
         " AND a.user_id = :user_id AND a.status IN ('open', 'returned')"
         " ORDER BY a.project_key, a.seq",
         {"environment_id": environment_id, "user_id": user_id},

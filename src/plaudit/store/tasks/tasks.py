@@ -239,6 +239,16 @@ async def list_whole_tasks(
 
 async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:
     """Add tasks whose ids are free and whose sequence numbers are reserved."""
+    await insert_unlisted(tx, tasks)
+    await tx.add(
+        "task_locator",
+        ("task_id", "environment_id", "project_key", "seq"),
+        [(task.task_id, environment_id, task.project_key, task.seq) for task in tasks],
+    )
+
+
+async def insert_unlisted(tx: Transaction, tasks: Sequence[StoredTask]) -> None:
+    """Add tasks that nobody finds by their ids."""
     await tx.add(
         "task",
         _COLUMNS,
@@ -255,11 +265,6 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
             )
             for task in tasks
         ],
-    )
-    await tx.add(
-        "task_locator",
-        ("task_id", "environment_id", "project_key", "seq"),
-        [(task.task_id, environment_id, task.project_key, task.seq) for task in tasks],
     )
     bodies = [
         (task.project_key, task.seq, task.body, task.patches)

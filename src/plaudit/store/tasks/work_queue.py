@@ -70,6 +70,20 @@ async def acquire_next_slot(tx: Transaction, project_key: int, user_id: str) -> 
     return int(row[0]) if row else None
 
 
+async def find_next(
+    tx: Transaction, project_key: int, user_id: str
+) -> tuple[int, str | None] | None:
+    """Seq and batch of the task that `acquire_next_slot` would find; None if there is none."""
+    row = await tx.one(
+        "SELECT w.seq, w.batch_id FROM task_work AS w WHERE w.project_key = :project_key"
+        f" AND {HAS_FREE_SLOT} AND NOT EXISTS (SELECT 1 FROM assignment AS a"
+        " WHERE a.project_key = :project_key AND a.seq = w.seq AND a.user_id = :user_id)"
+        " ORDER BY w.rank, w.since_ms, w.seq LIMIT 1",
+        {"project_key": project_key, "user_id": user_id},
+    )
+    return None if row is None else (int(row[0]), row[1])
+
+
 async def acquire_slot(tx: Transaction, project_key: int, seq: int) -> bool:
     """Acquire a slot of this task; False if none is free."""
     return bool(
@@ -334,6 +348,21 @@ async def list_waiting(
         },
     )
     return [_work(row) for row in rows]
+
+
+async def list_in_state(
+    tx: Transaction, project_key: int, seqs: Sequence[int], state: WorkState
+) -> set[int]:
+    """Those of these tasks that are in the queue in a state."""
+    if not seqs:
+        return set()
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq FROM task_work WHERE project_key = :project_key AND state = :state"
+        f" AND seq IN {listed}",
+        args | {"project_key": project_key, "state": state.value},
+    )
+    return {int(row[0]) for row in rows}
 
 
 def _work(row: Row) -> QueuedTask:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
+from plaudit.model.quality_control import GoldSettings, RepeatSettings
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 
@@ -31,7 +32,10 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    gold: GoldSettings | None = None
+    repeats: RepeatSettings | None = None
 
 
 class ManagedImport(Struct, omit_defaults=True, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import BatchStatus, Review
+from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
 
 
 class Project(Struct, omit_defaults=True, kw_only=True):
@@ -68,10 +69,12 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
 
     `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
     `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps
-    from annotators which model wrote what (true).
+    from annotators which model wrote what (true); `pseudonyms` keeps from managers who is who on
+    the pages of quality (false). `gold` and `repeats` say how often people are given these
+    (docs/quality/gold.md).
     """
 
-    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
 
     types: list[str] | None = None
     models: list[str] | None = None
@@ -83,7 +86,10 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    gold: GoldSettings | None = None
+    repeats: RepeatSettings | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

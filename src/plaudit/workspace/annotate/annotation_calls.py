@@ -17,9 +17,13 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached
+from plaudit.core.quality_control import assigning, gold_feedback, own_work, submitting
+from plaudit.core.quality_control.control_tasks import on_either_side
+from plaudit.core.quality_control.gold_tasks import gold_settings
+from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached, NotFound
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
+from plaudit.model.quality_control import GoldFeedback
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -86,11 +90,13 @@ class DraftSaved(Struct, omit_defaults=True, kw_only=True):
 
 
 class Submitted(Struct, kw_only=True):
-    """Receipt of a submission. `next` is the path of the next task; None if there is none."""
+    """Receipt of a submission. `next` is the path of the next task; None if there is none.
+
+    What became of the task is not among it: that would tell gold from other tasks.
+    """
 
     submission_id: str
     submitted_ms: int
-    outcome: str
     undo_until_ms: int
     next: str | None
 
@@ -124,7 +130,7 @@ async def save_draft(request: PageRequest[NoQuery], submitted: DraftSent) -> Dra
         )
 
     try:
-        saved = await _run(request, work)
+        saved = await _run_on_lease(request, work)
     except DraftConflict as problem:
         return refusal(problem, revision=problem.revision)
     return DraftSaved(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
@@ -137,7 +143,7 @@ async def send_heartbeat(request: PageRequest[NoQuery], submitted: HeartbeatSent
         held = _hold(request, submitted.lease_version)
         return await leases.heartbeat(tx, project, held, active_ms=submitted.active_ms)
 
-    return DraftSaved(expires_ms=await _run(request, work))
+    return DraftSaved(expires_ms=await _run_on_lease(request, work))
 
 
 async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Submitted | Response:
@@ -146,7 +152,7 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
     async def work(tx: Transaction, project: ProjectRow) -> submissions.Receipt:
-        return await submissions.submit(
+        return await submitting.submit(
             tx,
             project,
             _hold(request, submitted.lease_version),
@@ -159,22 +165,36 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
         receipt = await _run(request, work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
+    following = await _feedback(request)
+    if following is None and submitted.goes_on:
+        following = await _next(request)
     return Submitted(
         submission_id=receipt.submission_id,
         submitted_ms=receipt.submitted_ms,
-        outcome=receipt.outcome,
         undo_until_ms=receipt.undo_until_ms,
-        next=await _next(request) if submitted.goes_on else None,
+        next=following,
     )
+
+
+async def _feedback(request: PageRequest[NoQuery]) -> str | None:
+    """Path of the feedback on what was submitted, if the person is shown any at once."""
+    async with request.db.read(snapshot=False) as tx:
+        project = await get_project(tx, request)
+        if gold_settings(project).feedback is not GoldFeedback.at_once:
+            return None
+        assignment_id = request.path["assignment_id"]
+        try:
+            await gold_feedback.get_feedback(tx, project, request.user.user_id, assignment_id)
+        except NotFound:
+            return None
+    return f"{task_path(project.project_id, assignment_id)}/feedback"
 
 
 async def undo(request: PageRequest[NoQuery], submitted: NothingSent) -> NextTask:
     """POST …/undo: open the last submission again."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease:
-        return await submissions.undo(
-            tx, project, request.user.user_id, request.path["assignment_id"]
-        )
+        return await own_work.undo(tx, project, request.user.user_id, request.path["assignment_id"])
 
     lease = await _run(request, work)
     return NextTask(next=task_path(request.path["project_id"], lease.assignment_id))
@@ -189,7 +209,7 @@ async def skip(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask
         held = _hold(request, submitted.lease_version)
         await task_notes.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
 
-    await _run(request, work)
+    await _run_on_lease(request, work)
     return await _onward(request, goes_on=submitted.goes_on)
 
 
@@ -200,7 +220,7 @@ async def flag(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask
         held = _hold(request, submitted.lease_version)
         await task_notes.flag(tx, project, held, reason=submitted.reason, note=submitted.note)
 
-    await _run(request, work)
+    await _run_on_lease(request, work)
     return NextTask(next=None)
 
 
@@ -213,7 +233,7 @@ async def report(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTa
             tx, project, held, kind=submitted.reason, message=submitted.note
         )
 
-    await _run(request, work)
+    await _run_on_lease(request, work)
     return await _onward(request, goes_on=submitted.goes_on)
 
 
@@ -223,7 +243,7 @@ async def release(request: PageRequest[NoQuery], submitted: HoldSent) -> NextTas
     async def work(tx: Transaction, project: ProjectRow) -> None:
         await leases.release(tx, project, _hold(request, submitted.lease_version))
 
-    await _run(request, work)
+    await _run_on_lease(request, work)
     return await _onward(request, goes_on=False)
 
 
@@ -240,13 +260,20 @@ async def _run(
     return await request.db.write(whole)
 
 
+async def _run_on_lease(
+    request: PageRequest[Any], work: Callable[[Transaction, ProjectRow], Awaitable[T]]
+) -> T:
+    """Do something with the lease of the path, of an ordinary or a control task."""
+    return await _run(request, lambda tx, project: on_either_side(tx, project, work))
+
+
 async def _next(request: PageRequest[Any]) -> str | None:
     """Lease the next task; its path, None if there is none or the person has too many."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
-        held = await leases.list_open_leases(tx, project, request.user.user_id)
+        held = await own_work.list_open_leases(tx, project, request.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await leases.lease_next(tx, project, request.user.user_id)
+        return held[0] if held else await assigning.lease_next(tx, project, request.user.user_id)
 
     try:
         lease = await _run(request, work)

@@ -14,18 +14,15 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import (
-    leases,
-    review_queue,
-    submissions,
-)
-from plaudit.core.tasks import excerpts
+from plaudit.core.labeling import leases, review_queue
+from plaudit.core.quality_control import assigning, gold_feedback, own_work
+from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, task_summaries, tasks
+from plaudit.store.tasks import batches, projects, tasks
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
@@ -88,11 +85,12 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
     """GET /work/{project_id}: the person's open tasks, and a button for the next one."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        held = await leases.list_open_leases(tx, project, request.user.user_id)
-        free_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
-        returned = await review_queue.list_returned(tx, project, request.user.user_id)
-        seqs = {lease.seq for lease in held} | {one.lease.seq for one in returned}
-        prompts = await excerpts.list_excerpts(tx, project.project_key, sorted(seqs))
+        user_id = request.user.user_id
+        held = await own_work.list_open_leases(tx, project, user_id)
+        free_count = await assigning.count_waiting(tx, project, user_id, limit_max=COUNTED_MAX)
+        returned = await review_queue.list_returned(tx, project, user_id)
+        shown = [*held, *(one.lease for one in returned)]
+        prompts = await own_work.list_excerpts(tx, project, shown)
     detail = project_detail(project)
     guidelines = await request.render(detail.guidelines or "")
     return {
@@ -112,7 +110,7 @@ async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Red
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, request)
-        return await leases.lease_next(tx, project, request.user.user_id)
+        return await assigning.lease_next(tx, project, request.user.user_id)
 
     project_id = request.path["project_id"]
     try:
@@ -128,14 +126,19 @@ async def open_lease(request: PageRequest[Any]) -> OpenTask:
     """Load a person's own lease with its task; raises NotFound."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        lease = await leases.get_lease(
-            tx, project, request.user.user_id, request.path["assignment_id"]
+        lease = await on_either_side(
+            tx,
+            project,
+            lambda tx, side: leases.get_lease(
+                tx, side, request.user.user_id, request.path["assignment_id"]
+            ),
         )
-        task = await tasks.get_task(tx, project.project_key, lease.seq)
-        batch = None
-        if task.batch_id is not None:
-            batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        returned = await review_queue.find_returned_task(tx, project, lease)
+        task = await tasks.get_task(tx, lease.project_key, lease.seq)
+        batch, batch_id = None, await own_work.find_batch_id(tx, project, lease, task.batch_id)
+        if batch_id is not None:
+            batch = await batches.find_batch(tx, project.environment_id, batch_id)
+        side = own_work.side_of(project, lease)
+        returned = await review_queue.find_returned_task(tx, side, lease)
     content, files = await read_conversation(
         request, lambda: _decode_content(task.content or b"[]")
     )
@@ -155,8 +158,9 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
     shown, guidelines = await request.build(layout)
     async with request.db.read(snapshot=False) as tx:
-        done_count = await submissions.count_done(tx, project, request.user.user_id)
-        waiting_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
+        user_id = request.user.user_id
+        done_count = await own_work.count_done(tx, project, user_id)
+        waiting_count = await assigning.count_waiting(tx, project, user_id, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
     return {
@@ -212,12 +216,12 @@ def _draw(opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion])
 
 async def resume_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
     """POST …/resume: lease a task again that expired or was released, with its draft."""
-    return await _back_to(request, leases.resume)
+    return await _back_to(request, own_work.resume)
 
 
 async def reopen_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
     """POST …/reopen: open a submission of one's own again, while that is allowed."""
-    return await _back_to(request, submissions.reopen)
+    return await _back_to(request, own_work.reopen)
 
 
 async def _back_to(request: PageRequest[NoQuery], open_again: Any) -> Redirect:
@@ -239,23 +243,20 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/mine: the person's own last submissions."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        held = await leases.list_open_leases(tx, project, request.user.user_id)
-        listed = await submissions.list_recent(tx, project, request.user.user_id)
-        seqs = [row.seq for row in listed]
-        done = await task_summaries.get_summaries(tx, project.project_key, seqs)
-        final_states = await submissions.list_final_states(tx, listed, done)
-        prompts = await excerpts.list_excerpts(tx, project.project_key, seqs)
+        held = await own_work.list_open_leases(tx, project, request.user.user_id)
+        listed = await own_work.list_recent(tx, project, request.user.user_id)
+        answered = await gold_feedback.list_answered(tx, project, request.user.user_id)
     recent = [
         RecentSubmission(
-            submission.assignment_id,
-            submission.submitted_ms,
-            submission.active_ms // 1000,
-            prompts.get(submission.seq, ""),
-            final_state,
+            one.submission.assignment_id,
+            one.submission.submitted_ms,
+            one.submission.active_ms // 1000,
+            one.excerpt,
+            one.final_state,
         )
-        for submission, final_state in zip(listed, final_states, strict=True)
+        for one in listed
     ]
-    return {"project": project, "held": held, "done": recent}
+    return {"project": project, "held": held, "done": recent, "answered": answered}
 
 
 def sentence(message: str) -> str:

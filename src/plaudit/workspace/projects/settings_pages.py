@@ -63,6 +63,7 @@ class GeneralForm(Struct, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool = False
+    pseudonyms: bool = False
 
 
 class GuidelinesForm(Struct):
@@ -127,6 +128,7 @@ async def save_settings(
     changes = {name: getattr(submitted, name) for name in submitted.__struct_fields__}
     for name in ("types", "models"):
         changes[name] = form_data.split_lines(changes[name])
+    changes["pseudonyms"] = submitted.pseudonyms or None
     return await _save(request, context, changes, SETTINGS, "The settings are saved.")
 
 

@@ -1,0 +1,128 @@
+"""Scores of control tasks: each scored question is a case of the collector `gold` or `repeats`.
+
+The first submission counts. One that is opened again and changed is not scored anew, because by
+then the person may have been shown the expected answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from plaudit.core.labeling.answers import Answer
+from plaudit.core.labeling.questions import questions
+from plaudit.core.labeling.submissions import Receipt, content_of
+from plaudit.core.labeling.votes import answer_address, question_address
+from plaudit.core.quality_control import counters, repeats
+from plaudit.core.quality_control.expected_answers import (
+    answer_to,
+    is_equal,
+    is_scored,
+    scores,
+)
+from plaudit.core.quality_control.gold_tasks import expected_of
+from plaudit.core.tasks.form_version import form_with_version
+from plaudit.core.tasks.forms import Form
+from plaudit.model.core import ProjectRow
+from plaudit.model.labeling import SubmissionRow, control_key
+from plaudit.model.quality_control import Collector, ControlResult, GoldRow
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import submissions
+from plaudit.store.quality_control import control_results, control_turns, gold
+from plaudit.store.tasks import tasks
+from plaudit.wire.v2.task import Thread
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode_answers = msgspec.json.Decoder(list[Answer]).decode
+
+
+async def score(tx: Transaction, project: ProjectRow, receipt: Receipt) -> list[ControlResult]:
+    """Score the submission of a control task, and count its cases; none where it was scored."""
+    key = control_key(project.project_key)
+    submission = await submissions.find_last(tx, key, receipt.assignment_id)
+    assert submission is not None, "it was submitted in this transaction"
+    if receipt.is_repeated or await control_results.list_of_person_on(
+        tx, key, submission.seq, submission.user_id
+    ):
+        return []
+    form, _ = form_with_version(project.detail)
+    content = content_of(await tasks.get_task(tx, key, submission.seq))
+    answers = _decode_answers(submission.answers)
+    row = await gold.find_gold_at(tx, key, submission.seq)
+    if row is not None:
+        found = _gold_results(form, content, row, submission, answers)
+    else:
+        source_seq = await control_turns.find_source(tx, key, submission.seq)
+        assert source_seq is not None, "a control task is gold or a repeat"
+        first = await repeats.first_answers(tx, project.project_key, source_seq, submission.user_id)
+        found = _repeat_results(form, content, first, submission, answers)
+    if found:
+        await control_results.insert_results(tx, found)
+    for result in found:
+        await counters.count_case(
+            tx, project, submission.user_id, result.collector, right=result.is_right
+        )
+    return found
+
+
+def _gold_results(
+    form: Form,
+    content: Sequence[Thread],
+    row: GoldRow,
+    submission: SubmissionRow,
+    answers: Sequence[Answer],
+) -> list[ControlResult]:
+    expected = expected_of(row)
+    return [
+        ControlResult(
+            project_key=submission.project_key,
+            seq=submission.seq,
+            user_id=submission.user_id,
+            number=number,
+            collector=Collector.gold,
+            question_key=expected[number].key,
+            at=expected[number].at,
+            is_right=is_right,
+            submitted_ms=submission.submitted_ms,
+            expected=_encode(expected[number]),
+            given=_encode(answer_to(form, content, expected[number], answers)),
+        )
+        for number, is_right in scores(form, content, expected, answers).items()
+    ]
+
+
+def _repeat_results(
+    form: Form,
+    content: Sequence[Thread],
+    first: Sequence[Answer],
+    submission: SubmissionRow,
+    answers: Sequence[Answer],
+) -> list[ControlResult]:
+    """Results of the questions that a person answered with a value both times."""
+    before = {answer_address(answer): answer for answer in first}
+    again = {answer_address(answer): answer for answer in answers}
+    results: list[ControlResult] = []
+    for question in questions(form, content):
+        address = question_address(question, content)
+        old, new = before.get(address), again.get(address)
+        if old is None or new is None or not is_scored(question.field):
+            continue
+        if old.value is None or new.value is None:
+            continue
+        results.append(
+            ControlResult(
+                project_key=submission.project_key,
+                seq=submission.seq,
+                user_id=submission.user_id,
+                number=len(results),
+                collector=Collector.repeats,
+                question_key=question.field.key,
+                at=question.target.at,
+                is_right=is_equal(question.field, old.value, new.value),
+                submitted_ms=submission.submitted_ms,
+                expected=_encode(old.value),
+                given=_encode(new.value),
+            )
+        )
+    return results

@@ -1,0 +1,1 @@
+"""Statements for quality control: counted cases, control tasks, rules that people cross, pauses."""

@@ -1,0 +1,1 @@
+"""Pages of quality control: gold for managers, and what annotators learn of it."""

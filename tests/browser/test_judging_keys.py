@@ -233,3 +233,18 @@ def test_the_bar_shows_what_is_missing_and_leads_there_by_one_click(team, annota
     assert before == (["Safety 2", "Overall quality 2", "Which response is better?", "Why?"], "8")
     assert (reached, further) == ("likert_value", "justification")
     assert page.evaluate(FOCUSED) == "safety 1"
+
+
+def test_the_scripts_of_the_page_weigh_less_than_60_kb(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
+    page = ann.take()
+
+    weights = page.evaluate(
+        "performance.getEntriesByType('resource').filter(one => one.name.endsWith('.js'))"
+        ".map(one => one.encodedBodySize)"
+    )
+
+    assert len(weights) > 20
+    assert min(weights) > 0
+    assert sum(weights) <= 60_000

@@ -28,7 +28,7 @@ def test_a_written_response_is_shown_as_it_will_be_read_while_it_is_written(
     page.keyboard.type(" <b onclick=alert(1)>")
     page.wait_for_selector(".preview:has-text('onclick')")
     at = page.evaluate("document.activeElement.tagName")
-    page.uncheck(".preview-switch input")
+    page.click(".preview-switch")
     page.reload()
     ann.ready()
 

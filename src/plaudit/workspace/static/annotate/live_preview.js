@@ -11,28 +11,30 @@ const HIDDEN = "plaudit-preview-hidden";
 export function bindPreview(element, field, isWanted = () => true) {
   const path = document.getElementById("task")?.dataset.preview;
   if (!path) return () => {};
-  const box = document.createElement("input");
+  const button = document.createElement("button");
   const place = document.createElement("div");
   const told = document.createElement("p");
   let timer = 0;
   let drawn = null;
   let stop = () => {};
 
-  box.type = "checkbox";
-  box.checked = localStorage.getItem(HIDDEN) === null;
-  const label = document.createElement("label");
-  label.className = "check small preview-switch";
-  label.append(box, " Preview");
+  let isOn = localStorage.getItem(HIDDEN) === null;
+  button.type = "button";
+  button.className = "small quiet preview-switch";
+  button.textContent = "Preview";
+  button.setAttribute("aria-pressed", String(isOn));
   place.className = "preview";
   place.tabIndex = 0;
   place.setAttribute("role", "region");
   place.setAttribute("aria-label", `Preview: ${element.dataset.title}`);
   told.className = "soft small";
   told.hidden = true;
-  (element.querySelector(".actions") ?? element.querySelector(".count")).after(label, place, told);
+  (element.querySelector(".actions") ?? element.querySelector(".count")).after(button, place, told);
 
-  box.addEventListener("change", () => {
-    if (box.checked) localStorage.removeItem(HIDDEN);
+  button.addEventListener("click", () => {
+    isOn = !isOn;
+    button.setAttribute("aria-pressed", String(isOn));
+    if (isOn) localStorage.removeItem(HIDDEN);
     else localStorage.setItem(HIDDEN, "yes");
     touch();
   });
@@ -59,7 +61,7 @@ export function bindPreview(element, field, isWanted = () => true) {
   }
 
   function touch() {
-    const isShown = box.checked && isWanted() && !isBlank(field.value);
+    const isShown = isOn && isWanted() && !isBlank(field.value);
     place.hidden = !isShown;
     element.classList.toggle("has-preview", isShown);
     clearTimeout(timer);

@@ -63,8 +63,13 @@ export class Current {
 
   /** Put the focus into a question. */
   enter(question) {
-    this.onMove(this.element, question);
+    const from = this.element;
+    this.onMove(from, question);
     this.#mark(question);
+    const section = question.closest(".asked");
+    const isOther = from !== null && from.closest(".asked") !== section;
+    // A turn that fits into the window comes into focus as a whole.
+    if (isOther && section?.offsetHeight <= innerHeight) section.scrollIntoView({ block: "start" });
     const field = question.tagName === "DETAILS" && !question.open ? question.querySelector("summary") : firstField(question);
     field?.focus();
     (question.closest(".row") ?? question).scrollIntoView({ block: "nearest" });

@@ -14,6 +14,7 @@ import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { Current } from "./current.js";
 import { Progress } from "./progress.js";
+import { TurnNav } from "./turn_nav.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
 import { Drawn, readQuestions } from "./questions.js";
@@ -168,6 +169,7 @@ async function start() {
   sync.revision = from.revision;
   bindPart(root);
   new Progress(store, index, drawn, current);
+  const nav = new TurnNav(root, store, index, turns, current);
   bindLinks();
   store.subscribe(({ key }) => { if (key !== null) drawn.draw(key); });
   root.addEventListener("input", (event) => {
@@ -181,6 +183,7 @@ async function start() {
   turns.onDrawn = (part) => {
     bindPart(part);
     layout.add(part);
+    nav.add(part);
     keymap.add(part);
     markWaiting(part);
     if (store.isReadOnly) freezeFields(part);

@@ -77,6 +77,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    preview_pages,
 )
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
@@ -150,6 +151,7 @@ def all_pages() -> tuple[Page, ...]:
             user_pages,
             annotation_pages,
             annotation_calls,
+            preview_pages,
             files,
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),

@@ -86,7 +86,7 @@ class RecentWork(Struct, frozen=True):
 async def list_recent(
     tx: Transaction, project_keys: Sequence[int], user_id: str, *, since_ms: int
 ) -> list[RecentWork]:
-    """What a person submitted in these projects since `since_ms`, the latest project first.
+    """Submissions of a person in these projects since `since_ms`, the latest project first.
 
     A submission that was corrected counts once.
     """

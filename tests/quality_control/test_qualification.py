@@ -202,7 +202,7 @@ def test_saved_settings_keep_their_round_and_who_has_passed(tested):
 
 
 def test_an_open_task_is_not_resumed_before_the_test_is_passed(world):
-    project = TestedProject(world)
+    project = TestedProject(world, gold=GoldSettings(rate=0))
     project.create(1)
     project.add_gold(2)
     lease = project.take()

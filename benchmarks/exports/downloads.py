@@ -29,9 +29,9 @@ SETTLE_SECONDS = 1.0
 """After a download, until the server has put the file among the blobs."""
 
 WHY_MISSED = (
-    "a download goes on after it broke off, so each byte is written to a file before it is sent: "
-    "it is copied out of SQLite, joined, written, read and sent, where the bare server copies it "
-    "once. Of small tasks the look-up of two rows for each is most of the time."
+    "each byte is copied out of SQLite, joined with what every option shows, looked through for "
+    "separators, and written to a file before it is sent, so that a download goes on after it "
+    "broke off; the bare server copies it once. The file is about a sixth of the work."
 )
 
 

@@ -41,7 +41,9 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    qualification,
     quality,
+    rules,
     tasks,
     users,
     webhook_endpoints,
@@ -85,14 +87,19 @@ from plaudit.workspace.projects import (
     new_task_pages,
     palette_page,
     project_pages,
+    rule_pages,
     settings_pages,
     start_page,
     styleguide_page,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
-from plaudit.workspace.quality_control import feedback_pages, gold_pages
-from plaudit.workspace.review import review_calls, review_pages
+from plaudit.workspace.quality_control import (
+    feedback_pages,
+    gold_pages,
+    qualification_pages,
+)
+from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -121,7 +128,10 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, quality, imports, exports, partitions, users, api_keys, audit):
+    for module in (
+        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
+        *(users, api_keys, audit),
+    ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -142,9 +152,11 @@ def all_pages() -> tuple[Page, ...]:
             annotation_calls,
             files,
         ),
-        *(review_pages, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
+        rule_pages,
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

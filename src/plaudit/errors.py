@@ -145,6 +145,18 @@ class DraftConflict(Problem):
         """Revision of the stored draft."""
 
 
+class Paused(Problem):
+    """You are paused in this project; its page says why, and what you typed is kept."""
+
+    code = "paused"
+
+
+class Unqualified(Problem):
+    """This project gives tasks to those alone who passed its test."""
+
+    code = "unqualified"
+
+
 class LimitReached(Problem):
     """You have as many of these as you may."""
 

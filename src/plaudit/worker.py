@@ -19,9 +19,10 @@ import structlog
 from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling import leases, undecided
+from plaudit.core.labeling import leases
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.outbound.http_client import HttpClient
+from plaudit.core.quality_control import follow_up, paces, undecided
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.dispatcher import Dispatcher
@@ -34,6 +35,7 @@ from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import unread_votes
+from plaudit.store.quality_control import paces as paces_store
 from plaudit.store.tasks import work_queue
 
 POLL_S = 1.0
@@ -53,6 +55,12 @@ WRITE_VOTES_S = 1.0
 
 DECIDE_TASKS_S = 1.0
 """Mean seconds between two looks for tasks that changed settings may decide."""
+
+FOLLOW_UP_S = 1.0
+"""Mean seconds between two looks for people who crossed a rule that is not carried out yet."""
+
+REFRESH_PACES_S = 5.0
+"""Mean seconds between two looks for usual times that are old."""
 
 PROJECTS_AT_ONCE = 100
 SWEEPS_MAX = 50
@@ -96,6 +104,8 @@ class Worker:
             "worker.send": self._send(),
             "worker.expire_leases": self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
             "worker.decide_tasks": self._run_periodically(DECIDE_TASKS_S, self.decide_tasks),
+            "worker.follow_up": self._run_periodically(FOLLOW_UP_S, self.follow_up),
+            "worker.refresh_paces": self._run_periodically(REFRESH_PACES_S, self.refresh_paces),
             "worker.write_votes": self._run_periodically(WRITE_VOTES_S, self.write_votes),
             "worker.delete_expired": self._run_periodically(CLEAN_UP_S, self.delete_expired),
             "worker.delete_files": self._run_periodically(
@@ -172,6 +182,29 @@ class Worker:
         if total:
             self._log.info("tasks decided by changed settings", count=total)
         return total
+
+    async def follow_up(self) -> int:
+        """Give back leases and submissions after rules that people crossed; return how many steps.
+
+        Each step is a transaction.
+        """
+        async with self._db.read(snapshot=False) as tx:
+            project_keys = await follow_up.list_projects(tx, limit=PROJECTS_AT_ONCE)
+        return sum([await follow_up.follow_up(self._db, key) for key in project_keys])
+
+    async def refresh_paces(self) -> int:
+        """Compute the usual times of tasks anew where they are old; return how many projects'."""
+        async with self._db.read(snapshot=False) as tx:
+            project_keys = await paces_store.list_projects_due(
+                tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
+            )
+        for project_key in project_keys:
+
+            async def work(tx: Transaction, project_key: int = project_key) -> None:
+                await paces.refresh(tx, project_key)
+
+            await self._db.write(work)
+        return len(project_keys)
 
     async def write_votes(self) -> int:
         """Write votes of submissions and threads from before there were votes; return the count.

@@ -9,9 +9,9 @@ import pytest
 
 from plaudit.core.labeling import (
     review_decisions,
-    review_queue,
     submissions,
 )
+from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import (
     AnswersRejected,
@@ -184,8 +184,8 @@ def test_where_everything_is_reviewed_nothing_is_delivered_before(labeling):
 
     assert labeling.status(task_id) is TaskStatus.pending
     assert [
-        one.seq
-        for one in labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+        one.queued.seq
+        for one in labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
     ]
     labeling.accept(task_id)
     assert labeling.status(task_id) is TaskStatus.completed

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
 
+from plaudit.api.transfer import quality_job, report_process
+from plaudit.api.transfer.report_process import _follow as follow
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
 from tests.support.harness import both_engines, one_engine, run_cli, store_arguments
@@ -221,3 +224,46 @@ def test_quality_is_of_its_project_and_organization_alone(world, floor, client):
         answers.append(stranger.post(path_of(floor), json={}))
 
     assert {answer.status_code for answer in answers} == {404}
+
+
+@both_engines
+def test_a_large_report_is_made_by_a_process_of_its_own(floor, client, monkeypatch):
+    computed(client, floor, by="batch")
+    before = client.get(path_of(floor))
+    monkeypatch.setattr(quality_job, "APART_FROM", 0)
+
+    job = computed(client, floor, by="batch")
+    failed = computed(client, floor, by="colour")
+
+    assert (job["state"], job["done"], job["total"]) == ("done", 4, 4)
+    assert client.get(path_of(floor)).content == before.content
+    assert client.get(path_of(floor)).headers["etag"] != before.headers["etag"]
+    assert failed["reason"] == "no task has 'colour' in its metadata"
+
+
+@one_engine
+def test_the_process_of_a_cancelled_job_is_ended(floor, client, monkeypatch):
+    """The process here is one that says nothing and never ends by itself."""
+    monkeypatch.setattr(quality_job, "APART_FROM", 0)
+    monkeypatch.setattr(report_process, "COMMAND", ("sleep", "600"))
+    monkeypatch.setattr(report_process, "CHECK_SECONDS", 0.01)
+    begun = []
+
+    def noting(process, *rest):
+        begun.append(process)
+        return follow(process, *rest)
+
+    monkeypatch.setattr(report_process, "_follow", noting)
+    job = client.post(path_of(floor), json={}).json()
+    until = time.monotonic() + 60
+    while not begun and time.monotonic() < until:
+        client.get(path_of(floor, f"/jobs/{job['id']}"))
+        time.sleep(0.01)
+
+    client.post(path_of(floor, f"/jobs/{job['id']}/cancel"), json={})
+    while begun[0].poll() is None and time.monotonic() < until:
+        client.get(path_of(floor, f"/jobs/{job['id']}"))
+        time.sleep(0.01)
+
+    assert begun[0].poll() == -signal.SIGKILL
+    assert ended(client, floor, job["id"])["state"] == "cancelled"

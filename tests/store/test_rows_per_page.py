@@ -97,7 +97,9 @@ def test_sqlite_knows_the_condition_of_every_partial_index_again(sqlite_settings
 ON_POSTGRES = {
     name: path
     for name, path in (*OPERATIONS, *PAGES)
-    if name.startswith(("list_tasks", "list_batches", "show_tasks", "show_batches"))
+    if name.startswith(
+        ("list_tasks", "list_batches", "show_tasks", "show_batches", "show_review_list")
+    )
 }
 POSTGRES_ROWS = 20_000
 READ_MAX = 6 * COUNTED
@@ -112,9 +114,13 @@ def test_postgresql_stops_at_the_end_of_the_page_in_every_order(open_shared, mon
     furnished = Furnished(world)
     furnished.add()
     args = {"project_key": furnished.main.project.project_key, "admin_id": furnished.admin.user_id}
-    tables = ("batch", "batch_progress", "task", "task_body")
+    tables = ("batch", "batch_progress", "task", "task_body", "task_work", "review_order")
     many_rows.copy_rows(world, args, POSTGRES_ROWS, tables)
-    world.run(world.db.write(lambda tx: tx.run("ANALYZE batch, batch_progress, task", {})))
+    world.run(
+        world.db.write(
+            lambda tx: tx.run("ANALYZE batch, batch_progress, task, task_work, review_order", {})
+        )
+    )
     leave = {name for name, _ in (*OPERATIONS, *PAGES)} - ON_POSTGRES.keys()
 
     read = {

@@ -42,6 +42,8 @@ ACROSS = {
     "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
     "list_projects_to_read": "the worker looks for votes that an older store lacks everywhere",
+    "list_projects_to_release": "the worker looks for leases of paused people everywhere",
+    "list_projects_under_way": "the worker looks for submissions to take back everywhere",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",
@@ -52,6 +54,10 @@ FILLING = {
     "0006_work.sql": ("INSERT INTO task_work",),
     "0011_attention.sql": ("INSERT INTO task_flag", "UPDATE task_work SET is_skipped = 1\n"),
     "0012_votes.sql": ("INSERT INTO vote_clock (project_key, last_no, unread_below)\n    SELECT",),
+    "0016_adjudication.sql": (
+        "INSERT INTO review_order (project_key, seq, question_key, user_id, rank)\n    SELECT",
+        "UPDATE task_work SET is_undecided = 1 WHERE state = 'in_review'",
+    ),
 }
 """Statements of migrations that fill a new table, which is not cut yet, or a new column, from all
 projects."""

@@ -10,9 +10,9 @@ from plaudit.core.labeling import (
     leases,
     review_decisions,
     submissions,
-    undecided,
 )
 from plaudit.core.labeling.questions import Display, Question, questions
+from plaudit.core.quality_control import submitting, undecided
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import Form, form_of
 from plaudit.core.tasks.projects import change_project, create_batch, create_project
@@ -193,7 +193,7 @@ class LabelingProject:
     def submit(self, lease: Lease, answers: Any = None, key: str = "once") -> Any:
         given = self.answers(lease) if answers is None else answers
         return self.write(
-            lambda tx: submissions.submit(
+            lambda tx: submitting.submit(
                 tx, self.project, lease_ref(lease), given, client_key=key, active_ms=1000
             )
         )

@@ -10,6 +10,8 @@ from plaudit import app
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
+from plaudit.model.labeling import DisagreementReason
+from plaudit.store.labeling.disagreement_reasons import put_reasons
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.page import ANYONE
@@ -64,7 +66,9 @@ QUERIES = {
     "list_audit": ("", "object_id={project_id}"),
     "list_webhook_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
     "show_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
-    "show_review_list": ("", "show=reported", "show=completed"),
+    "show_review_list": (
+        "", "show=reported", "show=completed", "question=overall", "person={admin_id}",
+    ),
     "show_people": ("", "status=removed"),
     "find_by_name": "q=a",
     "show_batches": ("", "status=paused"),
@@ -106,7 +110,7 @@ class Furnished:
         self.admin = add_person(world, "admin")
         self.key = world.key()
         self.main = LabelingProject(world, review="all", lease_seconds=3600)
-        self.names = {"project_id": self.main.project.project_id}
+        self.names = {"project_id": self.main.project.project_id, "admin_id": self.admin.user_id}
         self._numbers = count()
 
     def add(self) -> None:
@@ -142,6 +146,8 @@ class Furnished:
         project.decide(review_decisions.send_back, *arguments, comment="Again.")
         reporter_id = f"reporter_{number}"
         project.do(task_notes.report_sensitive, project.take(reporter_id), kind="violence")
+        reason = (0, "overall", DisagreementReason.error.value)
+        project.write(lambda tx: put_reasons(tx, project.project.project_key, lease.seq, [reason]))
         lease = project.take(user_id)
         project.do(task_notes.flag, lease, reason="odd")
         project.do(task_notes.skip, lease, reason="hard")

@@ -21,12 +21,14 @@ FORM = {
     ]
 }
 TEMPLATE = {"messages": [{"role": "user", "text": "Summarise: {{text}}"}]}
+JUDGES = {"min": 2, "max": 5, "confidence": 0.95, "question": "overall"}
 WHOLE = {
     "types": ["RLHF: Pref Ranking"],
     "models": ["base", "test"],
     "form": FORM,
     "template": TEMPLATE,
     "overlap": 3,
+    "judges": JUDGES,
     "guidelines": "# Be fair\n\nAlways.",
     "review": "sample",
 }
@@ -104,6 +106,14 @@ BAD: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "overlap 101": ({"overlap": 101}, "/overlap", "1 to 100"),
     "overlap 1.5": ({"overlap": 1.5}, "/overlap", "int"),
     "overlap true": ({"overlap": True}, "/overlap", "int"),
+    "judges without a question": (
+        {"judges": {"min": 2, "max": 5, "confidence": 0.9}}, "/judges", "question",
+    ),
+    "judges of a text": ({"judges": JUDGES | {"question": "why"}}, "/judges/question", "'why'"),
+    "more judges than are": ({"judges": JUDGES | {"max": 101}}, "/judges/max", "min to 100"),
+    "judges that are too sure": (
+        {"judges": JUDGES | {"confidence": 1}}, "/judges/confidence", "0.9999",
+    ),
     "an unknown review": ({"review": "some"}, "/review", "none, sample, all"),
     "long guidelines": ({"guidelines": "x" * 50_001}, "/guidelines", "50000"),
     "too many types": ({"types": ["x"] * 101}, "/types", "at most 100"),
@@ -179,6 +189,7 @@ def test_a_change_leaves_alone_what_it_does_not_name(client, name):
     create(client, id="oceans", **WHOLE)
     other = {
         "types": ["SFT"], "models": [], "overlap": 1, "guidelines": "", "review": "all",
+        "judges": JUDGES | {"min": 1},
         "form": "RLHF: Pref Ranking", "template": {"messages": []},
     }  # fmt: skip
 
@@ -280,11 +291,11 @@ def test_what_is_set_for_a_project_goes_with_its_archive(world, client, tmp_path
         assert show(second, "oceans") == row["value"]
 
 
-@pytest.mark.parametrize("name", ["form", "template", "overlap", "review"])
+@pytest.mark.parametrize("name", ["form", "template", "overlap", "review", "judges"])
 def test_an_archive_brings_in_nothing_that_could_not_be_set(world, client, name):
     bad: dict[str, Any] = {
         "form": {"fields": [{"key": "overall"}]}, "template": {"text": "?"}, "overlap": 1000,
-        "review": "some",
+        "review": "some", "judges": JUDGES | {"question": "nothing"},
     }  # fmt: skip
     row = {"kind": "project", "value": {"id": "p", "name": "P", name: bad[name]}}
 

@@ -6,17 +6,22 @@ import re
 
 import pytest
 
+from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason
 from plaudit.core.transfer import attachment_archive, import_summary, row_import
 from plaudit.core.transfer.archive_contents import CARRIED, LEFT_BEHIND, REBUILT
 from plaudit.core.webhooks import endpoints
 from plaudit.model.core import TaskStatus
-from plaudit.model.labeling import Lease, LeaseStatus
+from plaudit.model.labeling import DisagreementReason, Lease, LeaseStatus, WorkState
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import projects
-from tests.support.busy_organization import begin_everything, begin_work, task_of
+from plaudit.wire.v2.resources import AdaptiveOverlap
+from tests.support.busy_organization import add_people, begin_everything, begin_work, task_of
 from tests.support.harness import ROOT, World, one_engine, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, move, rows_of, stored, tables_of, values_of
+
+STARS = {"key": "stars", "level": "thread", "type": "integer", "possible_values": [1, 2, 3, 4, 5]}
 
 
 @pytest.fixture(params=["sqlite to postgres", "postgres to sqlite"])
@@ -105,6 +110,34 @@ def test_after_a_move_everybody_goes_on_where_they_were(moving):
 
     assert resumed.draft is not None
     assert there.status(task_of(there, held.seq)) is TaskStatus.completed
+    assert there.violations() == {}
+
+
+def test_a_move_brings_adaptive_overlap_and_what_reviewers_are_shown_first(moving):
+    source, target = moving
+    add_people(source, "ann", "bob", "cat", "rev")
+    judges = AdaptiveOverlap(min=2, max=5, confidence=0.9, question="stars")
+    floor = LabelingProject(source, form={"fields": [STARS]}, judges=judges, review="all")
+    agreed, split, settled, begun = floor.create(4)
+    said = {"ann": (1, 1, 1, 1), "bob": (1, 5, 5, 5), "cat": (5, 5)}
+    for user_id, values in said.items():
+        for value in values:
+            lease = floor.take(user_id)
+            floor.submit(lease, [{"at": "t0", "key": "stars", "value": value}])
+    reason = GivenReason(question=0, key="stars", why=DisagreementReason.guideline)
+    floor.decide(review_decisions.accept, settled, "rev", reasons=[reason])
+    move(source, target)
+    there = floor.on(target)
+    there.environment_id = target.org()
+    there.project = there.write(
+        lambda tx: projects.find_project(tx, there.environment_id, floor.project.project_id)
+    )
+
+    for table in ("review_order", "disagreement_reason"):
+        columns = {"review_order": "question_key, rank", "disagreement_reason": "why"}[table]
+        assert sorted(rows_of(target, table, columns)) == sorted(rows_of(source, table, columns))
+    assert there.place(begun).needed == floor.place(begun).needed == 3
+    assert {one.state for one in map(there.place, (agreed, split))} == {WorkState.in_review}
     assert there.violations() == {}
 
 

@@ -212,6 +212,9 @@ def _people_of(question: QuestionQuality) -> ReportTable:
         f"People differ on {question.disagreements.units:,} units; on "
         f"{question.disagreements.final_of_nobody:,} the final answer is nobody's."
     )
+    if (why := question.disagreements.why) is not UNSET:
+        said = ", ".join(f"{count:,} × {word}" for word, count in why.items())
+        says += f" Why they differ, as reviewers say: {said}."
     if question.repeats.n:
         repeats = question.repeats
         says += f" {repeats.equal:,} of {repeats.n:,} votes given again are equal."

@@ -28,6 +28,17 @@ class WorkState(StrEnum):
     """The form asks nothing about its conversation, so that nobody can work on it."""
 
 
+class DisagreementReason(StrEnum):
+    """Reason why people disagreed on a question, as the reviewer who settled it says."""
+
+    guideline = "guideline"
+    """The guidelines do not say, or can be read in several ways."""
+    ambiguous = "ambiguous"
+    """The task itself has several good answers."""
+    error = "error"
+    """Somebody made a mistake."""
+
+
 class LeaseStatus(StrEnum):
     """State of a lease; an open or returned one takes up a slot of its task."""
 

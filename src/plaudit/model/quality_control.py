@@ -1,4 +1,4 @@
-"""Rows of quality control: counted cases of people."""
+"""Rows of quality control: counted cases of people, rules that were crossed, and pauses."""
 
 from __future__ import annotations
 
@@ -8,25 +8,43 @@ from msgspec import Struct
 
 
 class Collector(StrEnum):
-    """Kind of cases that are counted of a person, each right or not."""
+    """Kind of cases that are counted of a person, each right or not.
+
+    A case is a task: answers to one task depend on one another, and the interval of a share does
+    not allow for that.
+    """
 
     gold = "gold"
-    """A question of a gold task; right is the expected answer."""
+    """A gold task; right has at least half of the expected answers."""
     agreement = "agreement"
-    """A question of a decided task; right is the strict majority of the others."""
+    """A decided task; right agrees in at least half with the strict majority of the others."""
     fast = "fast"
     """A submission; right is one that took its time."""
     skips = "skips"
     """A task that was given out; right is one that was submitted and not skipped."""
     repeats = "repeats"
-    """A question of an own earlier task; right is the answer of before."""
+    """An own earlier task; right has at least half of the answers of before."""
+
+
+class RuleAction(StrEnum):
+    """Action that is taken when a person crosses a rule."""
+
+    note = "note"
+    """Managers are told."""
+    extra_reviews = "extra_reviews"
+    """A reviewer looks at the next tasks that the person submits."""
+    pause = "pause"
+    """The person gets no task of the project until a manager lifts the pause."""
+    redo_last = "redo_last"
+    """The person's last submissions are taken back, and their tasks done again."""
 
 
 class CountedCases(Struct, frozen=True):
     """Cases of one person and collector (table `quality_counter`).
 
     `cases_before` and `right_before` are those of the beginning that no rule looks at any more,
-    because a pause was lifted after them. `wrong_in_a_row` is 0 after a right case.
+    because a pause was lifted after them. `wrong_in_a_row` is 0 after a right case. `crossed` is
+    a JSON list of the keys of rules that are crossed, None for none.
     """
 
     cases: int
@@ -34,6 +52,58 @@ class CountedCases(Struct, frozen=True):
     cases_before: int
     right_before: int
     wrong_in_a_row: int
+    crossed: bytes | None = None
+
+    @property
+    def recent(self) -> tuple[int, int]:
+        """Right cases and all cases that rules look at."""
+        return self.right_cases - self.right_before, self.cases - self.cases_before
+
+
+class CrossingRow(Struct, frozen=True):
+    """A rule that a person crossed, with the figures of that moment (table `quality_crossing`).
+
+    `rule` is JSON (core/tasks/quality_rules.py). `is_under_way` is true while submissions are still
+    to be taken back; `to_take_back` is a JSON list of their ids, None before they are chosen.
+    """
+
+    project_key: int
+    crossing_id: str
+    user_id: str
+    rule: bytes
+    right_cases: int
+    cases: int
+    crossed_ms: int
+    seen_ms: int | None
+    is_under_way: bool
+    to_take_back: bytes | None
+    taken_back_count: int
+
+
+class PauseRow(Struct, frozen=True):
+    """A person's pause in a project, until `ended_ms` (table `quality_pause`).
+
+    `rule` is JSON, with the figures for which it was crossed, None where somebody paused by hand;
+    `reason` are their words then. `paused_by` and `answered_by` are ids of users or keys.
+    `is_released` is false until the person's leases are given back.
+    """
+
+    project_key: int
+    pause_id: str
+    user_id: str
+    rule: bytes | None
+    right_cases: int | None
+    cases: int | None
+    reason: str | None
+    paused_ms: int
+    paused_by: str
+    is_released: bool
+    appeal: str | None = None
+    appealed_ms: int | None = None
+    answer: str | None = None
+    answered_ms: int | None = None
+    answered_by: str | None = None
+    ended_ms: int | None = None
 
 
 class GoldFeedback(StrEnum):
@@ -59,6 +129,52 @@ class RepeatSettings(
     """Settings of repeats: the share of a person's tasks that are own earlier ones again."""
 
     rate: float = 0.0
+
+
+class QualificationSettings(
+    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True
+):
+    """Settings of qualification: training tasks, then a test of gold tasks.
+
+    `pass_mark` is the least share of right ones, `attempts` how many tests a person may take,
+    `wait_hours` the time between two. `asks_again` begins anew when the questions change. Raising
+    `round` begins anew for everybody.
+    """
+
+    training: int = 0
+    test: int = 10
+    pass_mark: float = 0.8
+    attempts: int = 3
+    wait_hours: int = 24
+    asks_again: bool = False
+    round: int = 1
+
+
+class QualificationState(StrEnum):
+    """State of a person's qualification."""
+
+    training = "training"
+    test = "test"
+    passed = "passed"
+    failed = "failed"
+
+
+class QualificationRow(Struct, frozen=True):
+    """Qualification of a person (table `qualification`).
+
+    `round` says of what settings. `trained` counts training tasks, `attempt` tests from 1 on, and
+    the cases are those of the test that runs or ran last.
+    """
+
+    project_key: int
+    user_id: str
+    round: str
+    state: QualificationState
+    trained: int
+    attempt: int
+    right_cases: int
+    cases: int
+    changed_ms: int
 
 
 class GoldRow(Struct, frozen=True):

@@ -50,6 +50,8 @@ class EventType(StrEnum):
     task_error = "task.error"
     batch_completed = "batch.completed"
     delivery_created = "delivery.created"
+    annotator_paused = "annotator.paused"
+    annotator_resumed = "annotator.resumed"
     ping = "ping"
     """Test event, sent on request to one endpoint; endpoints cannot subscribe to it."""
 

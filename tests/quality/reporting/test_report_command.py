@@ -11,6 +11,9 @@ import msgspec
 import pytest
 
 from plaudit.cli.report import CSV_COLUMNS
+from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason
+from plaudit.model.labeling import DisagreementReason
 from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World, run_cli, store_arguments
@@ -286,8 +289,28 @@ def test_a_choice_among_three_says_nothing_of_the_two_others(sqlite_settings):
     (question,) = found["questions"]
     assert question["categories"] == ["heron", "tern", "gull", "tie"]
     assert question["disagreements"]["units"] == 1
+    assert "why" not in question["disagreements"]
     counts = {one["model"]: one["n"] for one in found["leaderboard"]["models"]}
     assert (found["leaderboard"]["votes"], counts) == (4, {"heron": 2, "tern": 3, "gull": 3})
+
+
+def test_why_people_differ_is_told_once_a_reviewer_has_said_it(sqlite_settings):
+    floor = Floor(sqlite_settings, [TOPIC], overlap=2)
+    [task_id] = floor.labeling.create()
+    for user_id, value in (("ann", "egg"), ("bea", "ham")):
+        lease = floor.labeling.take(user_id)
+        floor.labeling.submit(lease, [topic(value)])
+    reason = GivenReason(question=0, key="topic", why=DisagreementReason.ambiguous)
+    fix = {"at": "t0", "key": "topic", "value": "egg"}
+    decide = review_decisions.accept
+    floor.labeling.decide(decide, task_id, "rev", fixes=[fix], reasons=[reason])
+
+    [question] = floor.json()["questions"]
+
+    assert question["disagreements"]["why"] == {"ambiguous": 1}
+    assert "Why they differ, as reviewers say: 1 × ambiguous." in " ".join(
+        floor.report().stdout.split()
+    )
 
 
 def test_votes_that_do_not_count_are_named(floor):

@@ -44,6 +44,13 @@ COPIES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
         "task_id": _text("task_id"), "created_ms": "t.created_ms + n.i"}),
     ("task_work", f"{_MAIN} AND state = 'open'", _SEQ | {
         "state": "CASE n.i % 4 WHEN 0 THEN 'in_review' WHEN 1 THEN 'quarantined' ELSE 'open' END"}),
+    ("review_order", f"{_MAIN} AND question_key = '' AND user_id = ''", _SEQ | {
+        "rank": "-(n.i % 1000)"}),
+    ("review_order", f"{_MAIN} AND question_key = '' AND user_id = ''", _SEQ | {
+        "rank": "-(n.i % 1000)", "question_key": "'overall'"}),
+    ("review_order", f"{_MAIN} AND question_key = '' AND user_id = :admin_id", _SEQ | {
+        "rank": "-(n.i % 1000)"}),
+    ("disagreement_reason", _MAIN, _SEQ),
     ("task", _COMPLETED, _DONE_SEQ | {
         "task_id": _text("task_id"), "created_ms": "t.created_ms + n.i",
         "completed_ms": "t.completed_ms + n.i"}),

@@ -16,8 +16,8 @@ from plaudit.core.labeling import (
     submissions,
     task_notes,
     task_work,
-    undecided,
 )
+from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
@@ -33,6 +33,7 @@ from plaudit.core.quality_control import (
     gold_tasks,
     own_work,
     repeats,
+    undecided,
 )
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
@@ -51,7 +52,7 @@ from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
 from plaudit.store.quality_control import control_results, control_turns
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
+from plaudit.store.tasks import task_changes, task_heads, task_ranges, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
@@ -65,6 +66,8 @@ from tests.support.builders import (
 )
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
+from tests.support.databases.judging_workload import put_through_judging
+from tests.support.databases.rules_workload import put_through_rules
 from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
@@ -104,6 +107,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_judging(world)
     put_through_people(world)
     put_through_datasets(world, key)
     put_through_deliveries(world, key)
@@ -113,6 +117,7 @@ def put_through_everything(world: World) -> None:
     put_through_moving(world)
     put_through_counting(world)
     put_through_quality_control(world)
+    put_through_rules(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -148,6 +153,7 @@ def put_through_counting(world: World) -> None:
             row = await maker.make(lambda phase, done: None)
             await world.db.write(lambda tx, maker=maker, row=row: maker.show(tx, row))
             await maker.delete_others()
+            await world.db.write(lambda tx: task_changes.mark_task(tx, key, 1))
         async with world.db.read() as tx:
             snapshot = await find_snapshot(tx, key)
             assert b"".join(await read_part(tx, snapshot, Part.report)).startswith(b"{")
@@ -278,7 +284,7 @@ def put_through_work(world: World) -> None:
     labeling.submit(lease)
     lease = labeling.undo(lease)
     labeling.submit(lease, key="again")
-    labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+    labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
     labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
@@ -361,7 +367,8 @@ def put_through_people(world: World) -> None:
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
         deliveries = "/deliveries/projects/project_123"
-        for path in ("/", "/work", "/people", "/account", "/projects", "/find?q=a", deliveries):
+        paths = ("/", "/work", "/my-work", "/people", "/account", "/projects", "/find?q=a")
+        for path in (*paths, deliveries):
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),

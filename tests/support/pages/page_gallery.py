@@ -123,6 +123,8 @@ def furnish(demo: Stage) -> None:
     """Put into a fresh demonstration what the scenes need."""
     furnish_review(demo)
     furnish_attention(demo)
+    furnish_rules(demo)
+    furnish_test(demo)
     furnish_deliveries(demo)
     furnish_gold(demo)
 
@@ -213,6 +215,45 @@ def furnish_attention(demo: Stage) -> None:
             at = take(client, project["id"])
             hand_in(client, at, "flag", reason="flagged", note=note or None)
             hand_in(client, at, "skip", reason="too_hard")
+
+
+def furnish_rules(demo: Stage) -> None:
+    """A project with rules, whose annotator is paused and has said something to it."""
+    project = demo.call("/projects", {"name": "Under rules"})["id"]
+    demo.made["ruled_project"] = project
+    rules = [
+        {"collector": "gold", "threshold": 0.7, "action": "pause"},
+        {"collector": "agreement", "threshold": 0.6, "action": "extra_reviews", "n": 20},
+    ]
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/rules",
+        json={"rules": rules},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
+    email, word = demo.logins["annotator"]
+    people = demo.call("/users")["users"]
+    person = next(one["user_id"] for one in people if one["email"] == email)
+    demo.call(f"/projects/{project}/pauses", {"user_id": person, "reason": "Talk to me first."})
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        queue = f"/work/{project}"
+        token = token_in(client.get(queue, headers={"Accept": "text/html"}))
+        said = {"csrf": token, "text": "I was on holiday, and read the new guidelines today."}
+        assert client.post(f"{queue}/appeal", data=said).status_code == 303
+
+
+def furnish_test(demo: Stage) -> None:
+    """A project whose test its annotator is to take."""
+    project = demo.call("/projects", {"name": "With a test"})["id"]
+    demo.made["tested_project"] = project
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/qualification",
+        json={"settings": {"training": 2, "test": 5}},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
 
 
 def take(client: httpx2.Client, project_id: str) -> str:
@@ -308,7 +349,8 @@ def drawn_rows(page: Any) -> None:
 
 
 def write_file(page: Any) -> None:
-    """Write a file of a delivery, and wait until it can be downloaded."""
+    """Write a file of a delivery in parts, and wait until they can be downloaded."""
+    page.fill("#split", "train=0.9,test=0.1")
     page.click("#plan button.main")
     page.wait_for_selector("tbody a[download] >> text=Manifest")
     page.wait_for_selector("#preview p")
@@ -406,6 +448,10 @@ SCENES: Sequence[Scene] = (
     Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
+    Scene("rules", "show_rules", "/projects/{ruled_project}/rules"),
+    Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
+    Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
+    Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

@@ -14,13 +14,16 @@ from markupsafe import escape
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import ProjectRow
-from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.resources import AdaptiveOverlap, ProjectDetail
 from tests.api.test_sweep import content_hash
 from tests.support.harness import World, on_sqlite_alone, one_engine
 from tests.support.labeling_project import FORM
 from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
 from tests.workspace.http.test_pages import HOSTILE
+
+KEY = "overall"
+"""A question of FORM whose answers can be counted."""
 
 
 @pytest.fixture
@@ -86,9 +89,30 @@ def test_saving_settings_changes_them_and_nothing_else(world, mia, project):
     assert json.loads(entry.detail)["name"] == {"from": "P", "to": "Q"}
 
 
+def test_an_adaptive_overlap_is_set_shown_and_taken_away(world, mia, project):
+    fields = {"name": "P", "overlap": "2", "judges_question": KEY}
+    fields |= {"judges_min": "2", "judges_max": "5", "judges_percent": "92.5"}
+    mia.get(path_of(project))
+    mia.post(path_of(project), fields)
+    judges = all_projects(world)["P"].judges
+    shown = mia.get(path_of(project)).text
+    overview = mia.get(f"/projects/{project.project_id}").text
+    mia.post(path_of(project), fields | {"judges_question": ""})
+
+    assert judges == AdaptiveOverlap(min=2, max=5, confidence=0.925, question=KEY)
+    assert 'id="judges_percent" name="judges_percent" type="text" value="92.5"' in shown
+    assert f'<option value="{KEY}" selected>' in shown
+    assert f"2 to 5, until <bdi>{KEY}</bdi> is 92.5 % sure" in overview
+    assert all_projects(world)["P"].judges is None
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("judges_min", "", "say this as well"),
+        ("judges_max", "1", "min to 100"),
+        ("judges_percent", "100", "0.5 to"),
+        ("judges_question", "nothing", "is not asked"),
         ("name", "   ", "visible characters"),
         ("overlap", "101", "1 to 100"),
         ("overlap", "1.5", "int"),
@@ -101,7 +125,11 @@ def test_settings_that_cannot_be_are_told_at_their_field_and_kept_on_the_page(
     world, mia, project, field, value, message
 ):
     mia.get(path_of(project))
-    answer = mia.post(path_of(project), {"name": "Q", "types": "typed-before"} | {field: value})
+    judges = {"judges_question": KEY, "judges_min": "2", "judges_max": "5"}
+    judges |= {"judges_percent": "90"} if field.startswith("judges_") else {"judges_question": ""}
+    answer = mia.post(
+        path_of(project), {"name": "Q", "types": "typed-before"} | judges | {field: value}
+    )
 
     assert answer.status_code == 400
     assert invalid_fields(answer.text) == [field]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
+from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.quality.reporting import snapshots
 from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, one_engine
 from tests.support.labeling_project import LabelingProject
@@ -194,3 +198,28 @@ def test_my_work_lists_the_projects_that_somebody_worked_in(world, floor):
         assert re.search(r"11 1 1 My figures", words)
     with signed_in(world, add_person(world, email="new@example.com")) as browser:
         assert "Nothing yet" in text_of(browser.get("/my-work"))
+
+
+def test_five_hundred_people_are_read_page_by_page(floor, mia, monkeypatch):
+    """A page reads its own people, and takes as long as with few of them."""
+    whole = snapshots.report_with_annotators
+
+    async def crowded(*args):
+        report, people = await whole(*args)
+        crowd = [replace(people[0], contributor_id=f"crowd {at}/é") for at in range(497)]
+        return report, [*crowd, *people]
+
+    monkeypatch.setattr(snapshots, "report_with_annotators", crowded)
+    compute(mia, floor)
+    assert "Page 10 of 10" in text_of(mia.get(quality_of(floor, "/people?page=10")))
+    assert mia.get(quality_of(floor, "/people?page=11")).status_code == 404
+    assert "Person 500" in mia.get(quality_of(floor, "/pseudonyms/500")).text
+    assert mia.get(quality_of(floor, f"/people/{quote('crowd 7/é', safe='')}")).status_code == 200
+    for path in ("/people?page=3", "/pseudonyms/250"):
+        started = time.process_time()
+        with counting() as counter:
+            page = mia.get(quality_of(floor, path))
+
+        assert time.process_time() - started < 0.3
+        assert len(page.content) < 150_000
+        assert len(counter) <= STATEMENTS_MAX

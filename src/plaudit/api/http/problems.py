@@ -21,6 +21,8 @@ STATUSES: dict[type[Problem], int] = {
     errors.SignInRefused: 401,
     errors.CrossSite: 403,
     errors.Forbidden: 403,
+    errors.Paused: 403,
+    errors.Unqualified: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.Conflict: 409,

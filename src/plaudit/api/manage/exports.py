@@ -219,6 +219,11 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
     is_part = call.scope["method"] == "HEAD" or b"range" in headers
     if is_part:
         digest = _kept_digest(call, choices, headers.get(b"if-range"))
+    else:
+        async with call.aside():
+            await services.made_files.wait_for(environment_id, choices.whole_digest)
+        made_before = services.made_files.take(environment_id, choices.digest)
+        digest = None if made_before is None else made_before.digest
     if digest is not None:
         async with call.aside():
             await services.made_files.wait_for(environment_id, digest)

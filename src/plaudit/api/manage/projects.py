@@ -22,7 +22,7 @@ from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSett
 from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ManagedProject
-from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.resources import AdaptiveOverlap, ProjectDetail
 
 _ACCEPTED: dict[str, Any] = {
     **Form.ACCEPTED,
@@ -43,6 +43,7 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     form: Form | str | None = None
     template: Template | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None
@@ -65,6 +66,7 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     form: Form | str | UnsetType | None = UNSET
     template: Template | UnsetType | None = UNSET
     overlap: int | UnsetType | None = UNSET
+    judges: AdaptiveOverlap | UnsetType | None = UNSET
     guidelines: str | UnsetType | None = UNSET
     review: Review | UnsetType | None = UNSET
     review_percent: int | UnsetType | None = UNSET
@@ -87,7 +89,11 @@ async def create_project(
     call: Call[NoQuery], body: CreateProject, context: WriteContext
 ) -> ManagedProject:
     """POST /manage/v1/projects: create a project."""
-    details = {name: _plain(name, getattr(body, name)) for name in ProjectDetail.__struct_fields__}
+    details = {
+        name: _plain(name, getattr(body, name))
+        for name in ProjectDetail.__struct_fields__
+        if name in body.__struct_fields__
+    }
     project = await projects.create_project(
         context.tx,
         context.environment_id,
@@ -148,7 +154,9 @@ OPERATIONS = (
         description="Its name is new in the organization, and so is its `id` where one is given, "
         "else 409. `form` is what annotators are asked, or the name of a preset such as "
         "`RLHF: Pref Ranking`; `template` makes of `template_variables` the opening conversation; "
-        "`overlap` is how many people judge a task; `guidelines` are markdown. `review` says "
+        "`overlap` is how many people judge a task; `judges`, in its place, lets `min` to `max` "
+        "people do so, until one answer to `question` has the probability `confidence`. "
+        "`guidelines` are markdown. `review` says "
         "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
         "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
         "life. Unless `blind` is false, annotators are not told which model wrote what. "

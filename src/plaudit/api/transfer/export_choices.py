@@ -83,6 +83,24 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
         """Digest of the choices, the same for the same ones."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
 
+    @property
+    def whole_digest(self) -> str:
+        """Digest of the choices without the part, the same for all files of an export."""
+        return msgspec.structs.replace(self, part=None).digest
+
+    @property
+    def others(self) -> list[ExportChoices]:
+        """Choices of the other files that are made with a part, none where all rows are asked for.
+
+        What goes beside the rows comes first.
+        """
+        if self.part is None:
+            return []
+        rows: list[str | None] = [None] if self.split is None else [*read_parts(self.split)]
+        has_side_file = EXPORT_FORMATS[self.format].side_file is not None
+        parts = [MANIFEST, *[SIDE_FILE] * has_side_file, *rows]
+        return [msgspec.structs.replace(self, part=one) for one in parts if one != self.part]
+
 
 class ExportSource(Struct, frozen=True):
     """Source of an export: the project, the batch if one was named, and the filter."""

@@ -20,10 +20,9 @@ from starlette.types import Receive
 
 from plaudit.api.http.client_runs import CLIENT_GONE, wait_until_gone
 from plaudit.api.http.job_runner import ThreadRun
-from plaudit.api.http.made_files import MadeFile
+from plaudit.api.http.made_files import KEPT_MAX, MadeFile
 from plaudit.api.http.operation import Services
 from plaudit.api.transfer.export_choices import (
-    MANIFEST,
     ExportChoices,
     ExportSource,
     summary_of,
@@ -74,6 +73,8 @@ class Making:
         self._grows_fast = EXPORT_FORMATS[choices.format].join_stored is not None
         self._task = asyncio.create_task(self._make())
         self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if choices.part is not None:
+            services.made_files.begin(environment_id, choices.whole_digest, self._task)
 
     async def wait(self, receive: Receive, *, may_begin: bool) -> MadeFile | BinaryIO:
         """Wait for the file, or if it `may_begin` early for the beginning of one that takes long.
@@ -167,25 +168,32 @@ class Making:
                 raise Unavailable("the export takes too long") from exc
             except (Misconfigured, OSError) as exc:  # their messages name paths of the server
                 raise disk_space.unwritable(exc, "the export cannot be written now") from exc
-        await services.made_files.add(environment_id, choices.digest, made)
-        return made
+        for asked, other in made[1:]:
+            await services.made_files.add(environment_id, asked, other, is_taken=False)
+        await services.made_files.add(environment_id, choices.digest, made[0][1])
+        return made[0][1]
 
-    async def _work(self, db: Database, run: ThreadRun) -> MadeFile:
+    async def _work(self, db: Database, run: ThreadRun) -> list[tuple[str, MadeFile]]:
+        """Make a file, and with a part the others too; each with the digest of its choices."""
         services, choices, project = self._services, self._choices, self._source.project
         folder = run.scratch_folder()
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
             if choices.part is None:
                 self._place = path
-            has_manifest = choices.part == MANIFEST
+            has_manifest = choices.part is not None
             result = await write_export(
                 db, run, choices, self._source, path, has_manifest=has_manifest
             )
             self._is_written = True
             run.tracker.check()
-            wanted = wanted_file(choices, project, path)
-            digest = self._name(wanted)
-            key = made_key(self._environment_id, choices, digest)
-            services.objects.move_blocking(key, wanted)
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
-            return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
+            found = []
+            for one in (choices, *choices.others[: KEPT_MAX - 1]):
+                wanted = wanted_file(one, project, path)
+                digest = self._name(wanted) if one is choices else file_digest(wanted)
+                key = made_key(self._environment_id, one, digest)
+                services.objects.move_blocking(key, wanted)
+                made = MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
+                found.append((one.digest, made))
+            return found

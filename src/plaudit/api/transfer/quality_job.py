@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from plaudit.api.http.job_runner import JobRun, JobServices
+from plaudit.api.transfer.report_process import ReportRequest, make_apart
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import check_question
+from plaudit.core.quality.reporting.project_reading import check_question
 from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.tasks.forms import form_of
 from plaudit.core.transfer import jobs
@@ -16,6 +17,9 @@ from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import projects
 from plaudit.wire.v2.resources import project_detail
+
+APART_FROM = 5_000
+"""Tasks from which on a report is made by a process of its own, which takes a second to start."""
 
 BEGINNING = "reading votes"
 """Phase that a job begins with."""
@@ -37,18 +41,28 @@ def quality_request(project: ProjectRow, options: ReportOptions) -> dict[str, An
 async def compute_quality(
     services: JobServices, run: JobRun, project: ProjectRow, options: ReportOptions
 ) -> None:
-    """Compute the report and show it, in a thread; progress goes to the run's tracker.
+    """Compute the report and show it; progress goes to the run's tracker.
+
+    That of a project with APART_FROM tasks or more is made by a process of its own, so that no
+    request waits for it; a smaller one in a thread, which takes a second or two.
 
     Raises InvalidContent for options that do not fit what the project holds, and Unavailable if
     the job was told to stop.
     """
     tracker = run.tracker
 
+    def report(phase: str, done: int) -> None:
+        tracker.report(phase=phase, done=done)
+
     async def work(db: Database) -> None:
         async with db.read() as tx:
-            tracker.report(total=await projects.next_seq(tx, project.project_key))
+            total = await projects.next_seq(tx, project.project_key)
+        tracker.report(total=total)
         maker = SnapshotMaker(db, project, options)
-        row = await maker.make(lambda phase, done: tracker.report(phase=phase, done=done))
+        if total >= APART_FROM:
+            row = make_apart(_apart(services, project, maker, options), report, tracker.check)
+        else:
+            row = await maker.make(report)
         tracker.report(done=row.task_count, total=row.task_count)
 
         async def show(tx: Transaction) -> None:
@@ -59,3 +73,18 @@ async def compute_quality(
         await maker.delete_others()
 
     await run.run_in_thread(work)
+
+
+def _apart(
+    services: JobServices, project: ProjectRow, maker: SnapshotMaker, options: ReportOptions
+) -> ReportRequest:
+    settings = services.settings
+    return ReportRequest(
+        data=str(settings.data),
+        database=settings.database,
+        database_pooler=settings.database_pooler,
+        environment_id=project.environment_id,
+        project_id=project.project_id,
+        options=options,
+        snapshot_id=maker.snapshot_id,
+    )

@@ -27,6 +27,7 @@ from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, control_key
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import given_back
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
@@ -293,6 +294,20 @@ async def expire_leases(
         await work_queue.release_slots(tx, project_key, seq, count=count)
         expired_count += count
     return expired_count
+
+
+async def release_all_of(tx: Transaction, project: ProjectRow, user_id: str) -> int:
+    """Give back all open and returned leases of a person in a project; return their number.
+
+    Drafts stay. The caller has locked the person's leases.
+    """
+    released, key, now = 0, project.project_key, await tx.now_ms()
+    for seq in await given_back.list_leased_seqs(tx, key, user_id):
+        await work_queue.lock_work(tx, key, seq)
+        count = await given_back.release_of_person(tx, key, seq, user_id, now)
+        await work_queue.release_slots(tx, key, seq, count=count)
+        released += count
+    return released
 
 
 async def end_leases_of(tx: Transaction, organization_id: str, user_id: str) -> int:

@@ -99,6 +99,15 @@ def majority_groups(values: Sequence[Any]) -> list[list[str]] | None:
     return ordered
 
 
+def ranking_distance(field: Field, one: Any, other: Any) -> float:
+    """Share of the responses' pairs that two rankings order differently; half where one ties."""
+    ranks, others = _ranks(one), _ranks(other)
+    names = [name for name in ranks if name in others]
+    pairs = list(combinations(names, 2))
+    steps = [abs(_compared(ranks, *pair) - _compared(others, *pair)) for pair in pairs]
+    return sum(steps) / (2 * len(steps)) if steps else 0.0
+
+
 def _compared(ranks: dict[str, int], a: str, b: str) -> int:
     """1 if a stands before b, -1 if after, 0 if they are equals."""
     return (ranks[a] < ranks[b]) - (ranks[a] > ranks[b])

@@ -19,6 +19,13 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
+from plaudit.core.labeling.adjudication.disagreement_reasons import (
+    GivenReason,
+    check_reasons,
+    reasons_detail,
+    store_reasons,
+)
+from plaudit.core.labeling.adjudication.review_order import leave_review
 from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
 from plaudit.core.labeling.question_results import ReviewState, review_state
 from plaudit.core.labeling.questions import own_order
@@ -51,17 +58,20 @@ async def accept(
     user_id: str,
     *,
     fixes: Any = (),
+    reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
 ) -> None:
     """Complete a task in review with the annotators' answers and the reviewer's `fixes`.
 
     `fixes` is decoded JSON in the shape of answers.py, with responses in their own order; each
-    replaces the answer to its question, and every open question needs one. Raises AnswersRejected;
+    replaces the answer to its question, and every open question needs one. `reasons` say why people
+    disagreed. Raises AnswersRejected, InvalidContent for a reason of what nobody disagreed on;
     Conflict if the task is not in review or has another revision.
     """
     await _lock(tx, task, WorkState.in_review)
     state = await _review_state(tx, project, task, revision)
     checked = _checked_fixes(state, fixes)
+    check_reasons(state, reasons)
     consolidated = await consolidate_task(tx, project, task, checked)
     if consolidated.unresolved:
         display = own_order(state.content)
@@ -69,9 +79,9 @@ async def accept(
             [missing_answer_fault(question, display) for question in consolidated.unresolved]
         )
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
-    await insert_note(
-        tx, task.project_key, task.seq, user_id, "accept", _fixes_detail(state, checked)
-    )
+    detail = _fixes_detail(state, checked) | reasons_detail(reasons)
+    await insert_note(tx, task.project_key, task.seq, user_id, "accept", detail)
+    await store_reasons(tx, task.project_key, task.seq, reasons)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -83,6 +93,7 @@ async def correct(
     user_id: str,
     *,
     fixes: Any,
+    reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
 ) -> int:
     """Replace answers of a completed task by `fixes`; return its new completion time in ms.
@@ -100,11 +111,13 @@ async def correct(
     checked = _checked_fixes(state, fixes)
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
-    detail = _fixes_detail(state, checked)
+    check_reasons(state, reasons)
+    detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
     threads = msgspec.to_builtins(state.threads)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
+    await store_reasons(tx, task.project_key, task.seq, reasons)
     times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
     await insert_note(tx, task.project_key, task.seq, user_id, "correct", detail | times)
     return completed_ms
@@ -141,7 +154,7 @@ async def send_back(
     if await membership.is_removed(tx, project.environment_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, submission)
-    await work_queue.record_retraction(tx, project.project_key, task.seq)
+    await leave_review(tx, project, task.seq)
     now = await tx.now_ms()
     if not await leases.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
         raise Conflict("this task changes at this moment; try again")

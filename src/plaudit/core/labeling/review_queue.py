@@ -1,6 +1,7 @@
 """Tasks that wait for reviewers and managers, and the history of actions on a task.
 
-Lists of waiting tasks are ordered by `seq`. All functions only read.
+Quarantined tasks are listed by `seq`; those in review by adjudication/review_order.py. All
+functions only read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason, reasons_of
 from plaudit.core.labeling.answers import Answer
 from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Lease, LeaseStatus, QueuedTask, TaskNote, WorkState
@@ -19,7 +21,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, recent_completions, task_summaries, tasks, work_queue
+from plaudit.store.tasks import projects, recent_completions, task_summaries, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 
@@ -40,7 +42,10 @@ class ProjectBacklog(Struct, frozen=True):
 
 
 class ReviewAction(Struct, frozen=True):
-    """An action of a person on a task, for its history; `fixes` are pairs of answer and fix."""
+    """An action of a person on a task, for its history; `fixes` are pairs of answer and fix.
+
+    `reasons` are why people disagreed, as this person says.
+    """
 
     user_id: str
     kind: str
@@ -50,6 +55,7 @@ class ReviewAction(Struct, frozen=True):
     about: str
     """Id of the user to whom the task was sent back; else empty."""
     fixes: list[tuple[Answer | None, Answer]]
+    reasons: list[GivenReason] = []
 
 
 class ReturnedTask(Struct, frozen=True):
@@ -77,15 +83,6 @@ async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[Proje
     return waiting, len(newest) > PROJECTS_MAX
 
 
-async def list_in_review(
-    tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
-) -> list[QueuedTask]:
-    """List up to `limit` tasks in review with a greater seq than `after_seq`, by seq."""
-    return await work_queue.list_waiting(
-        tx, project.project_key, WorkState.in_review, after_seq=after_seq, limit=limit
-    )
-
-
 async def list_quarantined(
     tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
 ) -> list[QueuedTask]:
@@ -109,14 +106,6 @@ async def list_completed(
     return await task_summaries.get_summaries(
         tx, project.project_key, [refs.seq for refs in completions]
     )
-
-
-async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
-    """Find the next task in review after `after_seq`, starting over at the end; return its id."""
-    for start_seq in (after_seq, 0):
-        for queued in await list_in_review(tx, project, after_seq=start_seq, limit=1):
-            return (await tasks.get_task(tx, project.project_key, queued.seq)).task_id
-    return None
 
 
 async def list_actions(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
@@ -220,4 +209,5 @@ def _action(note: TaskNote) -> ReviewAction:
             (None if old is None else msgspec.convert(old, Answer), msgspec.convert(new, Answer))
             for old, new in zip(before, fixes, strict=False)
         ],
+        reasons=reasons_of(note.detail),
     )

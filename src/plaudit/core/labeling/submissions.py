@@ -18,6 +18,8 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.labeling import leases
+from plaudit.core.labeling.adjudication.extra_reviews import use_extra_review
+from plaudit.core.labeling.adjudication.review_order import leave_review, write_order
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
 from plaudit.core.labeling.counting.submission_votes import submission_votes
@@ -26,6 +28,7 @@ from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.form_version import form_with_version
 from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
 from plaudit.model.labeling import (
@@ -38,10 +41,10 @@ from plaudit.model.labeling import (
 )
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
+from plaudit.store.labeling import extra_reviews, submissions
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.labeling import submissions
 from plaudit.store.labeling import votes as votes_store
-from plaudit.store.tasks import batches, tasks, work_queue
+from plaudit.store.tasks import batches, projects, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
@@ -81,7 +84,9 @@ async def submit(
 
     `answers` is decoded JSON in the shape of answers.py. `client_key` is an idempotency key of 1 to
     255 characters that the page makes for each press of the button: the same key and answers again
-    get the first receipt, whatever has become of the lease since.
+    get the first receipt, whatever has become of the lease since. With an adaptive overlap the
+    outcome is `waiting`, and the task marked as undecided: core/quality_control/submitting.py goes
+    on from there.
 
     Raises AnswersRejected (nothing is stored, lease and draft stay), LeaseLost (the draft stays),
     IdempotencyMismatch if the key was used with other answers, InvalidContent for a bad key.
@@ -109,10 +114,18 @@ async def submit(
         tx, ended, client_key, given_json, _encode(checked), version
     )
     await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
-    counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
+    await use_extra_review(tx, project, submission)
+    # Read under the lock: settings that are changed after it find this submission.
+    current = await projects.find_project_by_key(tx, project.environment_id, lease.project_key)
+    project = current or project
+    is_adaptive = adaptive_overlap(project) is not None
+    counted = await work_queue.record_submission(
+        tx, lease.project_key, lease.seq, is_adaptive=is_adaptive
+    )
     outcome = "waiting"
     # Of a task that needs fewer since, everybody who has a lease may still submit.
-    if counted.submitted_count >= counted.needed and not counted.open_count:
+    is_last = counted.submitted_count >= counted.needed and not counted.open_count
+    if is_last and not is_adaptive:
         outcome = await complete_or_review(tx, project, task)
     return _receipt(submission, outcome)
 
@@ -208,6 +221,8 @@ async def complete_or_review(
     """
     consolidated = await consolidate_task(tx, project, task)
     reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
+    if reason is None and await extra_reviews.is_watched(tx, task.project_key, task.seq):
+        reason = "extra review"
     if reason is None:
         threads = msgspec.to_builtins(consolidated.threads)
         await lifecycle.complete_task(
@@ -222,6 +237,7 @@ async def complete_or_review(
         state=WorkState.in_review,
         reason=reason,
     )
+    await write_order(tx, project, task)
     return "in_review"
 
 
@@ -374,7 +390,7 @@ async def _reopen(
     lease = await leases.get_lease(tx, project, submission.user_id, submission.assignment_id)
     if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
-    await work_queue.record_retraction(tx, submission.project_key, submission.seq)
+    await leave_review(tx, project, submission.seq)
     now = await tx.now_ms()
     renewed = await leases_store.renew(
         tx, lease, now=now, expires_ms=now + leases.lease_ms(project)

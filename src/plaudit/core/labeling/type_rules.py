@@ -118,6 +118,17 @@ Store = Callable[[AnswerContext, Any], Any]
 Combine = Callable[[Field, Sequence[Ballot]], ConsolidatedValue]
 
 
+def unlike(field: Field, one: Any, other: Any) -> float:
+    """Distance of two values of which only equal ones agree: 0 or 1."""
+    return 0.0 if type(one) is type(other) and one == other else 1.0
+
+
+def ratio_distance(one: float, other: float) -> float:
+    """Distance of two numbers at the ratio level, ((a − b) / (|a| + |b|))²."""
+    total = abs(one) + abs(other)
+    return ((one - other) / total) ** 2 if total else 0.0
+
+
 def check_text(text: str, where: str, chars_max: int = TEXT_CHARS_MAX) -> None:
     """Refuse a text that is too long or cannot be encoded; raises InvalidAnswer."""
     if len(text) > chars_max:
@@ -223,6 +234,8 @@ class TypeRules(Struct, frozen=True, kw_only=True):
     """Reason why answers have no chart, a sentence; empty for a type that has one."""
     picks_responses: Callable[[Field], bool] = lambda field: False
     """True if values are responses of the turn: positions on the page, sources in the store."""
+    distance: Callable[[Field, Any, Any], float] | None = unlike
+    """Distance of two values, 0 if they agree to 1; None if nobody compares values of the type."""
     preferred: Callable[[Field, Any, Sequence[str]], str | None] | None = None
     """`source_id` of the response that a value prefers, None for a tie."""
     why_below: Callable[[Field], float | None] = lambda field: None

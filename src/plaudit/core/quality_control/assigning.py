@@ -10,9 +10,10 @@ import random
 import secrets
 
 from plaudit.core.labeling import leases
-from plaudit.core.quality_control import repeats
+from plaudit.core.quality_control import qualification, repeats, standing
 from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.gold_tasks import gold_settings, repeat_settings
+from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, control_key
 from plaudit.model.quality_control import ControlTurn
@@ -28,8 +29,13 @@ _SEED_BITS = 62
 async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
-    Raises LimitReached at too many open leases, Forbidden if the person was removed.
+    Whoever has not passed the project's test gets tasks of training and test alone. Raises Paused,
+    Unqualified, LimitReached at too many open leases, Forbidden if the person was removed.
     """
+    await standing.require_standing(tx, project, user_id)
+    view = await qualification.find_view(tx, project, user_id)
+    if view.step is not QualificationStep.work:
+        return await qualification.lease_step(tx, project, user_id, view)
     turn: ControlTurn | None = None
 
     async def offer(now: int) -> Lease | None:

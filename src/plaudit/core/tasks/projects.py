@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import look_alikes, names
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.tasks import forms, templates
+from plaudit.core.tasks import forms, overlap, quality_rules, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.store.common.names import Named
@@ -20,14 +20,13 @@ from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 
 ATTEMPTS_MAX = 100
-OVERLAP_MAX = 100
 WORDS_MAX = 100
 LEASE_SECONDS_MIN = 1
 LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
 CONTROL_RATE_MAX = 0.5
 """The greatest share of a person's tasks that are gold, and that are repeats."""
-DECISIVE = ("overlap", "review", "review_percent", "form", "types")
+DECISIVE = ("overlap", "judges", "review", "review_percent", "form", "types")
 """Details that say when a task is completed or reviewed; the types name a form if there is none."""
 DETAIL_BYTES_MAX = 256 * 1024
 """All details of a project, which many requests read with the project."""
@@ -49,6 +48,8 @@ async def create_project(
     Raises InvalidContent, or Conflict if this environment has a project of that id or name.
     """
     name_key = names.check_name(name)
+    if detail is not None:
+        overlap.check_question(detail)
     if project_id is not None and not ids.is_usable(project_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     await look_alikes.refuse_twin(tx, Named.project, environment_id, name_key)
@@ -83,6 +84,7 @@ async def change_project(
             project_detail(stored), **{name: getattr(checked, name) for name in details}
         )
         _check_size(detail)
+        overlap.check_question(detail)
         name = changes.get("name", stored.name)
         name_key = names.check_name(name)
         other = await projects.find_project_by_name(tx, environment_id, name_key)
@@ -103,11 +105,16 @@ async def apply_settings(tx: Transaction, old: ProjectRow, project: ProjectRow) 
     """Let the tasks in the queue follow a project's changed settings; the project is written.
 
     Nobody is given a task that has enough submissions by the settings of now. What they decide is
-    decided by a worker soon after (core/labeling/undecided.py), since there may be many.
+    decided by a worker soon after (core/quality_control/undecided.py), since there may be many.
     """
     before, detail = project_detail(old), project_detail(project)
     if any(getattr(before, name) != getattr(detail, name) for name in DECISIVE):
-        await work_queue.apply_settings(tx, project.project_key, detail.overlap or 1)
+        await work_queue.apply_settings(
+            tx,
+            project.project_key,
+            overlap.needed_at_first(detail),
+            is_adaptive=detail.judges is not None,
+        )
 
 
 def audit_detail(
@@ -125,8 +132,7 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
     """
     for name in ("types", "models"):
         _check_words(getattr(detail, name) or [], f"/{name}")
-    if detail.overlap is not None and not 1 <= detail.overlap <= OVERLAP_MAX:
-        raise InvalidContent(f"overlap is 1 to {OVERLAP_MAX}", pointer="/overlap")
+    overlap.check_numbers(detail)
     for name, least, most in (
         ("lease_seconds", LEASE_SECONDS_MIN, LEASE_SECONDS_MAX),
         ("review_percent", 1, 100),
@@ -141,13 +147,17 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
         raise InvalidContent(
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"
         )
+    if detail.qualification is not None:
+        quality_rules.check_qualification(detail.qualification)
     form = None
-    for name in ("form", "template"):
+    for name in ("form", "template", "rules"):
         try:
             if name == "form" and detail.form is not None:
                 form = msgspec.to_builtins(forms.read_form(detail.form))
             elif name == "template":
                 templates.read_template(detail.template)
+            elif name == "rules":
+                quality_rules.read_rules(detail.rules)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/{name}{exc.pointer}") from exc
     checked = msgspec.structs.replace(detail, form=form)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plaudit.core.tasks.overlap import needed_at_first
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases, skips, submissions
+from plaudit.store.labeling import leases, review_order, skips, submissions
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2.resources import project_detail
 
@@ -43,15 +44,15 @@ async def open_work(
     """Put those of a project's tasks that are pending and have content into the queue.
 
     The caller has locked their batches, so that none is paused at this moment. Each task gets as
-    many slots as the project's overlap; one reopened with its submissions (`submitted_count`) gets
-    just these, none of them free.
+    many slots as the project's overlap asks for at first; one reopened with its submissions
+    (`submitted_count`) gets just these, none of them free.
     """
     workable = [task for task in tasks if task.status is TaskStatus.pending and is_workable(task)]
     if not workable:
         return
     # Read again: an upload takes minutes, and the project may have changed since it began.
     current = await projects.find_project_by_key(tx, project.environment_id, project.project_key)
-    needed = submitted_count or project_detail(current or project).overlap or 1
+    needed = submitted_count or needed_at_first(project_detail(current or project))
     batch_rows: dict[str | None, BatchRow | None] = {None: None}
     for batch_id in dict.fromkeys(task.batch_id for task in workable if task.batch_id):
         batch_rows[batch_id] = await batches.find_batch(tx, project.environment_id, batch_id)
@@ -87,6 +88,7 @@ async def end_work(
     that nobody can undo one.
     """
     if await work_queue.delete_work(tx, project_key, seq):
+        await review_order.delete_rows(tx, project_key, seq)
         now = await tx.now_ms()
         await leases.close_all(tx, project_key, seq, now)
         if not by_submissions:
@@ -99,6 +101,7 @@ async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
     await work_queue.lock_work_of_batch(tx, batch.project_key, batch.batch_id)
     now = await tx.now_ms()
     await leases.close_of_batch(tx, batch.project_key, batch.batch_id, now)
+    await review_order.delete_rows_of_batch(tx, batch.project_key, batch.batch_id)
     await work_queue.delete_work_of_batch(tx, batch.project_key, batch.batch_id)
 
 

@@ -47,6 +47,8 @@ REBUILT: Mapping[str, str] = {
     "voted_threads": "an import notes which threads brought votes",
     "vote_clock": "an import's changes of votes are numbered anew",
     "task_change": "an import notes which tasks it changed",
+    "review_order": "an import lists tasks in review by its submissions",
+    "disagreement_reason": "an import notes the reasons that decisions of review give",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""
@@ -99,10 +101,13 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
-        noun="counted cases of people",
-        tables=("quality_counter",),
+        noun="counted cases, pauses and tests of people",
+        tables=(
+            *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
+            *("extra_review", "qualification"),
+        ),
         reason="they are of people at work on one server",
-        remedy="rules count anew",
+        remedy="rules count anew; pause again who is paused; tests are taken anew",
     ),
     LeftBehind(
         noun="gold tasks, and how people answered them",

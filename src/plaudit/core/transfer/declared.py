@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from plaudit.core.tasks.overlap import check_question
 from plaudit.core.tasks.projects import checked_detail
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.wire.v2.parse import moment
@@ -24,9 +25,11 @@ STATUS_RANKS = {
 
 def declared_detail(declared: ArchivedProject) -> ProjectDetail:
     """Settings of a declared project; raises InvalidContent for those that are not allowed."""
-    return checked_detail(
+    detail = checked_detail(
         ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
     )
+    check_question(detail)
+    return detail
 
 
 def wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:

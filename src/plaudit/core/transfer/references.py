@@ -306,7 +306,7 @@ class ProjectReferences:
     async def _with_form(self, tx: Transaction, project: ProjectRow) -> ProjectRow:
         """Give an unused project without a form that of the import; return the row."""
         detail = project_detail(project)
-        is_set = detail.form is not None or detail.types
+        is_set = detail.form is not None or detail.types or detail.judges is not None
         if self._project_form is None or is_set:
             return project
         # Tasks that stand there were judged by the form that they were given with.

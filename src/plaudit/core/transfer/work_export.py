@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from plaudit import clock
+from plaudit.core.tasks.overlap import needed_at_first
 from plaudit.core.transfer.archive_line import archive_line
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, SubmissionRow, TaskNote, WorkState
@@ -69,7 +70,7 @@ async def read_work(
 def work_lines(project: ProjectRow, task: StoredTask, work: ArchivedTaskWork) -> Iterator[bytes]:
     """The lines of the work on a task, each after those that it refers to."""
     task_id, settings = task.task_id, work.settings
-    needed = project_detail(project).overlap or 1
+    needed = needed_at_first(project_detail(project))
     if settings is not None and settings != WorkSettings(needed, WorkState.open, None, False):
         value = wire.ArchivedWork(
             task=task_id,

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from plaudit.core.labeling.adjudication.disagreement_reasons import reasons_of, store_reasons
+from plaudit.core.labeling.adjudication.review_order import write_order
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.counting.vote_writing import write_votes
 from plaudit.core.transfer.row_group import (
@@ -25,10 +27,10 @@ from plaudit.core.transfer.row_group import (
 )
 from plaudit.core.transfer.work_export import ANNOTATORS_NOTES
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model.labeling import Lease, LeaseStatus, SubmissionRow, TaskNote
+from plaudit.model.labeling import Lease, LeaseStatus, SubmissionRow, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, skips
-from plaudit.store.tasks import task_locators
+from plaudit.store.tasks import projects, task_locators, tasks
 from plaudit.store.transfer import archived_work
 from plaudit.store.transfer.archived_work import WorkCounts, WorkSettings
 from plaudit.wire.archive import values as wire
@@ -167,6 +169,7 @@ class _LockedWork:
         self._counts: dict[_Place, WorkCounts | None] = {}
         self._changed: set[_Place] = set()
         self._skipped: set[_Place] = set()
+        self._set: set[_Place] = set()
 
     async def lock(self, place: _Place) -> None:
         self._counts[place] = await archived_work.lock_counts(self._tx, *place)
@@ -181,6 +184,7 @@ class _LockedWork:
             return "unchanged"
         await archived_work.change_settings(self._tx, *place, wanted)
         counts.settings = wanted
+        self._set.add(place)
         return "added"
 
     def refusal(self, place: _Place) -> Conflict | None:
@@ -215,6 +219,12 @@ class _LockedWork:
             await archived_work.change_counts(self._tx, *place, counts)
         for place in sorted(self._skipped):
             await skips.mark_skipped(self._tx, *place)
+        for project_key, seq in sorted(self._changed | self._set):
+            counts = self._counts[project_key, seq]
+            if counts is not None and counts.settings.state is WorkState.in_review:
+                project = await projects.get_project(self._tx, project_key)
+                task = await tasks.get_task(self._tx, project_key, seq)
+                await write_order(self._tx, project, task)
 
 
 _Leases = dict[tuple[int, str], Lease]
@@ -305,6 +315,7 @@ async def _store_note(tx: Transaction, note: TaskNote, *, is_unseen: bool) -> Ro
     if await archived_work.insert_note(tx, note):
         if is_unseen:
             await flags.add_flag(tx, note.project_key, note.seq, note.created_ms)
+        await store_reasons(tx, note.project_key, note.seq, reasons_of(note.detail))
         return "added"
     stored = await archived_work.find_note(tx, note.project_key, note.note_id)
     if stored == note:

@@ -100,6 +100,22 @@ async def announce_delivery(
     )
 
 
+async def announce_pause(
+    tx: Transaction, project: ProjectRow, event: EventType, user_id: str, pause_json: bytes
+) -> None:
+    """Write the event of a pause that began or ended; `pause_json` is the PersonPause object."""
+
+    async def payload() -> bytes:
+        return b'{"user_id":%b,"project_id":%b,"pause":%b}' % (
+            _encode(user_id),
+            _encode(project.project_id),
+            pause_json,
+        )
+
+    occurrence = _Occurrence(event, payload, None)
+    await _announce(tx, project.environment_id, project.project_key, [occurrence])
+
+
 def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
     """Return a task event's payload as JSON: the whole task with every option, and its threads.
 

@@ -57,6 +57,16 @@ CHECKS: dict[str, str] = {
         " WHERE a.project_key = w.project_key AND a.seq = w.seq AND a.ended_ms IS NULL)"
         " OR (w.submitted_count + w.open_count > w.needed AND w.is_undecided = 0)"
     ),
+    "the tasks in review are those that are listed for reviewers": (
+        "SELECT COUNT(*) FROM (SELECT project_key, seq FROM task_work WHERE state = 'in_review'"
+        " EXCEPT SELECT project_key, seq FROM review_order WHERE question_key = ''"
+        " AND user_id = '') AS missing"
+    ),
+    "what is listed for reviewers is in review": (
+        "SELECT COUNT(*) FROM review_order AS o LEFT JOIN task_work AS w"
+        " ON w.project_key = o.project_key AND w.seq = o.seq AND w.state = 'in_review'"
+        " WHERE w.seq IS NULL"
+    ),
     "a task in the queue says that somebody skipped it exactly if somebody has": (
         "SELECT COUNT(*) FROM task_work AS w WHERE w.is_skipped <> (SELECT COUNT(*) FROM"
         " (SELECT 1 FROM assignment AS a WHERE a.project_key = w.project_key AND a.seq = w.seq"

@@ -363,12 +363,16 @@ async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: 
     )
 
 
-async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None:
-    """Turn submitted leases of a task into released ones, drafts kept, so that all can resume."""
+async def release_submitted(
+    tx: Transaction, project_key: int, seq: int, user_id: str | None = None
+) -> None:
+    """Turn submitted leases of a task, all or one person's, into released ones, drafts kept."""
     await tx.run(
         "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
-        " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'",
-        {"project_key": project_key, "seq": seq},
+        " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'"
+        + ("" if user_id is None else " AND user_id = :user_id"),
+        {"project_key": project_key, "seq": seq}
+        | ({} if user_id is None else {"user_id": user_id}),
     )
 
 

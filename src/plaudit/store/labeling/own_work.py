@@ -1,4 +1,4 @@
-"""Counts of a person's own work, project by project."""
+"""A person's own work, project by project: its counts, what is open, what was done of late."""
 
 from __future__ import annotations
 
@@ -43,3 +43,60 @@ async def count_by_project(
     counts = [int(count) for _, count in sorted(rows)]
     width = len(_STATUSES)
     return [OwnCounts(*counts[at : at + width]) for at in range(0, len(counts), width)]
+
+
+class OpenWork(Struct, frozen=True):
+    """A task that a person holds, or that was sent back to them."""
+
+    project_key: int
+    assignment_id: str
+    seq: int
+    leased_ms: int
+    is_returned: bool
+
+
+async def list_open(
+    tx: Transaction, project_keys: Sequence[int], user_id: str, *, limit: int
+) -> list[OpenWork]:
+    """Up to `limit` open and returned tasks of a person in these projects, taken latest first."""
+    if not project_keys:
+        return []
+    keys, args = value_lists.in_list("key", project_keys)
+    rows = await tx.all(
+        "SELECT project_key, assignment_id, seq, leased_ms, status FROM assignment"
+        f" WHERE project_key IN {keys} AND user_id = :user_id AND status IN ('open', 'returned')"
+        " ORDER BY leased_ms DESC, assignment_id LIMIT :row_limit",
+        args | {"user_id": user_id, "row_limit": limit},
+    )
+    return [
+        OpenWork(key, assignment_id, seq, leased_ms, status == LeaseStatus.returned)
+        for key, assignment_id, seq, leased_ms, status in rows
+    ]
+
+
+class RecentWork(Struct, frozen=True):
+    """A person's submissions in a project of late: the latest, how many, and their active time."""
+
+    project_key: int
+    latest_ms: int
+    submitted: int
+    active_ms: int
+
+
+async def list_recent(
+    tx: Transaction, project_keys: Sequence[int], user_id: str, *, since_ms: int
+) -> list[RecentWork]:
+    """What a person submitted in these projects since `since_ms`, the latest project first.
+
+    A submission that was corrected counts once.
+    """
+    if not project_keys:
+        return []
+    keys, args = value_lists.in_list("key", project_keys)
+    rows = await tx.all(
+        "SELECT project_key, MAX(submitted_ms), COUNT(*), SUM(active_ms) FROM submission"
+        f" WHERE project_key IN {keys} AND user_id = :user_id AND is_current = 1"
+        " AND submitted_ms > :since_ms GROUP BY project_key ORDER BY 2 DESC, project_key",
+        args | {"user_id": user_id, "since_ms": since_ms},
+    )
+    return [RecentWork(*map(int, row)) for row in rows]

@@ -55,6 +55,18 @@ async def find_by_key(
     return submission_of_row(row) if row else None
 
 
+async def find_submission(
+    tx: Transaction, project_key: int, submission_id: str
+) -> SubmissionRow | None:
+    """Find a submission by its id, current or not."""
+    row = await tx.one(
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
+        " AND submission_id = :submission_id",
+        {"project_key": project_key, "submission_id": submission_id},
+    )
+    return submission_of_row(row) if row else None
+
+
 async def find_last(tx: Transaction, project_key: int, assignment_id: str) -> SubmissionRow | None:
     """Find the latest submission of a lease, current or not."""
     row = await tx.one(

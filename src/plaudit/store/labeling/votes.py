@@ -89,6 +89,18 @@ async def list_votes(tx: Transaction, project_key: int, seqs: Sequence[int]) -> 
     return [_vote(row) for row in rows]
 
 
+async def list_votes_on_question(
+    tx: Transaction, project_key: int, seq: int, question_key: str
+) -> list[VoteRow]:
+    """List the votes of a task's submissions on one question, by person and number."""
+    rows = await tx.all(
+        f"SELECT {', '.join(COLUMNS)} FROM vote WHERE project_key = :project_key AND seq = :seq"
+        " AND question_key = :question_key AND is_imported = 0 ORDER BY contributor_id, number",
+        {"project_key": project_key, "seq": seq, "question_key": question_key},
+    )
+    return [_vote(row) for row in rows]
+
+
 def _vote(row: Row) -> VoteRow:
     project_key, seq, contributor_id, number, is_imported, *rest = row
     return VoteRow(project_key, seq, contributor_id, number, bool(is_imported), *rest)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from plaudit.model.quality_control import Collector, CountedCases
 from plaudit.store.engine import value_lists
-from plaudit.store.engine.engine import Transaction
+from plaudit.store.engine.engine import Row, Transaction
+
+_COLUMNS = "cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed"
 
 
 async def add_case(
@@ -22,7 +24,7 @@ async def add_case(
         " right_cases = quality_counter.right_cases + excluded.right_cases,"
         " wrong_in_a_row = CASE WHEN excluded.right_cases = 1 THEN 0"
         " ELSE quality_counter.wrong_in_a_row + 1 END"
-        " RETURNING cases, right_cases, cases_before, right_before, wrong_in_a_row",
+        f" RETURNING {_COLUMNS}",
         {
             "project_key": project_key,
             "user_id": user_id,
@@ -32,7 +34,33 @@ async def add_case(
         },
     )
     assert row is not None, "the row is there now"
-    return CountedCases(*map(int, row))
+    return _counted(row)
+
+
+async def set_crossed(
+    tx: Transaction, project_key: int, user_id: str, collector: Collector, crossed: bytes | None
+) -> None:
+    """Set the rules that a person has crossed; the caller has the row locked."""
+    await tx.run(
+        "UPDATE quality_counter SET crossed = :crossed WHERE project_key = :project_key"
+        " AND user_id = :user_id AND collector = :collector",
+        {
+            "project_key": project_key,
+            "user_id": user_id,
+            "collector": collector.value,
+            "crossed": crossed,
+        },
+    )
+
+
+async def begin_anew(tx: Transaction, project_key: int, user_id: str) -> None:
+    """Let rules look at none of a person's cases so far, and no rule be crossed."""
+    await tx.run(
+        "UPDATE quality_counter SET cases_before = cases, right_before = right_cases,"
+        " wrong_in_a_row = 0, crossed = NULL"
+        " WHERE project_key = :project_key AND user_id = :user_id",
+        {"project_key": project_key, "user_id": user_id},
+    )
 
 
 async def list_counts(
@@ -43,9 +71,13 @@ async def list_counts(
         return {}
     listed, args = value_lists.in_list("user", user_ids)
     rows = await tx.all(
-        "SELECT user_id, cases, right_cases, cases_before, right_before, wrong_in_a_row"
-        " FROM quality_counter WHERE project_key = :project_key AND collector = :collector"
-        f" AND user_id IN {listed}",
+        f"SELECT user_id, {_COLUMNS} FROM quality_counter WHERE project_key = :project_key"
+        f" AND collector = :collector AND user_id IN {listed}",
         args | {"project_key": project_key, "collector": collector.value},
     )
-    return {row[0]: CountedCases(*map(int, row[1:])) for row in rows}
+    return {row[0]: _counted(row[1:]) for row in rows}
+
+
+def _counted(row: Row) -> CountedCases:
+    cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed = row
+    return CountedCases(cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed)

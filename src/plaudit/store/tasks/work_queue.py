@@ -14,7 +14,7 @@ from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = (
+QUEUED_COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
     " is_on_hold, reason"
 )
@@ -32,7 +32,7 @@ async def insert_work(tx: Transaction, rows: Sequence[QueuedTask]) -> None:
     """Insert tasks that are not in the queue."""
     await tx.add(
         "task_work",
-        tuple(_COLUMNS.split(", ")),
+        tuple(QUEUED_COLUMNS.split(", ")),
         [
             (
                 row.project_key,
@@ -116,39 +116,74 @@ async def release_slots(tx: Transaction, project_key: int, seq: int, *, count: i
 async def find_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
     """Find a task's queue row; None if it is not in the queue."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND seq = :seq",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
 async def lock_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
     """Lock a task's queue row until the transaction ends, and return it; None if there is none."""
     row = await tx.one(
         "UPDATE task_work SET open_count = open_count"
-        f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
+        f" WHERE project_key = :project_key AND seq = :seq RETURNING {QUEUED_COLUMNS}",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
-async def record_submission(tx: Transaction, project_key: int, seq: int) -> QueuedTask:
-    """Turn a leased slot into a submitted one; return the changed row."""
+async def record_submission(
+    tx: Transaction, project_key: int, seq: int, *, is_adaptive: bool
+) -> QueuedTask:
+    """Turn a leased slot into a submitted one; return the changed row.
+
+    With an adaptive overlap the task is marked as undecided until its answers are counted.
+    """
     row = await tx.one(
-        "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1"
-        f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
-        {"project_key": project_key, "seq": seq},
+        "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1,"
+        " is_undecided = CASE WHEN :is_adaptive = 1 THEN 1 ELSE is_undecided END"
+        f" WHERE project_key = :project_key AND seq = :seq RETURNING {QUEUED_COLUMNS}",
+        {"project_key": project_key, "seq": seq, "is_adaptive": int(is_adaptive)},
     )
     assert row is not None, "the caller holds its lock"
-    return _work(row)
+    return queued_of_row(row)
 
 
-async def record_retraction(tx: Transaction, project_key: int, seq: int) -> None:
-    """Turn a submitted slot back into a leased one, and the task's state to open."""
+async def change_needed(
+    tx: Transaction, project_key: int, seq: int, needed: int, *, is_undecided: bool
+) -> None:
+    """Set the slots of a task, whose queue row the caller has locked, and mark it or unmark it."""
+    await tx.run(
+        "UPDATE task_work SET needed = :needed, is_undecided = :is_undecided"
+        " WHERE project_key = :project_key AND seq = :seq",
+        {
+            "project_key": project_key,
+            "seq": seq,
+            "needed": needed,
+            "is_undecided": int(is_undecided),
+        },
+    )
+
+
+async def record_retraction(
+    tx: Transaction, project_key: int, seq: int, *, judges_min: int | None
+) -> None:
+    """Turn a submitted slot back into a leased one, and the task's state to open.
+
+    With an adaptive overlap of at least `judges_min` people no slot is free beyond these while the
+    lease lasts; the task is marked, so that its answers are counted should the lease end without a
+    submission.
+    """
+    adaptive = (
+        ", is_undecided = 1, needed = CASE WHEN submitted_count - 1 > :judges_min"
+        " THEN submitted_count - 1 ELSE :judges_min END"
+    )
     await tx.run(
         "UPDATE task_work SET submitted_count = submitted_count - 1, open_count = open_count + 1,"
-        " state = 'open', reason = NULL WHERE project_key = :project_key AND seq = :seq",
-        {"project_key": project_key, "seq": seq},
+        f" state = 'open', reason = NULL{'' if judges_min is None else adaptive}"
+        " WHERE project_key = :project_key AND seq = :seq",
+        {"project_key": project_key, "seq": seq}
+        | ({} if judges_min is None else {"judges_min": judges_min}),
     )
 
 
@@ -239,18 +274,27 @@ async def rank_batch(tx: Transaction, project_key: int, batch_id: str, rank: int
     )
 
 
-async def apply_settings(tx: Transaction, project_key: int, needed: int) -> None:
+async def apply_settings(
+    tx: Transaction, project_key: int, needed: int, *, is_adaptive: bool
+) -> None:
     """Set the slots of a project's tasks, and mark those that its changed settings may decide.
 
     A task that nobody has begun has `needed` slots, one that is begun at most so many. Those that
     are in review, or have so many submissions and leases, are marked as undecided; those that were
     set aside are open again. Every task that is begun is looked at, so that one that changes at
     this moment is waited for.
+
+    With an adaptive overlap a task with fewer than `needed` submissions has so many slots, and one
+    with more has no free slot until its answers are counted.
     """
+    slots = "WHEN needed > :needed THEN :needed WHEN open_count + submitted_count = 0 THEN :needed"
+    if is_adaptive:
+        slots = (
+            "WHEN state = 'in_review' THEN needed"
+            " WHEN submitted_count > :needed THEN submitted_count WHEN 1 = 1 THEN :needed"
+        )
     await tx.run(
-        "UPDATE task_work SET"
-        " needed = CASE WHEN needed > :needed THEN :needed"
-        " WHEN open_count + submitted_count = 0 THEN :needed ELSE needed END,"
+        f"UPDATE task_work SET needed = CASE {slots} ELSE needed END,"
         " is_undecided = CASE WHEN state = 'in_review' THEN 1"
         " WHEN open_count + submitted_count >= :needed THEN 1 ELSE is_undecided END,"
         " state = CASE WHEN state = 'nothing_to_ask' THEN 'open' ELSE state END"
@@ -273,11 +317,11 @@ async def list_undecided_projects(tx: Transaction, *, limit: int) -> list[int]:
 async def list_undecided(tx: Transaction, project_key: int, *, limit: int) -> list[QueuedTask]:
     """List up to `limit` tasks to decide of a project, undecided and without a lease, by seq."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND {IS_DECIDABLE}"
-        " ORDER BY seq LIMIT :row_limit",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key"
+        f" AND {IS_DECIDABLE} ORDER BY seq LIMIT :row_limit",
         {"project_key": project_key, "row_limit": limit},
     )
-    return [_work(row) for row in rows]
+    return [queued_of_row(row) for row in rows]
 
 
 async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
@@ -287,10 +331,10 @@ async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedT
     """
     row = await tx.one(
         "UPDATE task_work SET is_undecided = 0 WHERE project_key = :project_key AND seq = :seq"
-        f" AND {IS_DECIDABLE} RETURNING {_COLUMNS}",
+        f" AND {IS_DECIDABLE} RETURNING {QUEUED_COLUMNS}",
         {"project_key": project_key, "seq": seq},
     )
-    return _work(row) if row else None
+    return queued_of_row(row) if row else None
 
 
 async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> int:
@@ -338,8 +382,9 @@ async def list_waiting(
 ) -> list[QueuedTask]:
     """List up to `limit` tasks in review or quarantined with a seq over `after_seq`, by seq."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND state = :state"
-        " AND state <> 'open' AND seq > :after_seq ORDER BY seq LIMIT :row_limit",
+        f"SELECT {QUEUED_COLUMNS} FROM task_work WHERE project_key = :project_key"
+        " AND state = :state AND state <> 'open' AND seq > :after_seq"
+        " ORDER BY seq LIMIT :row_limit",
         {
             "project_key": project_key,
             "state": state.value,
@@ -347,7 +392,7 @@ async def list_waiting(
             "row_limit": limit,
         },
     )
-    return [_work(row) for row in rows]
+    return [queued_of_row(row) for row in rows]
 
 
 async def list_in_state(
@@ -365,7 +410,8 @@ async def list_in_state(
     return {int(row[0]) for row in rows}
 
 
-def _work(row: Row) -> QueuedTask:
+def queued_of_row(row: Row) -> QueuedTask:
+    """A queued task of a row of QUEUED_COLUMNS."""
     project_key, seq, batch_id, rank, since_ms, needed, submitted, leased, state, *rest = row
     is_on_hold, reason = rest
     return QueuedTask(

@@ -133,11 +133,16 @@ class PersonOnQuestion(Struct, kw_only=True):
 
 
 class DisagreementsOnQuestion(Struct, kw_only=True):
-    """Units with different votes: how often the final answer is whose, or nobody's."""
+    """Units with different votes: how often the final answer is whose, or nobody's.
+
+    `why` counts the units of which a reviewer said why people differed: `guideline`, `ambiguous` or
+    `error`; it is absent where nobody has.
+    """
 
     units: int
     final_of: dict[str, int]
     final_of_nobody: int
+    why: dict[str, int] | UnsetType = UNSET
 
 
 class RepeatsOnQuestion(Struct, kw_only=True):

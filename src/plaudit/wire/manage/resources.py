@@ -9,8 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
-from plaudit.model.quality_control import GoldSettings, RepeatSettings
-from plaudit.wire.v2.resources import project_detail
+from plaudit.model.quality_control import GoldSettings, QualificationSettings, RepeatSettings
+from plaudit.wire.v2.resources import AdaptiveOverlap, project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 
 KeyRole = Literal["read", "write", "admin"]
@@ -27,6 +27,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     form: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None
@@ -34,6 +35,8 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     blind: bool | None = None
     pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    rules: list[dict[str, Any]] | None = None
+    qualification: QualificationSettings | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
 

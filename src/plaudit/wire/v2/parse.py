@@ -129,13 +129,14 @@ def check_content(content: list[Thread], pointer: str | None = None) -> None:
         raise InvalidContent(exc.message, pointer=pointer) from exc
 
 
-def convert(value: Any, kind: Any) -> Any:
+def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
     """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values.
 
-    A struct whose enum fields differ from those of tasks lists their values in its ACCEPTED.
+    Numbers may be texts unless `strict`. A struct whose enum fields differ from those of tasks
+    lists their values in its ACCEPTED.
     """
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as exc:
         accepted = getattr(kind, "ACCEPTED", {})
         raise _explain(exc, "", of_batch=kind is ArchivedBatch, accepted=accepted) from exc

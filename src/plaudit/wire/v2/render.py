@@ -248,7 +248,7 @@ def _length(body: bytes, patches: bytes | None, opts: int) -> int:
 def _apply(body: bytes, patches: bytes, opts: int, append: Any) -> None:
     count = _COUNT.unpack_from(patches)[0]
     payload = _COUNT.size + count * _PATCH.size
-    at = 0
+    at, opts = 0, int(opts)  # flags are slow
     for mask, wanted, start, cut, length in _PATCH.iter_unpack(patches[_COUNT.size : payload]):
         if opts & mask == wanted:
             append(body[at:start])

@@ -10,7 +10,12 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import BatchStatus, Review
-from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
+from plaudit.model.quality_control import (
+    GoldFeedback,
+    GoldSettings,
+    QualificationSettings,
+    RepeatSettings,
+)
 
 
 class Project(Struct, omit_defaults=True, kw_only=True):
@@ -64,14 +69,27 @@ class Error(Struct, omit_defaults=True, kw_only=True):
     detail: str
 
 
+class AdaptiveOverlap(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Adaptive overlap: `min` to `max` people judge a task, until its answer is sure enough.
+
+    Sure enough is a probability of at least `confidence` for one answer to the question with the
+    key `question` (docs/quality/overlap.md).
+    """
+
+    min: int
+    max: int
+    confidence: float
+    question: str
+
+
 class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     """Details of a project besides its name; `form` and the rest are Plaudit's own.
 
-    `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
-    `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps
-    from annotators which model wrote what (true); `pseudonyms` keeps from managers who is who on
-    the pages of quality (false). `gold` and `repeats` say how often people are given these
-    (docs/quality/gold.md).
+    `judges` takes the place of `overlap` where it is set. `review_percent` is how many of a hundred
+    tasks are looked at where `review` is a sample (20); `lease_seconds` is how long somebody has a
+    task without a sign of life (1800); `blind` keeps from annotators which model wrote what (true);
+    `pseudonyms` keeps from managers who is who on the pages of quality (false). `rules`,
+    `qualification`, `gold` and `repeats` are of quality control (docs/quality/).
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
@@ -81,6 +99,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     form: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     overlap: int | None = None
+    judges: AdaptiveOverlap | None = None
     guidelines: str | None = None
     review: Review | None = None
     review_percent: int | None = None
@@ -88,6 +107,8 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     blind: bool | None = None
     pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
+    rules: list[dict[str, Any]] | None = None
+    qualification: QualificationSettings | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
 

@@ -17,13 +17,26 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.core.quality_control import assigning, gold_feedback, own_work, submitting
+from plaudit.core.quality_control import (
+    assigning,
+    gold_feedback,
+    own_work,
+    standing,
+    submitting,
+)
 from plaudit.core.quality_control.control_tasks import on_either_side
-from plaudit.core.quality_control.gold_tasks import gold_settings
-from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached, NotFound
+from plaudit.errors import (
+    AnswersRejected,
+    DraftConflict,
+    InvalidContent,
+    LeaseLost,
+    LimitReached,
+    NotFound,
+    Paused,
+    Unqualified,
+)
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
-from plaudit.model.quality_control import GoldFeedback
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -180,8 +193,6 @@ async def _feedback(request: PageRequest[NoQuery]) -> str | None:
     """Path of the feedback on what was submitted, if the person is shown any at once."""
     async with request.db.read(snapshot=False) as tx:
         project = await get_project(tx, request)
-        if gold_settings(project).feedback is not GoldFeedback.at_once:
-            return None
         assignment_id = request.path["assignment_id"]
         try:
             await gold_feedback.get_feedback(tx, project, request.user.user_id, assignment_id)
@@ -207,9 +218,9 @@ async def skip(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(request, submitted.lease_version)
-        await task_notes.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
+        await submitting.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
 
-    await _run_on_lease(request, work)
+    await _run(request, work)
     return await _onward(request, goes_on=submitted.goes_on)
 
 
@@ -257,7 +268,12 @@ async def _run(
     async def whole(tx: Transaction) -> T:
         return await work(tx, await get_project(tx, request))
 
-    return await request.db.write(whole)
+    try:
+        return await request.db.write(whole)
+    except LeaseLost:
+        async with request.db.read(snapshot=False) as tx:
+            await standing.explain_loss(tx, await get_project(tx, request), request.user.user_id)
+        raise
 
 
 async def _run_on_lease(
@@ -277,7 +293,7 @@ async def _next(request: PageRequest[Any]) -> str | None:
 
     try:
         lease = await _run(request, work)
-    except LimitReached:
+    except (LimitReached, Paused, Unqualified):
         return None
     return None if lease is None else task_path(request.path["project_id"], lease.assignment_id)
 

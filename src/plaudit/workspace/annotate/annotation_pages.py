@@ -13,12 +13,20 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, review_queue
-from plaudit.core.quality_control import assigning, gold_feedback, own_work
+from plaudit.core.quality_control import (
+    assigning,
+    gold_feedback,
+    own_work,
+    pauses,
+    qualification,
+    standing,
+)
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.tasks.forms import form_of
-from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
+from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused, Unqualified
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
@@ -40,6 +48,12 @@ _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
 
 class EmptyForm(Struct):
     """A form without fields of its own."""
+
+
+class AppealForm(Struct):
+    """Form of an answer to one's own pause."""
+
+    text: str
 
 
 class OpenTask(Struct):
@@ -91,10 +105,16 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         returned = await review_queue.list_returned(tx, project, user_id)
         shown = [*held, *(one.lease for one in returned)]
         prompts = await own_work.list_excerpts(tx, project, shown)
+        pause = await standing.find_pause(tx, project, user_id)
+        view = await qualification.find_view(tx, project, user_id)
     detail = project_detail(project)
     guidelines = await request.render(detail.guidelines or "")
     return {
         "project": project,
+        "pause": pause,
+        "qualification": view,
+        "why": None if pause is None else pauses.why(pause),
+        "appeal_max": pauses.TEXT_CHARS_MAX,
         "held": held,
         "returned": returned,
         "excerpts": prompts,
@@ -115,11 +135,23 @@ async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Red
     project_id = request.path["project_id"]
     try:
         lease = await request.db.write(work)
-    except LimitReached as problem:
+    except Paused:
+        return Redirect(to=f"/work/{project_id}")
+    except (LimitReached, Unqualified) as problem:
         return Redirect(to=f"/work/{project_id}", flash=sentence(problem.message))
     if lease is None:
         return Redirect(to=f"/work/{project_id}")
     return Redirect(to=task_path(project_id, lease.assignment_id))
+
+
+async def appeal(
+    request: PageRequest[NoQuery], submitted: AppealForm, context: WriteContext
+) -> Redirect:
+    """POST /work/{project_id}/appeal: answer one's own pause, once; raises Conflict."""
+    project = await get_project(context.tx, request)
+    pause_id = await pauses.appeal(context.tx, project, request.user.user_id, text=submitted.text)
+    await context.note("pause", pause_id, project_key=project.project_key)
+    return Redirect(to=f"/work/{project.project_id}", flash="A manager reads your answer.")
 
 
 async def open_lease(request: PageRequest[Any]) -> OpenTask:
@@ -234,7 +266,9 @@ async def _back_to(request: PageRequest[NoQuery], open_again: Any) -> Redirect:
 
     try:
         await request.db.write(work)
-    except (LeaseLost, LimitReached, Conflict) as problem:
+    except Paused:
+        return Redirect(to=f"/work/{project_id}")
+    except (LeaseLost, LimitReached, Conflict, Unqualified) as problem:
         return Redirect(to=f"/work/{project_id}/mine", flash=sentence(problem.message))
     return Redirect(to=task_path(project_id, assignment_id))
 
@@ -325,6 +359,15 @@ PAGES = (
         handler=claim_task,
         form=EmptyForm,
         opens_transactions=True,
+    ),
+    Page(
+        page_id="appeal_pause",
+        path=f"{_QUEUE}/appeal",
+        method="POST",
+        role=PersonRole.annotator,
+        handler=appeal,
+        form=AppealForm,
+        form_page="show_queue",
     ),
     Page(
         page_id="show_my_work",

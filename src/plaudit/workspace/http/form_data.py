@@ -6,7 +6,6 @@ import typing
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
 from msgspec import Struct
 
 from plaudit import json_guard
@@ -71,7 +70,7 @@ def read_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
         else:
             values[name] = texts[0]
     # Form fields are text, so numbers are converted from text.
-    return _convert_texts(values, kind)
+    return convert(values, kind, strict=False)
 
 
 def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
@@ -93,13 +92,6 @@ def parse_json_field(text: str, pointer: str) -> Any:
 def split_lines(text: str | None) -> list[str] | None:
     """Stripped non-blank lines of a text field; None where there are none."""
     return [line.strip() for line in (text or "").split("\n") if line.strip()] or None
-
-
-def _convert_texts(values: dict[str, Any], kind: type[Struct]) -> Any:
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError:
-        return convert(values, kind)  # raises InvalidContent with a pointer
 
 
 def require_content_type(content_type: str, media_type: str) -> None:

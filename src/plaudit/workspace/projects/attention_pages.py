@@ -14,6 +14,7 @@ from plaudit.core.labeling.task_work import FlaggedTask
 from plaudit.errors import Conflict
 from plaudit.model.core import PersonRole
 from plaudit.store.tasks.tasks import FAR
+from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
@@ -101,6 +102,7 @@ async def show_skipped(request: PageRequest[AttentionQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "rows": found.rows,
+        "judges": project_detail(project).judges,
         "workers": found.worker_count,
         "after": request.query.after,
         "following": found.last_seq,

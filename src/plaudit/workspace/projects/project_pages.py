@@ -13,7 +13,7 @@ from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
-from plaudit.core.tasks.projects import OVERLAP_MAX
+from plaudit.core.tasks.overlap import OVERLAP_MAX
 from plaudit.model.core import PersonRole, Review
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project

@@ -27,7 +27,7 @@ from plaudit.core.tasks.forms import (
     form_of,
     read_form,
 )
-from plaudit.core.tasks.projects import OVERLAP_MAX
+from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, Review
 from plaudit.wire.v2.annotation import POSSIBLE_VALUES
@@ -37,7 +37,8 @@ from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
-from plaudit.workspace.projects import sample
+from plaudit.workspace.projects import judges_form, sample
+from plaudit.workspace.projects.judges_form import JudgesForm
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
 from plaudit.workspace.render.text_batch import TextBatch
 
@@ -50,7 +51,7 @@ PREVIEW = "projects/preview.html"
 """Template of every preview: a whole document, whose body the page's script inserts."""
 
 
-class GeneralForm(Struct, kw_only=True):
+class GeneralForm(JudgesForm, kw_only=True):
     """Form of a project's name and rules; `types` and `models` have one entry per line."""
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
@@ -114,10 +115,12 @@ async def show_settings(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/settings: form of the name and rules."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
+    detail = project_detail(project)
     return {
         "project": project,
         "overlap_max": OVERLAP_MAX,
-        "values": general_values(project.name, project_detail(project)),
+        "values": general_values(project.name, detail) | judges_form.shown_values(detail),
+        "judges_questions": countable_keys(detail),
     }
 
 
@@ -125,11 +128,17 @@ async def save_settings(
     request: PageRequest[NoQuery], submitted: GeneralForm, context: WriteContext
 ) -> Redirect:
     """POST …/settings: save name and rules; raises InvalidContent, Conflict."""
-    changes = {name: getattr(submitted, name) for name in submitted.__struct_fields__}
+    changes = {
+        name: getattr(submitted, name)
+        for name in submitted.__struct_fields__
+        if not name.startswith(judges_form.PREFIX)
+    }
     for name in ("types", "models"):
         changes[name] = form_data.split_lines(changes[name])
     changes["pseudonyms"] = submitted.pseudonyms or None
-    return await _save(request, context, changes, SETTINGS, "The settings are saved.")
+    changes["judges"] = judges_form.read_judges(submitted)
+    with judges_form.own_pointers():
+        return await _save(request, context, changes, SETTINGS, "The settings are saved.")
 
 
 async def show_guidelines(request: PageRequest[NoQuery]) -> dict[str, Any]:

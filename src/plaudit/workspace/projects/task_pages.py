@@ -36,6 +36,7 @@ from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
 from plaudit.wire.v2.parse import moment
+from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -209,6 +210,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "raw": pretty,
         "raw_bytes": raw_bytes,
         "work": work,
+        "judges": project_detail(project).judges,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "flagged_ms": flagged_ms,
         "is_skipped": bool(skipped),

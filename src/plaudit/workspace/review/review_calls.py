@@ -6,7 +6,8 @@ that the person saw, so that nobody decides on answers that have changed meanwhi
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -14,22 +15,34 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
 from plaudit.api.http.operation import Response, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import review_decisions, review_queue
+from plaudit.core.labeling.adjudication import review_order
+from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason
+from plaudit.core.labeling.adjudication.review_order import ReviewFilter
 from plaudit.errors import AnswersRejected
-from plaudit.model.core import PersonRole
+from plaudit.model.core import PersonRole, StoredTask
+from plaudit.model.labeling import DisagreementReason
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_calls import NextTask, refusal
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
-from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, task_path
+from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, query_of, task_path
 
 
 class FixesSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Answers that replace consolidated ones, and the revision they were made on."""
+    """Answers that replace consolidated ones, and the revision they were made on.
+
+    `reasons` say why people disagreed; `question` and `person` are those of the list.
+    """
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"why": DisagreementReason}
 
     revision: str
     fixes: list[Any]
+    reasons: list[GivenReason] = []
+    question: str = ""
+    person: str = ""
 
 
 class SendBackForm(Struct, kw_only=True):
@@ -46,21 +59,23 @@ async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> Ne
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, request)
         task = await find_task(tx, request, project)
+        chosen = ReviewFilter(submitted.question, submitted.person)
+        place = await review_order.find_place(tx, project, task.seq, chosen)
         await review_decisions.accept(
             tx,
             project,
             task,
             request.user.user_id,
             fixes=submitted.fixes,
+            reasons=submitted.reasons,
             revision=submitted.revision,
         )
-        await _note(
-            tx, request, "accept_task", task.task_id, project.project_key, len(submitted.fixes)
-        )
-        following = await review_queue.next_in_review(tx, project, task.seq)
+        await _note(tx, request, "accept_task", task, submitted)
+        following = await review_order.next_in_review(tx, project, place, chosen)
         if following is None:
-            return NextTask(next=links.fill_path(PROJECT, project_id=project.project_id))
-        return NextTask(next=task_path(project, following))
+            path = links.fill_path(PROJECT, project_id=project.project_id)
+            return NextTask(next=path + query_of(chosen))
+        return NextTask(next=task_path(project, following, chosen))
 
     try:
         return await request.db.write(work)
@@ -80,11 +95,10 @@ async def correct_task(request: PageRequest[NoQuery], submitted: FixesSent) -> N
             task,
             request.user.user_id,
             fixes=submitted.fixes,
+            reasons=submitted.reasons,
             revision=submitted.revision,
         )
-        await _note(
-            tx, request, "correct_task", task.task_id, project.project_key, len(submitted.fixes)
-        )
+        await _note(tx, request, "correct_task", task, submitted)
         return NextTask(next=task_path(project, task.task_id))
 
     try:
@@ -147,12 +161,14 @@ async def _note(
     tx: Transaction,
     request: PageRequest[Any],
     action: str,
-    task_id: str,
-    project_key: int,
-    fix_count: int,
+    task: StoredTask,
+    submitted: FixesSent,
 ) -> None:
     change = WriteContext(tx, request.user.environment_id, request.actor, action)
-    await change.note("task", task_id, project_key=project_key, detail={"fixes": fix_count})
+    detail: dict[str, Any] = {"fixes": len(submitted.fixes)}
+    if submitted.reasons:
+        detail["reasons"] = dict(Counter(reason.why.value for reason in submitted.reasons))
+    await change.note("task", task.task_id, project_key=task.project_key, detail=detail)
 
 
 PAGES = (

@@ -1,31 +1,31 @@
-"""The pages of review: projects with waiting tasks, a project's list, one task with all answers.
+"""The pages of review: projects with waiting tasks, and one task with all answers.
 
-What is decided there is in `review_calls`.
+A project's lists are in `review_lists`, what is decided in `review_calls`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import permissions
-from plaudit.core.common import page_tokens
-from plaudit.core.labeling import question_results, review_queue
-from plaudit.core.tasks import excerpts
+from plaudit.core.labeling import (
+    question_results,
+    review_queue,
+)
+from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, SubmissionRow, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, recent_completions, task_summaries, tasks, work_queue
-from plaudit.store.tasks.task_summaries import TaskSummary
-from plaudit.store.tasks.tasks import TaskCursor
+from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -39,47 +39,26 @@ from plaudit.workspace.review import review_view
 REVIEW = "/review"
 PROJECT = "/review/{project_id}"
 TASK = "/review/{project_id}/tasks/{task_id}"
-PAGE_MAX = 50
 
 
-class ReviewList(StrEnum):
-    """The lists of a project."""
+class ReviewTaskQuery(Struct, frozen=True):
+    """Query of GET /review/{project_id}/tasks/{task_id}: the list that it was opened from."""
 
-    waiting = "waiting"
-    reported = "reported"
-    completed = "completed"
-
-
-class ReviewListQuery(Struct, frozen=True):
-    """Query of GET /review/{project_id}."""
-
-    show: Annotated[ReviewList | None, Enum(description="What to list.", words=ReviewList)] = None
-    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
+    question: Annotated[str | None, Text(description="Key of a question, disputed.")] = None
+    person: Annotated[str | None, Text(description="User id of somebody who answered.")] = None
 
 
-class _ListCursor(Struct, frozen=True, array_like=True, tag="review"):
-    """Cursor of a list: its last task so far, and the project and list that it belongs to."""
-
-    project_key: int
-    shelf: ReviewList
-    completed_ms: int
-    seq: int
+def task_path(project: ProjectRow, task_id: str, chosen: ReviewFilter = EVERYTHING) -> str:
+    """Path of the page on which a task is reviewed, opened from the list of the chosen ones."""
+    path = links.fill_path(TASK, project_id=project.project_id, task_id=task_id)
+    return path + query_of(chosen)
 
 
-class ReviewTaskRow(Struct, frozen=True):
-    """One task of a list; `reason` is why it waits."""
-
-    path: str
-    excerpt: str
-    task_id: str
-    reason: str
-    answer_count: int | None
-    completed_ms: int | None
-
-
-def task_path(project: ProjectRow, task_id: str) -> str:
-    """Path of the page on which a task is reviewed."""
-    return links.fill_path(TASK, project_id=project.project_id, task_id=task_id)
+def query_of(chosen: ReviewFilter) -> str:
+    """Query string of a list's choice, with its question mark; empty for everything."""
+    members = {"question": chosen.question_key, "person": chosen.user_id}
+    said = urlencode({name: value for name, value in members.items() if value})
+    return f"?{said}" if said else ""
 
 
 async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -95,24 +74,9 @@ async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, Any]:
-    """GET /review/{project_id}: one page of the waiting, reported or completed tasks."""
-    shelf = request.query.show or ReviewList.waiting
-    async with request.db.read() as tx:
-        project = await get_project(tx, request)
-        if shelf is ReviewList.reported:
-            permissions.require_role(request.user, PersonRole.manager)
-        rows, cursor = await _rows(tx, project, shelf, _start(request, project, shelf))
-    token = None
-    if cursor is not None:
-        token = page_tokens.encode(request.secret, request.user.environment_id, cursor)
-    return {
-        "project": project,
-        "shelf": shelf.value,
-        "rows": rows,
-        "next_token": token,
-        "is_manager": permissions.has_role(request.user, PersonRole.manager),
-    }
+def chosen_of(query: ReviewTaskQuery) -> ReviewFilter:
+    """Choice of tasks in review that a query names."""
+    return ReviewFilter(query.question or "", query.person or "")
 
 
 async def find_task(tx: Transaction, request: PageRequest[Any], project: ProjectRow) -> StoredTask:
@@ -156,7 +120,7 @@ async def _open_review(request: PageRequest[Any]) -> OpenReview:
     return OpenReview(project, task, work, list(current), actions, names, batch_name)
 
 
-async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, Any]:
     """GET /review/{project_id}/tasks/{task_id}: the first turns with every answer to them."""
     opened = await _open_review(request)
     project, task, actions, names = opened.project, opened.task, opened.actions, opened.names
@@ -174,10 +138,12 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "batch_name": opened.batch_name,
+        "query": query_of(chosen_of(request.query)),
+        "is_manager": permissions.has_role(request.user, PersonRole.manager),
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
-        "reason": _reason(opened.work),
+        "reason": reason_words(opened.work),
         "review": shown,
         "shown": shown.task,
         "judged": review.submissions,
@@ -197,6 +163,8 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
                 "texts": shown.task.texts,
                 "questions": shown.task.questions,
                 "disputes": shown.disputes,
+                "question": request.query.question or "",
+                "person": request.query.person or "",
             }
         ),
     }
@@ -264,7 +232,8 @@ def _state_of(
     return "open" if work is None else work.state.value
 
 
-def _reason(work: QueuedTask | None) -> str:
+def reason_words(work: QueuedTask | None) -> str:
+    """Reason why a task waits, in words; empty for one that does not."""
     if work is None or work.state is WorkState.open:
         return ""
     words = {
@@ -273,66 +242,6 @@ def _reason(work: QueuedTask | None) -> str:
         "open questions": "People disagree",
     }
     return words.get(work.reason or "", work.reason or "")
-
-
-def _start(
-    request: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList
-) -> TaskCursor:
-    if request.query.next_token is None:
-        return recent_completions.LAST_CURSOR if shelf is ReviewList.completed else TaskCursor(0, 0)
-    cursor = page_tokens.decode(
-        request.secret, request.user.environment_id, request.query.next_token, _ListCursor
-    )
-    if (cursor.project_key, cursor.shelf) != (project.project_key, shelf):
-        raise NotFound("this page belongs to another list")
-    return TaskCursor(cursor.completed_ms, cursor.seq)
-
-
-async def _rows(
-    tx: Transaction, project: ProjectRow, shelf: ReviewList, start: TaskCursor
-) -> tuple[list[ReviewTaskRow], _ListCursor | None]:
-    """One page of a list, and the cursor of the next; None after the last."""
-    if shelf is ReviewList.completed:
-        done = await review_queue.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
-        prompts = await excerpts.list_excerpts(tx, project.project_key, [one.seq for one in done])
-        rows = [_row(project, task, None, prompts) for task in done[:PAGE_MAX]]
-        return rows, _after(project, shelf, done)
-    listing = (
-        review_queue.list_quarantined
-        if shelf is ReviewList.reported
-        else review_queue.list_in_review
-    )
-    works = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
-    seqs = [work.seq for work in works]
-    waiting = await task_summaries.get_summaries(tx, project.project_key, seqs)
-    prompts = await excerpts.list_excerpts(tx, project.project_key, seqs)
-    rows = [
-        _row(project, task, work, prompts)
-        for task, work in zip(waiting[:PAGE_MAX], works[:PAGE_MAX], strict=True)
-    ]
-    return rows, _after(project, shelf, waiting)
-
-
-def _after(
-    project: ProjectRow, shelf: ReviewList, listed: Sequence[TaskSummary]
-) -> _ListCursor | None:
-    if len(listed) <= PAGE_MAX:
-        return None
-    last = listed[PAGE_MAX - 1]
-    return _ListCursor(project.project_key, shelf, last.completed_ms or 0, last.seq)
-
-
-def _row(
-    project: ProjectRow, task: TaskSummary, work: QueuedTask | None, prompts: Mapping[int, str]
-) -> ReviewTaskRow:
-    return ReviewTaskRow(
-        path=task_path(project, task.task_id),
-        excerpt=prompts.get(task.seq, ""),
-        task_id=task.task_id,
-        reason=_reason(work),
-        answer_count=None if work is None else work.submitted_count,
-        completed_ms=task.completed_ms,
-    )
 
 
 PAGES = (
@@ -346,18 +255,11 @@ PAGES = (
         nav_order=20,
     ),
     Page(
-        page_id="show_review_list",
-        path=PROJECT,
-        role=PersonRole.reviewer,
-        handler=show_review_list,
-        query=ReviewListQuery,
-        template="review/list.html",
-    ),
-    Page(
         page_id="show_review_task",
         path=TASK,
         role=PersonRole.reviewer,
         handler=show_review_task,
+        query=ReviewTaskQuery,
         template="review/task.html",
         is_large=True,
     ),

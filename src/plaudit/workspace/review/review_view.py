@@ -53,12 +53,16 @@ _DONE = {
 
 
 class AnswerRow(Struct, frozen=True):
-    """One person's answer to a question, with the reason; `is_other` if it is not the result."""
+    """One person's answer to a question, with the reason; `is_other` if it is not the result.
+
+    `taken` is the answer as the page's scripts hold it, JSON; None where it cannot be taken over.
+    """
 
     name: str
     text: str
     why: str | None
     is_other: bool
+    taken: str | None
 
 
 class QuestionCard(Struct, frozen=True):
@@ -90,6 +94,8 @@ class HistoryEntry(Struct, frozen=True):
     text: str
     created_ms: int
     changes: list[AnswerChange]
+    reasons: list[tuple[str, str]]
+    """Keys of questions on which people disagreed, each with the word for why."""
 
 
 class ReviewShown(Struct, frozen=True):
@@ -179,6 +185,7 @@ def events(
             changes=[
                 _change(before, after, asked, review, named) for before, after in action.fixes
             ],
+            reasons=[(reason.key, reason.why.value) for reason in action.reasons],
         )
         for action in sorted(actions, key=lambda action: -action.created_ms)
     ]
@@ -207,12 +214,14 @@ def _card(
     named: _Named,
 ) -> QuestionCard:
     question, content = result.question, review.content
+    is_open = _state(result) in STATES[:2]
     rows = [
         AnswerRow(
             name=names[vote.submission.user_id],
             text=answer_words.describe(question, control, vote.answer, content),
             why=vote.answer.justification,
             is_other=result.answer is None or ballot_of(vote.answer) != ballot_of(result.answer),
+            taken=_taken(question, control, vote.answer, content) if is_open else None,
         )
         for vote in result.answers
     ]
@@ -221,6 +230,14 @@ def _card(
         outcome = answer_words.describe(question, control, result.answer, content)
     title, about = _heading(question, control, named)
     return QuestionCard(control, title, about, _state(result), rows, outcome)
+
+
+def _taken(
+    question: Question, control: Control, answer: Answer, content: Sequence[Thread]
+) -> str | None:
+    given = answer_words.given_answer(question, control, answer, content)
+    is_answer = given is not None and not answer.is_empty
+    return msgspec.json.encode(given).decode() if is_answer else None
 
 
 class _Named:

@@ -124,6 +124,16 @@ def chart(field: Field) -> BarChart:
     return BarChart(possible_values(field), items)
 
 
+def masi_distance(field: Field, one: Sequence[Any], other: Sequence[Any]) -> float:
+    """MASI distance of two lists, 1 − Jaccard × monotonicity (docs/quality/alpha.md)."""
+    chosen, others = set(one), set(other)
+    if chosen == others:
+        return 0.0
+    common = chosen & others
+    monotonicity = 2 / 3 if common in (chosen, others) else 1 / 3
+    return 1 - monotonicity * len(common) / len(chosen | others)
+
+
 RULES = TypeRules(
     agreement={
         Consolidate.majority: among_values(majority),
@@ -137,4 +147,5 @@ RULES = TypeRules(
     widget=widget,
     chart=chart,
     picks_responses=picks_responses,
+    distance=masi_distance,
 )

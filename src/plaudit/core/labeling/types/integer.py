@@ -31,6 +31,7 @@ from plaudit.core.labeling.type_rules import (
     choice_words,
     plain_words,
     possible_values,
+    ratio_distance,
     value_choices,
     value_words,
 )
@@ -109,6 +110,18 @@ def median(field: Field, values: Sequence[int]) -> ConsolidatedValue:
     return UNRESOLVED
 
 
+def distance(field: Field, one: int, other: int) -> float:
+    """Squared distance in steps of the possible values, 1 from end to end.
+
+    Without possible values that of the ratio level, which needs no bound.
+    """
+    possible = sorted(possible_values(field) or [])
+    if one in possible and other in possible:
+        steps = possible.index(one) - possible.index(other)
+        return float((steps / max(len(possible) - 1, 1)) ** 2)
+    return ratio_distance(one, other)
+
+
 def preferred(field: Field, value: Any, sources: Sequence[str]) -> str | None:
     """The response that a preference prefers, None in the middle of the scale."""
     possible = possible_values(field) or LIKERT
@@ -174,6 +187,7 @@ RULES = TypeRules(
     words=words,
     widget=widget,
     chart=chart,
+    distance=distance,
     preferred=preferred,
     why_below=why_below,
     score_max=lambda field: max(field.possible_values) if field.possible_values else None,

@@ -96,11 +96,57 @@ def _label_items(value: list[dict[str, Any]], names: ResponseNames) -> list[Char
     return used or [ChartItem("Nothing marked", is_value=False)]
 
 
+def span_distance(
+    field: Field, one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
+) -> float:
+    """1 − F1 of the characters that two people marked, each with its label."""
+    marks, others = _marks(one), _marks(other)
+    size = sum(map(_length, marks.values())) + sum(map(_length, others.values()))
+    common = sum(_common(marks[key], others[key]) for key in marks.keys() & others.keys())
+    return 1 - 2 * common / size if size else 0.0
+
+
+_Ranges = list[tuple[int, int]]
+
+
+def _marks(spans: Sequence[dict[str, Any]]) -> dict[tuple[str, str], _Ranges]:
+    """Ranges of each label, ascending and apart; one without a place lies in its own text."""
+    found: dict[tuple[str, str], _Ranges] = {}
+    for span in sorted(spans, key=lambda span: span.get("start") or 0):
+        start, end = span.get("start"), span.get("end")
+        key = span["label"], span["text"] if start is None else ""
+        start, end = (0, len(span["text"])) if start is None or end is None else (start, end)
+        ranges = found.setdefault(key, [])
+        if ranges and start <= ranges[-1][1]:
+            ranges[-1] = ranges[-1][0], max(end, ranges[-1][1])
+        else:
+            ranges.append((start, end))
+    return found
+
+
+def _length(ranges: _Ranges) -> int:
+    return sum(end - start for start, end in ranges)
+
+
+def _common(one: _Ranges, other: _Ranges) -> int:
+    """Characters in both of two lists of ranges."""
+    count, at = 0, 0
+    for start, end in one:
+        while at < len(other) and other[at][1] <= start:
+            at += 1
+        for low, high in other[at:]:
+            if low >= end:
+                break
+            count += max(0, min(end, high) - max(start, low))
+    return count
+
+
 RULES = TypeRules(
     agreement={Consolidate.all: all_items, Consolidate.first: first_given},
     stored=stored,
     words=words,
     chart=chart,
     widget=lambda field: Widget("spans", "spans", is_beside_text=True),
+    distance=span_distance,
     is_free=True,
 )

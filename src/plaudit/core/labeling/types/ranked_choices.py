@@ -17,6 +17,7 @@ from plaudit.core.labeling.rankings import (
     first_ranked,
     majority_groups,
     ranking_chart,
+    ranking_distance,
     ranking_given,
     ranks_responses,
 )
@@ -49,5 +50,6 @@ RULES = TypeRules(
     widget=lambda field: Widget("ranking", "ranking"),
     picks_responses=ranks_responses,
     preferred=first_ranked,
+    distance=ranking_distance,
     is_ranking=True,
 )

@@ -19,6 +19,7 @@ from plaudit.core.labeling.type_rules import (
     TypeRules,
     Widget,
     check_text,
+    ratio_distance,
     value_items,
 )
 from plaudit.core.tasks.forms import Consolidate, Field
@@ -64,6 +65,7 @@ RULES = TypeRules(
     stored=stored,
     chart=lambda field: BarChart(items=_score_items),
     widget=lambda field: Widget("rating", "rating"),
+    distance=lambda field, one, other: ratio_distance(one["score"], other["score"]),
     score_of=lambda value: value["score"],
     value_of_score=lambda score: {"score": score},
 )

@@ -74,6 +74,7 @@ RULES = TypeRules(
     given=given,
     widget=widget,
     uncharted="Texts of one's own are read, not counted.",
+    distance=None,
     is_free=True,
     is_reason=True,
 )

@@ -21,7 +21,13 @@ from plaudit.core.quality.people.compared_answers import (
     task_agreement,
 )
 from plaudit.core.quality.people.dawid_skene import DawidSkene
-from plaudit.core.quality.people.person_scores import WorkPace, ewma, paces_of, shares_of
+from plaudit.core.quality.people.person_scores import (
+    BallotColumns,
+    WorkPace,
+    ewma,
+    paces_of,
+    shares_of,
+)
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.question_votes import CategoryVotes, category_votes
@@ -54,19 +60,6 @@ class FittedQuestion:
     report: QuestionQuality
     votes: VoteArrays
     model: DawidSkene | Undefined | None
-
-
-@dataclass(frozen=True, slots=True)
-class BallotColumns:
-    """Tasks that people did: a row for each person and task, with what they took and read.
-
-    `active_ms` is negative where nobody knows; `words` are those of the responses.
-    """
-
-    seqs: NDArray[np.int64]
-    people: NDArray[np.int32]
-    active_ms: NDArray[np.int64]
-    words: NDArray[np.int64]
 
 
 def annotators(

@@ -6,6 +6,7 @@ the last transaction puts it in the place of the one before, whose parts are del
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
@@ -27,9 +28,14 @@ from plaudit.wire.manage.quality_annotators import Annotators
 from plaudit.wire.manage.quality_report import QualityReport
 
 PIECE_BYTES = 512 * 1024
-PIECES_AT_ONCE = 32
+PIECES_AT_ONCE = 8
+WRITTEN_AT_ONCE = 32
+"""Small pieces that are written, or any that are deleted, in one transaction."""
 SINCE_MAX = 1000
 """Submissions since a report that are counted."""
+
+_VOTES, _FACTS = "votes", "facts"
+"""Parts that are columns of numbers, for the next report."""
 
 OnProgress = Callable[[str, int], None]
 """Is told the phase and the tasks that were read."""
@@ -96,11 +102,18 @@ def report_of_pieces(pieces: list[bytes]) -> QualityReport:
 class SnapshotMaker:
     """A snapshot while it is made, with an id of its own."""
 
-    def __init__(self, db: Database, project: ProjectRow, options: ReportOptions) -> None:
+    def __init__(
+        self,
+        db: Database,
+        project: ProjectRow,
+        options: ReportOptions,
+        snapshot_id: str | None = None,
+    ) -> None:
         self._db = db
         self._project = project
         self._options = options
-        self.snapshot_id = ids.mint("quality")
+        self.snapshot_id = snapshot_id or ids.mint("quality")
+        self.last: SnapshotRow | None = None
 
     async def make(self, on_progress: OnProgress) -> SnapshotRow:
         """Make all parts; `show` shows the row that is returned.
@@ -108,13 +121,16 @@ class SnapshotMaker:
         Raises InvalidContent for options that do not fit the project.
         """
         on_progress("reading votes", 0)
-        await self._delete_unshown()
+        async with self._db.read() as tx:
+            self.last = await snapshots.find_snapshot(tx, self._project.project_key)
+        await self._delete_but("" if self.last is None else self.last.snapshot_id)
         row = await self._position()
         report, people = await report_with_annotators(
             self._db,
             self._project,
             self._options,
             lambda count: on_progress("reading tasks", count),
+            self,
         )
         on_progress("keeping the report", report.tasks)
         for part, value in (
@@ -134,6 +150,47 @@ class SnapshotMaker:
     async def delete_others(self) -> None:
         """Delete the parts of all snapshots but this one, once it is shown."""
         await self._delete_but(self.snapshot_id)
+
+    async def votes(self) -> bytes | None:
+        """Votes that the last report left."""
+        return await self._kept(_VOTES)
+
+    async def facts(self) -> bytes | None:
+        """Facts of tasks that the last report left."""
+        return await self._kept(_FACTS)
+
+    async def keep_votes(self, state: bytes) -> None:
+        """Keep votes for the next report."""
+        await self._keep([(_VOTES, zlib.compress(state, 1))])
+
+    async def keep_facts(self, state: bytes) -> None:
+        """Keep facts of tasks for the next report."""
+        await self._keep([(_FACTS, zlib.compress(state, 1))])
+
+    async def _kept(self, part: str) -> bytes | None:
+        if self.last is None:
+            return None
+        pieces = list[bytes]()
+        whole = zlib.decompressobj()
+        number = -1
+        while True:
+            async with self._db.read(snapshot=False) as tx:
+                found = await snapshots.list_pieces(
+                    tx,
+                    self.last.project_key,
+                    self.last.snapshot_id,
+                    part,
+                    after=number,
+                    limit=PIECES_AT_ONCE,
+                )
+            try:
+                pieces += map(whole.decompress, found)
+            except zlib.error:
+                return None
+            number += len(found)
+            if len(found) < PIECES_AT_ONCE:
+                break
+        return b"".join(pieces) or None
 
     async def _position(self) -> SnapshotRow:
         """The row of a snapshot that holds all that is committed now."""
@@ -165,7 +222,7 @@ class SnapshotMaker:
             for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
                 batch.append((part, number, content[start : start + PIECE_BYTES]))
                 size += len(batch[-1][2])
-                if size >= PIECE_BYTES or len(batch) >= PIECES_AT_ONCE:
+                if size >= PIECE_BYTES or len(batch) >= WRITTEN_AT_ONCE:
                     await self._insert(batch)
                     batch, size = [], 0
         await self._insert(batch)
@@ -179,17 +236,11 @@ class SnapshotMaker:
 
         await self._db.write(work)
 
-    async def _delete_unshown(self) -> None:
-        """Delete what earlier runs left that did not come to their end."""
-        async with self._db.read() as tx:
-            shown = await snapshots.find_snapshot(tx, self._project.project_key)
-        await self._delete_but("" if shown is None else shown.snapshot_id)
-
     async def _delete_but(self, kept: str) -> None:
         async def work(tx: Transaction) -> int:
             return await snapshots.delete_pieces(
-                tx, self._project.project_key, kept=kept, limit=PIECES_AT_ONCE
+                tx, self._project.project_key, kept=kept, limit=WRITTEN_AT_ONCE
             )
 
-        while await self._db.write(work) == PIECES_AT_ONCE:
+        while await self._db.write(work) == WRITTEN_AT_ONCE:
             pass

@@ -3,13 +3,14 @@
 import { firstField } from "../annotate/faults.js";
 import { charsOf, digitOf, isCommand, isComposing } from "../shared/pressed.js";
 import { lean } from "../annotate/widgets/scale.js";
+import { WHYS, isOpen } from "./settling.js";
 
 const OFF = "plaudit-keys-off";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
 
 /** `sectionOf(card)` is the number of its section, `undecided()` are the sections that are not drawn and
  * have something to decide. */
-export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack }) {
+export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling }) {
   const box = document.getElementById("keys-on");
   box.checked = localStorage.getItem(OFF) === null;
   box.addEventListener("change", () => {
@@ -47,7 +48,7 @@ export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dia
 
   /** The next question on which people differ, around the page; its turn is drawn if it is not. */
   function nextDisputed() {
-    const isDisputed = (one) => ["unresolved", "disputed"].includes(one.dataset.state);
+    const isDisputed = isOpen;
     const all = cards();
     const at = all.indexOf(current());
     const here = at < 0 ? -1 : sectionOf(all[at]);
@@ -126,7 +127,18 @@ export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dia
     return question !== null;
   }
 
+  /** Do something with the question that one is at, or the first one on which people differ. */
+  function settle(act) {
+    const card = current() ?? cards().find(isOpen);
+    if (!card || !act(card)) return false;
+    if (card !== current()) enter(card);
+    return true;
+  }
+
   const single = {
+    m: () => settle((card) => settling.takeMost(card)),
+    t: () => settle((card) => settling.takeNext(card)),
+    ...Object.fromEntries(Object.entries(WHYS).map(([key, why]) => [key, () => settle((card) => settling.why(card, why))])),
     n: nextDisputed,
     e: fix,
     u: undo,

@@ -12,6 +12,7 @@ import { Drawn, readQuestions } from "../annotate/questions.js";
 import { Turns } from "../shared/turns.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
+import { Settling } from "./settling.js";
 
 const SAID = "plaudit-review-said";
 
@@ -28,6 +29,7 @@ const turns = new Turns(root, async (part, texts, { dataset }) => {
 });
 bindFaults(turns, sections);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;
+const settling = new Settling(root, store, `${KEPT}-why`);
 let isBusy = false;
 
 /** An answer as a text for comparison; a difference in line ends alone is none. */
@@ -81,6 +83,7 @@ function tell() {
     undecided += undecidedThere;
     disputed += disputedThere;
   }
+  settling.draw();
   if (button === null) return;
   const words = [];
   if (undecided) words.push(`${undecided} undecided`);
@@ -118,9 +121,10 @@ async function decide() {
   const isAccepting = task.standing === "in_review";
   try {
     const told = await send("POST", `${task.path}/${isAccepting ? "accept" : "correct"}`, {
-      revision: task.revision, fixes: sent,
+      revision: task.revision, fixes: sent, reasons: settling.reasons(), question: task.question, person: task.person,
     });
     sessionStorage.removeItem(KEPT);
+    settling.forget();
     sessionStorage.setItem(SAID, isAccepting ? "The task is accepted and delivered." : "The corrections are delivered.");
     location.assign(told.next);
   } catch (refused) {
@@ -167,10 +171,11 @@ function start() {
     keep();
     tell();
   };
-  bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack });
+  bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling });
   turns.onDrawn = (part) => {
     layout.add(part);
     markWaiting(part);
+    settling.add(part);
     tell();
   };
   turns.watch();

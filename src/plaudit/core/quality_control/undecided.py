@@ -1,14 +1,18 @@
-"""Tasks that a change of their project's settings may decide: complete, in review, or open still.
+"""Tasks that nobody but a worker decides: complete, in review, or open still.
 
-A change of `overlap`, of review or of the form marks such tasks in its own transaction, so that
-nobody is given one that has enough submissions (core/tasks/projects.py). A worker then decides on
-them, a few in each transaction. One that somebody has a lease of waits for their submission, or for
-the end of the lease, whatever ends it. Lock order is that of submissions.py.
+A change of overlap, of review or of the form marks such tasks in its own transaction, so that
+nobody is given one that has enough submissions (core/tasks/projects.py); with an adaptive overlap
+so does whoever takes a submission back. A worker then decides on them, a few in each transaction.
+One that somebody has a lease of waits for their submission, or for the end of the lease, whatever
+ends it. Lock order is that of submissions.py.
 """
 
 from __future__ import annotations
 
+from plaudit.core.labeling.adjudication.review_order import write_order
 from plaudit.core.labeling.submissions import complete_or_review
+from plaudit.core.quality_control import overlap
+from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import InvalidContent
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
@@ -35,13 +39,18 @@ async def decide(tx: Transaction, project_key: int, *, limit: int = DECIDED_AT_O
 
 async def _decide(tx: Transaction, queued: QueuedTask) -> None:
     """Decide one task, whose queue row is locked."""
-    if queued.state is WorkState.open and queued.submitted_count < queued.needed:
-        return
     # Read under the lock: settings that are changed after it mark the task again.
     project = await projects.get_project(tx, queued.project_key)
+    is_open = queued.state is WorkState.open
+    is_adaptive = is_open and adaptive_overlap(project) is not None
+    if is_open and not is_adaptive and queued.submitted_count < queued.needed:
+        return
     task = await tasks.get_task(tx, queued.project_key, queued.seq)
     try:
-        await complete_or_review(tx, project, task, queued.state)
+        if is_adaptive:
+            await overlap.settle(tx, project, task, queued)
+        else:
+            await complete_or_review(tx, project, task, queued.state)
     except InvalidContent as exc:
         # Nobody is there to be told, and the other tasks must not wait for this one.
         await work_queue.change_state(
@@ -52,3 +61,4 @@ async def _decide(tx: Transaction, queued: QueuedTask) -> None:
             state=WorkState.in_review,
             reason=exc.message,
         )
+        await write_order(tx, project, task)

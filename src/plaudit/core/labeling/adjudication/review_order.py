@@ -1,0 +1,149 @@
+"""Order of tasks in review: those on which people disagree most come first.
+
+What a list shows is kept when a task enters review, so that a page reads one range of an index:
+for all questions together and for each disputed one, and of each the same for every person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.labeling.adjudication.disagreement import disagreement
+from plaudit.core.labeling.answers import Answer
+from plaudit.core.labeling.votes import DecodedSubmission
+from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.overlap import adaptive_overlap
+from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.labeling import QueuedTask
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import review_order, submissions
+from plaudit.store.tasks import tasks, work_queue
+from plaudit.wire.v2.resources import project_detail
+from plaudit.wire.v2.task import Thread
+
+MILLION = 1_000_000
+QUESTIONS_MAX = 20
+"""Questions of a task that its list can be narrowed to: those of the greatest disagreement."""
+FIRST = (-MILLION - 1, 0)
+"""Place before every task in review."""
+
+_decode_content = msgspec.json.Decoder(list[Thread]).decode
+_decode_answers = msgspec.json.Decoder(list[Answer]).decode
+
+
+class ReviewFilter(Struct, frozen=True):
+    """Choice of tasks in review: disputed on one question, answered by one person; empty for all.
+
+    With a question the order is that of the disagreement on it.
+    """
+
+    question_key: str = ""
+    user_id: str = ""
+
+
+EVERYTHING = ReviewFilter()
+"""All tasks in review."""
+
+
+class RankedTask(Struct, frozen=True):
+    """A task in review with the disagreement by which it is listed, 0 to 1, and its place."""
+
+    queued: QueuedTask
+    disagreement: float
+    place: tuple[int, int]
+    """Its rank and seq."""
+    questions: list[tuple[str, float]]
+    """Questions on which people disagree, with how much, the greatest first."""
+
+
+async def write_order(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
+    """List a task that is in review by its current submissions; its queue row is locked."""
+    current = await submissions.list_current(tx, task.project_key, task.seq)
+    judged = [
+        DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
+        for row in current
+    ]
+    form, content = form_of(project_detail(project)), _decode_content(task.content or b"[]")
+    found = disagreement(form, content, judged)
+    disputed = sorted(found.questions.items(), key=lambda item: (-item[1], item[0]))
+    ranked = [("", found.overall), *disputed[:QUESTIONS_MAX]]
+    people = ["", *(row.user_id for row in current)]
+    await review_order.replace_rows(
+        tx,
+        task.project_key,
+        task.seq,
+        [
+            (key, user_id, -round(value * MILLION))
+            for key, value in ranked
+            if value or not key
+            for user_id in people
+        ],
+    )
+
+
+async def leave_review(tx: Transaction, project: ProjectRow, seq: int) -> None:
+    """Turn a submitted slot of a task back into a leased one; the task is not in review any more.
+
+    Its queue row is locked, and the submission retracted.
+    """
+    await review_order.delete_rows(tx, project.project_key, seq)
+    judges = adaptive_overlap(project)
+    await work_queue.record_retraction(
+        tx, project.project_key, seq, judges_min=None if judges is None else judges.min
+    )
+
+
+async def list_in_review(
+    tx: Transaction,
+    project: ProjectRow,
+    *,
+    chosen: ReviewFilter = EVERYTHING,
+    after: tuple[int, int] = FIRST,
+    limit: int = 100,
+) -> list[RankedTask]:
+    """List up to `limit` tasks in review after a place, the greatest disagreement first."""
+    listed = await review_order.list_ranked(
+        tx, project.project_key, chosen.question_key, chosen.user_id, after=after, limit=limit
+    )
+    disputed = await review_order.list_questions(
+        tx, project.project_key, [queued.seq for queued, _ in listed]
+    )
+    return [
+        RankedTask(
+            queued=queued,
+            disagreement=-rank / MILLION,
+            place=(rank, queued.seq),
+            questions=_values(disputed.get(queued.seq, ())),
+        )
+        for queued, rank in listed
+    ]
+
+
+async def find_place(
+    tx: Transaction, project: ProjectRow, seq: int, chosen: ReviewFilter
+) -> tuple[int, int]:
+    """Place of a task among the chosen ones in review; FIRST for one that is not there."""
+    rank = await review_order.find_rank(
+        tx, project.project_key, seq, chosen.question_key, chosen.user_id
+    )
+    return FIRST if rank is None else (rank, seq)
+
+
+async def next_in_review(
+    tx: Transaction, project: ProjectRow, place: tuple[int, int], chosen: ReviewFilter
+) -> str | None:
+    """Find the next chosen task after a place, starting over at the end; return its id."""
+    for after in (place, FIRST):
+        listed = await review_order.list_ranked(
+            tx, project.project_key, chosen.question_key, chosen.user_id, after=after, limit=1
+        )
+        for queued, _ in listed:
+            return (await tasks.get_task(tx, project.project_key, queued.seq)).task_id
+    return None
+
+
+def _values(disputed: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
+    return [(key, -rank / MILLION) for key, rank in disputed]

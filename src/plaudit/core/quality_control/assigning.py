@@ -11,7 +11,7 @@ import secrets
 
 from plaudit.core.labeling import leases
 from plaudit.core.quality_control import qualification, repeats, standing
-from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
+from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.gold_tasks import gold_settings, repeat_settings
 from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.model.core import ProjectRow, StoredTask

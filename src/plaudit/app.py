@@ -77,6 +77,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    preview_pages,
 )
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
@@ -87,7 +88,6 @@ from plaudit.workspace.projects import (
     new_task_pages,
     palette_page,
     project_pages,
-    rule_pages,
     settings_pages,
     start_page,
     styleguide_page,
@@ -98,6 +98,7 @@ from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
     qualification_pages,
+    rule_pages,
 )
 from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
@@ -150,6 +151,7 @@ def all_pages() -> tuple[Page, ...]:
             user_pages,
             annotation_pages,
             annotation_calls,
+            preview_pages,
             files,
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),

@@ -488,9 +488,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
     """A context in which somebody of this role has signed in; nobody without a role."""
     context = browser.new_context(**options)
     if role is not None:
-        page = context.new_page()
-        demo.sign_in(page, role)
-        page.close()
+        # The page stays open, and with it the process that draws those to come.
+        demo.sign_in(context.new_page(), role)
     return context
 
 

@@ -34,7 +34,7 @@ LINE_SECONDS = 0.2
 CHECK_SECONDS = 0.5
 """Time after which whoever waits for a line looks whether the job is to stop."""
 
-NICENESS = 10
+NICENESS = 5
 READ_BYTES = 65_536
 
 

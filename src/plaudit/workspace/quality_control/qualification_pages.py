@@ -133,7 +133,7 @@ PAGES = (
         query=QualificationQuery,
         template="quality_control/qualification.html",
         tab="Test",
-        tab_order=46,
+        tab_order=49,
     ),
     *(
         Page(

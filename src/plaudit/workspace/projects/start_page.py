@@ -23,7 +23,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 OPEN_MAX = 20
 
 
-class NextTask(Struct, frozen=True, kw_only=True):
+class TaskAtHand(Struct, frozen=True, kw_only=True):
     """The one thing to do next: a task that is held, or the queue of a project with free ones."""
 
     project: ProjectSummary
@@ -68,17 +68,17 @@ def _next_task(
     going_on: OpenWork | None,
     recent: Sequence[RecentWork],
     prompts: dict[int, str],
-) -> NextTask | None:
+) -> TaskAtHand | None:
     """The task that is held; else the queue of the project worked in last, or the newest one."""
     if going_on is not None:
-        return NextTask(
+        return TaskAtHand(
             project=by_key[going_on.project_key],
             assignment_id=going_on.assignment_id,
             excerpt=prompts.get(going_on.seq, ""),
         )
     worked_in = [by_key[one.project_key] for one in recent]
     found = next((one for one in [*worked_in, *busy] if one.free), None)
-    return None if found is None else NextTask(project=found, assignment_id=None, excerpt="")
+    return None if found is None else TaskAtHand(project=found, assignment_id=None, excerpt="")
 
 
 def _returned(

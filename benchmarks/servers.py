@@ -18,6 +18,7 @@ START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 15
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PLAUDIT = (sys.executable, "-m", "plaudit")
+BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
 ORDINARY = (sys.executable, "-m", "benchmarks.ordinary")
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -133,6 +134,13 @@ def serve_ordinary(path: Path) -> Server:
         key=key,
         environment={**os.environ, **environment},
     )
+
+
+def serve_bytes(path: Path) -> Server:
+    """Serve the bytes of a file to whoever connects, and do nothing else."""
+    port = free_port()
+    command = [*BARE, str(port), str(path)]
+    return _start("bare", command, port, log=path.with_suffix(".log"))
 
 
 def serve_nginx(root: Path, scratch: Path) -> Server | None:

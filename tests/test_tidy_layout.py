@@ -47,8 +47,8 @@ ROOMS = {
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
-        *("render", "http", "accounts", "annotate", "review", "projects", "quality_control"),
-        *("webhooks", "transfer"),
+        *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
+        *("quality", "quality_control"),
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.exports.downloads import measure_downloads
 from benchmarks.generate import SMALL_IDS, write_tasks
 from benchmarks.plan import Plan
 from benchmarks.report import Figure, Section
@@ -21,6 +22,7 @@ FORMATS = {
     "TRL preferences, JSON lines": ("trl-preference", "out.jsonl"),
     "TRL preferences, Parquet": ("trl-preference", "out.parquet"),
     "annotations, Parquet": ("annotations", "out.parquet"),
+    "whole tasks (v2), JSON lines": ("v2", "out.jsonl"),
 }
 
 
@@ -64,6 +66,7 @@ def measure_exports(plan: Plan) -> Iterator[Section]:
             )
         )
     yield section
+    yield from measure_downloads(plan)
 
 
 def _rate(plan: Plan, seconds: float) -> str:

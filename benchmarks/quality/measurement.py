@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.plan import Plan
+from benchmarks.postgres_server import find_binaries, running
+from benchmarks.quality.job import measure_job
 from benchmarks.quality.published_shape import write_comparisons
 from benchmarks.quality.statistics import CASES, JUDGES
 from benchmarks.report import Figure, Section
@@ -51,6 +53,21 @@ def measure_quality(plan: Plan) -> Iterator[Section]:
             ]
     yield section
     yield _command(plan)
+    yield measure_job(plan, "SQLite", plan.work / "store")
+    for binaries in (plan.postgres_binaries or find_binaries())[: plan.stall_postgres]:
+        with running(binaries) as url:
+            yield _on_postgres(plan, url)
+
+
+def _on_postgres(plan: Plan, url: str) -> Section:
+    """The job on a store of the same tasks in PostgreSQL."""
+    data = plan.work / "postgres"
+    place = ("--data", data, "--database", url)
+    run_plaudit("init", *place)
+    key = run_plaudit("keys", "create", *place).strip()
+    rows = plan.work / "comparisons.jsonl"
+    run_plaudit("import", rows, "--format", "pandalm", "--project", "Judged", *place)
+    return measure_job(plan, "PostgreSQL", data, database=url, key=key)
 
 
 def _command(plan: Plan) -> Section:

@@ -11,12 +11,13 @@ _TEXT = "some words of an answer with a list and what follows from them at lengt
 _SEED = 20
 
 
-def write_comparisons(path: Path, tasks: int) -> None:
+def write_comparisons(path: Path, tasks: int, *, seed: int = _SEED) -> None:
     """Write comparisons of two responses of some 300 characters, with three people's verdicts.
 
-    Two verdicts in three follow the strength of the models, which differ.
+    Two verdicts in three follow the strength of the models, which differ. Fewer tasks of another
+    seed are others by the same numbers.
     """
-    rng = random.Random(_SEED)
+    rng = random.Random(seed)
     pairs = list(permutations(range(len(MODELS)), 2))
     with path.open("w", encoding="utf-8") as file:
         for number in range(tasks):

@@ -27,7 +27,7 @@ class PlauditDatasource(Datasource):  # type: ignore[misc]
     Ray plans several times, with other numbers of tasks each time: every plan holds everything.
     """
 
-    def __init__(self, **options: str) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__()
         self._export = PartitionedExport.of(options)
 

@@ -81,7 +81,7 @@ def test_somebody_is_invited_signs_in_annotates_and_is_read_by_the_official_clie
     boss, ann = arrive(), arrive()
 
     boss.sign_in(add_person(world, "admin"))
-    boss.page.click("nav >> text=People")
+    boss.page.click("nav >> text=Settings")
     boss.page.fill("#email", "ann@example.com")
     boss.page.click("text=Make invitation link")
     link = boss.page.input_value("#link")
@@ -120,7 +120,7 @@ def test_a_manager_makes_a_project_brings_data_in_watches_it_and_takes_the_archi
     page = boss.page
 
     boss.sign_in(add_person(world, "manager"))
-    page.click("nav >> text=Projects")
+    page.click("nav >> text=Data")
     page.click("text=New project")
     page.fill("#name", "Trees")
     page.select_option("#form", "empty")

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from plaudit.client import AsyncClient, Client
-from plaudit.client.exported_rows import RowMaker
+from plaudit.client.client_error import ClientError
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.exports.judged_tasks import judged_tasks
 from tests.support.harness import (
@@ -25,7 +25,7 @@ from tests.support.network.odd_server import OddServer, answered
 
 KEY = "live_key"
 PROJECT = {"project_id": "project_123"}
-TABLES = ("tasks", "messages", "annotations", "comparisons")
+TABLES = ("tasks", "messages", "annotations", "comparisons", "votes")
 FORMATS = {
     "trl-preference": {},
     "trl-preference-implicit": {"pairs": "all"},
@@ -254,6 +254,46 @@ def test_a_task_without_anything_optional_is_exported():
         assert json.loads(json.dumps(list(client.tasks(**PROJECT).rows("messages")))) == []
 
 
-def test_rows_of_the_store_are_refused_with_where_they_are():
-    with pytest.raises(ValueError, match="export\\?format=votes"):
-        RowMaker("votes", {}, None)
+@on_shared_sqlite
+def test_votes_can_be_had_by_every_filter_and_of_a_delivery(stored, client, tmp_path):
+    path, _ = exported(stored, tmp_path / "votes.jsonl", "votes", {})
+    whole = path.read_bytes()
+    delivery = client.create_delivery("project_123", "Votes")
+
+    listing = client.tasks(project_name="project_123", status="completed", limit=1, parallel=2)
+    listing.rows("votes").write(tmp_path / "named.jsonl")
+    delivered = client.delivered_tasks(delivery.id).rows("votes")
+    none = client.tasks(**PROJECT, completed_after="2999-01-01").to_arrow("votes")
+
+    assert (tmp_path / "named.jsonl").read_bytes() == whole
+    assert len(whole.splitlines()) == len(delivered) > 0
+    assert (none.num_rows, "contributor_id" in none.column_names) == (0, True)
+    with pytest.raises(ValueError, match="name it"):
+        client.tasks().rows("votes")
+    with pytest.raises(TypeError, match="no option"):
+        client.tasks(**PROJECT).rows("votes", pair="all")
+
+
+def test_both_clients_have_the_same_votes():
+    vote = {"task_id": "t", "key": "overall", "contributor_id": "ann", "value_number": 2.0}
+
+    def answer(number: int, head: bytes) -> bytes:
+        return answered(vote if b"/export?format=votes" in head else {"id": "project_123"})
+
+    async def of_async(url: str) -> list[Any]:
+        async with AsyncClient(url=url, key=KEY) as client:
+            return list(await client.tasks(**PROJECT).rows("votes"))
+
+    with OddServer(answer) as server, Client(url=server.url, key=KEY) as client:
+        assert list(client.tasks(**PROJECT).rows("votes")) == [vote]
+        assert asyncio.run(of_async(server.url)) == [vote]
+
+
+@pytest.mark.parametrize("status", [404, 200])
+def test_a_server_without_votes_says_so(status):
+    with (
+        OddServer(of_foreign_server(status=status)) as server,
+        Client(url=server.url, key=KEY) as client,
+        pytest.raises(ClientError, match="export"),
+    ):
+        client.tasks(**PROJECT).to_arrow("votes")

@@ -100,7 +100,7 @@ def test_what_cannot_be_used_ends_the_pull_and_leaves_the_file_as_it_was(
     out.write_text("what was there\n")
     small.instead[path] = answer
 
-    done = run_pull(server.url, "--out", out)
+    done = run_pull(server.url, "--out", out, "--overwrite")
 
     assert done.returncode == 1
     assert words in done.stderr

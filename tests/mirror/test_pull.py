@@ -188,6 +188,9 @@ def test_the_key_may_come_from_a_file_or_standard_input(server, tmp_path, monkey
         ((), "name the file with --out, or give --into-store"),
         (("--out", "{folder}/a.jsonl", "--into-store"), "name the file with --out, or give"),
         (("--out", "{folder}/none/a.jsonl"), "its folder does not exist"),
+        (("--out", "{folder}/a.csv"), "end its name in .jsonl, .jsonl.gz or .jsonl.zst"),
+        (("--out", "{folder}/a.gz"), "end its name in .jsonl"),
+        (("--into-store", "--overwrite"), "--overwrite goes with --out"),
         (("--out", "{folder}/a.jsonl", "--replace"), "go with --into-store"),
         (("--out", "{folder}/a.jsonl", "--key", ""), "give the server's API key"),
         (("--out", "{folder}/a.jsonl", "--key-file", "{folder}/none"), "cannot be read"),
@@ -201,6 +204,25 @@ def test_wrong_usage_is_refused_before_anything_is_asked(arguments, words, serve
 
     assert (done.returncode, server.requests) == (2, [])
     assert words in done.stderr
+
+
+def test_a_file_that_no_pull_has_written_is_left_alone_unless_told_otherwise(server, tmp_path):
+    """Nothing is asked for then; one that was pulled and changed since is not the pull's either."""
+    out = tmp_path / "notes.jsonl"
+    out.write_text("{}\n")
+
+    refused = run_pull(server.url, "--out", out)
+    asked, kept = list(server.requests), out.read_text()
+    told = run_pull(server.url, "--out", out, "--overwrite")
+    again = run_pull(server.url, "--out", out)
+    pulled = out.read_bytes()
+    out.write_bytes(pulled + b"{}\n")
+    changed = run_pull(server.url, "--out", out)
+
+    assert (refused.returncode, asked, kept) == (1, [], "{}\n")
+    assert "is not what a pull has written; give another name, or --overwrite" in refused.stderr
+    assert (told.returncode, again.returncode, changed.returncode) == (0, 0, 1)
+    assert out.read_bytes() == pulled + b"{}\n"
 
 
 def test_the_state_of_another_pull_is_not_gone_on_from(server, tmp_path):

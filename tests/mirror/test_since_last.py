@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from plaudit.mirror.spool import Spool
 from plaudit.settings import Settings
 from tests.support.builders import make_task, make_tasks, make_thread, make_turn
 from tests.support.deliveries import deliver, move
@@ -158,6 +159,25 @@ def test_an_open_task_that_no_list_shows_any_more_is_asked_for_by_itself(small, 
     assert "1 tasks of the last pull are no longer on the server." in done.stdout
     assert "no longer" not in again.stdout
     assert {task["task_id"]: task for task in values_of(out, "task")} == small.tasks
+
+
+def test_what_was_received_is_read_as_often_for_many_projects_as_for_one(
+    small, server, tmp_path, monkeypatch
+):
+    read, lines = [], Spool.lines
+    monkeypatch.setattr(Spool, "lines", lambda *told: (read.append(told[1]), lines(*told))[1])
+    counts = []
+    for count in (1, 5):
+        projects = [small.project | {"id": f"p{n}", "name": f"P{n}"} for n in range(count)]
+        small.instead["/v2/projects"] = json_answer({"projects": projects})
+        out = tmp_path / f"{count}.jsonl"
+        run_pull(server.url, "--out", out)
+        read.clear()
+        done = run_pull(server.url, "--out", out, "--since-last")
+        assert done.returncode == 0, done.stderr
+        counts.append(read.count("task"))
+
+    assert counts[0] == counts[1]
 
 
 def test_completions_out_of_order_are_no_mark(small, server, tmp_path):

@@ -224,12 +224,30 @@ def test_a_style_that_decides_every_vote_has_no_finite_coefficient():
     )
 
     assert {one.why for one in plain.styles} == {"no two responses differ in it"}
-    assert [one.why for one in board.styles] == [
-        "no finite estimate: style decides all votes",
-        "no two responses differ in it",
-    ]
+    decides, differs = (one.why for one in board.styles)
+    assert decides.startswith("no finite estimate, so it is not held equal: all ")
+    assert differs == "no two responses differ in it"
     assert board.controlled == []
     assert all(one.score is not None for one in board.models)
+
+
+def test_a_rare_style_whose_votes_all_went_one_way_takes_no_other_one_with_it():
+    """In PandaLM's set six votes are on responses that differ in headers, and all agree."""
+    duels = random_duels(3)
+    rare = np.zeros((len(duels.score), 1))
+    rows = np.flatnonzero(duels.score != 0.5)[:6]
+    rare[rows, 0] = 2 * duels.score[rows] - 1
+    alone = leaderboard(duels, list("abcde"), ["length", "lists"])
+
+    board = leaderboard(
+        dataclasses.replace(duels, styles=np.hstack([rare, duels.styles])),
+        list("abcde"),
+        ["headers", "length", "lists"],
+    )
+
+    assert "all 6 votes" in board.styles[0].why
+    assert board.styles[1:] == alone.styles
+    assert board.controlled == alone.controlled
 
 
 def test_nothing_voted_is_an_empty_board():

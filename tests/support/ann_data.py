@@ -8,6 +8,8 @@ import msgspec
 
 from plaudit.core.datasets import attachments
 from plaudit.core.labeling import leases, task_notes
+from plaudit.core.quality.reporting.options import ReportOptions
+from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.quality_control import gold_tasks
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
@@ -165,6 +167,7 @@ def fill(world: World) -> None:
     add_ann_file(world)
     add_ann_webhooks(world)
     add_ann_import(world)
+    add_ann_quality(world)
     add_ann_gold(world)
     add_ann_pauses(world)
 
@@ -238,6 +241,39 @@ def add_ann_import(world: World) -> None:
         await jobs.end_job(tx, *place, JobState.done, **ending)
 
     world.run(world.db.write(work))
+
+
+def add_ann_quality(world: World) -> None:
+    """The last report on Ann's project, and a job that made one."""
+    environment_id = world.org()
+    request = {"project_id": NAMES["project_id"], "options": {"by": CANARY}}
+    job = Job(
+        environment_id=environment_id,
+        job_id=NAMES["job_id"],
+        kind=JobKind.quality,
+        state=JobState.running,
+        user_id=NAMES["user_id"],
+        created_ms=1,
+        lease_ms=2,
+        about=msgspec.json.encode(request),
+        progress=b"{}",
+    )
+
+    async def work(tx: Any) -> None:
+        await jobs.insert_job(tx, job)
+        ending: Any = {"now": 2, "progress": b"{}", "reason": "", "file_size": None}
+        await jobs.end_job(tx, environment_id, job.job_id, JobState.done, **ending)
+
+    async def compute() -> None:
+        async with world.db.read() as tx:
+            project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        maker = SnapshotMaker(world.db, project, ReportOptions())
+        row = await maker.make(lambda phase, done: None)
+        await world.db.write(lambda tx: maker.show(tx, row))
+
+    world.run(world.db.write(work))
+    world.run(compute())
 
 
 def add_ann_file(world: World) -> None:

@@ -32,6 +32,8 @@ ONE_THING = {
     "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
     "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",
     "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
+    "get_quality", "get_quality_annotators", "get_quality_bias", "get_quality_leaderboard",
+    "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
@@ -68,6 +70,7 @@ QUERIES = {
         "", "show=reported", "show=completed", "question=overall", "person={admin_id}",
     ),
     "show_people": ("", "status=removed"),
+    "find_by_name": "q=a",
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",

@@ -49,6 +49,7 @@ NAMES = {
     "import_id": f"job_{CANARY}",
     "pause_id": f"pause_{CANARY}",
     "lifted_pause_id": f"pause_2_{CANARY}",
+    "job_id": f"job_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -87,6 +88,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
+_COMPUTED = {"job_id": NAMES["job_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -107,6 +109,10 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("end_gold", "project_id"): _GOLD,
     ("get_gold", "task_id"): _IN_PROJECT,
     ("end_gold", "task_id"): _IN_PROJECT,
+    ("get_quality_job", "project_id"): _COMPUTED,
+    ("cancel_quality_job", "project_id"): _COMPUTED,
+    ("get_quality_job", "job_id"): _IN_PROJECT,
+    ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
     ("pause_person", "project_id"): {"user_id": NAMES["user_id"]},
     ("pause_person", "user_id"): _IN_PROJECT,
@@ -241,6 +247,13 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "lift_pause": [_IN_PROJECT | {"pause_id": NAMES["lifted_pause_id"]}],
     "uphold_pause": [_IN_PROJECT | {"pause_id": NAMES["pause_id"]}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
+    "get_quality": [_IN_PROJECT],
+    "get_quality_annotators": [_IN_PROJECT],
+    "get_quality_bias": [_IN_PROJECT],
+    "get_quality_leaderboard": [_IN_PROJECT],
+    "get_quality_job": [_IN_PROJECT | _COMPUTED],
+    "cancel_quality_job": [_IN_PROJECT | _COMPUTED],
     "create_import": [{"project_id": NAMES["project_id"]}],
     "get_import": [_IN_PROJECT | _IMPORTED],
     "list_import_rejects": [_IN_PROJECT | _IMPORTED],

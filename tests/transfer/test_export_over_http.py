@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import sys
@@ -150,6 +151,39 @@ def test_each_file_of_the_command_is_the_answer_to_one_request(stored, tmp_path,
     assert types == ["application/x-ndjson"] * 3 + ["application/json"] * len(parts[3:])
 
 
+def test_the_files_of_an_export_are_made_at_once_and_fit_together(monkeypatch, stored):
+    """Each is given once; who asks for one again gets it of the tasks as they are then."""
+    written: list[str] = []
+    write = export_making.write_export
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        written.append("once")
+        return await write(*arguments, **options)
+
+    monkeypatch.setattr(export_making, "write_export", counted)
+    world = stored.tenant()
+    world.load([judged(number) for number in range(20)])
+    split = "train=0.5,test=0.5"
+    with calling(world, world.key()) as client:
+
+        def get(part: str) -> Any:
+            return client.get(path_of(split=split, part=part))
+
+        train = get("train").content
+        world.load([judged(number) for number in range(20, 30)])
+        test, manifest = get("test").content, get("manifest").json()
+        once = len(written)
+        later = get("train").content
+        twice = len(written)
+        monkeypatch.setattr(made_files, "UNTAKEN_S", 0.0)
+        get("test")
+
+    assert (once, twice, len(written)) == (1, 2, 3)
+    digests = [hashlib.sha256(one).hexdigest() for one in (train, test)]
+    assert [one["sha256"] for one in manifest["files"]] == digests
+    assert (manifest["tasks"], train in (later, b"")) == (20, False)
+
+
 def test_the_files_beside_come_without_a_split_too(stored, delivery, tmp_path):
     options = ("--from-delivery", "May")
     by_command(stored, tmp_path, "label-studio.json", *options, format_name="label-studio")
@@ -231,9 +265,9 @@ def test_readers_of_ranges_get_one_file(monkeypatch, stored):
     written: list[str] = []
     write = export_making.write_export
 
-    async def counted(*arguments: Any) -> Any:
+    async def counted(*arguments: Any, **options: Any) -> Any:
         written.append("once")
-        return await write(*arguments)
+        return await write(*arguments, **options)
 
     monkeypatch.setattr(export_making, "write_export", counted)
     with calling(stored, stored.key()) as client:

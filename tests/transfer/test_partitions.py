@@ -230,6 +230,39 @@ def test_conditions_on_metadata_leave_out_tasks_of_a_partition(stored, client):
     assert manifest["tasks"] == len(ids_in(read(client, last, metadata="round=2")))
 
 
+def test_partitions_are_planned_by_metadata(stored, client):
+    """They share the tasks that have it out equally, and their tokens hold the conditions."""
+    more = [judged(100 + n, metadata={"round": n % 4}, batch="batch_1") for n in range(40)]
+    assert stored.load(more)[1] == []
+    wanted = {"metadata": ["round=2", "round=0"]}
+    for query in (
+        {"batch": "batch_1"},
+        {"status": "completed"},
+        {"completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"completed_after": "2999-01-01"},
+    ):
+        asked = {"format": "v2"} | query | wanted
+        whole = client.get(f"{PROJECT}/export", params=asked).content
+        for count in COUNTS:
+            partitions = plan(client, n=count, **query, **wanted)
+            parts = [read(client, one["token"]) for one in partitions]
+            sizes = [one["tasks"] for one in partitions]
+
+            assert sorted(ids_in(b"".join(parts))) == sorted(ids_in(whole))
+            assert [part.count(b"\n") for part in parts] == sizes
+            assert len(sizes) == max(1, min(count, whole.count(b"\n")))
+            assert max(sizes) - min(sizes) <= 1
+    token = plan(client, n=2, metadata="round=1")[0]["token"]
+    other = {"format": "v2", "partition": token, "metadata": "round=2"}
+    same = read(client, token, metadata="round=1")
+
+    assert same == read(client, token)
+    refused = client.get(f"{PROJECT}/export", params=other)
+    unread = client.get(f"{PROJECT}/partitions?metadata=round")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_page_token")
+    assert (unread.status_code, unread.json()["code"]) == (400, "invalid_parameter")
+
+
 @one_engine
 def test_a_token_is_refused_unless_it_is_of_what_is_read(stored, client):
     token = plan(client, n=3, status="completed", batch="batch_1")[0]["token"]

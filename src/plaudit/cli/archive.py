@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.progress import progress, require_line_suffix, require_writable
 from plaudit.cli.terminal import say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
@@ -25,6 +25,7 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
     """
     chosen = context or EnvironmentContext()
 
+    require_line_suffix(out)
     require_writable(out)
 
     async def work(db: Database, secret: ServerSecret) -> int:

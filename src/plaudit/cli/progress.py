@@ -18,6 +18,9 @@ from rich.progress import (
 from rich.text import Text
 
 from plaudit.cli.terminal import err, refuse
+from plaudit.formats.files import COMPRESSION_SUFFIXES
+
+LINE_SUFFIXES = (".jsonl", ".ndjson")
 
 
 def require_writable(out: Path) -> None:
@@ -28,6 +31,19 @@ def require_writable(out: Path) -> None:
         refuse(f"{out} cannot be written: {exc.strerror}")
     if is_wrong:
         refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
+
+
+def require_line_suffix(out: Path) -> None:
+    """Refuse a name that does not say that its file has lines of JSON, plain or compressed."""
+    name = out.name
+    for suffix in COMPRESSION_SUFFIXES:
+        name = name.removesuffix(suffix)
+    if Path(name).suffix not in LINE_SUFFIXES:
+        refuse(
+            f"{out} is not written: an archive has lines of JSON; end its name in .jsonl, .jsonl.gz"
+            " or .jsonl.zst",
+            code=2,
+        )
 
 
 def progress() -> Progress:

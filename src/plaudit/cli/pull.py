@@ -13,7 +13,7 @@ import msgspec
 from cyclopts import Parameter
 
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.progress import counting, progress, require_writable
+from plaudit.cli.progress import counting, progress, require_line_suffix, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.remote import KeyOptions, open_client
 from plaudit.cli.terminal import ending_when_interrupted, err, refuse, say
@@ -62,6 +62,7 @@ def pull_tasks(
     out: Path | None = None,
     into_store: Annotated[bool, Parameter(negative="")] = False,
     since_last: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
     opts: Annotated[list[OptName] | None, Parameter(negative="")] = None,
     handling: StoreHandling | None = None,
     context: EnvironmentContext | None = None,
@@ -84,18 +85,14 @@ def pull_tasks(
         Import into the store instead. Pulling again changes nothing that is the same.
     since_last
         Only what was completed after the last pull, with all tasks of other statuses again.
+    overwrite
+        Let a file be overwritten that no pull has written, or that was changed since.
     opts
         Details of tasks to ask for; all of them if not given.
     """
     chosen, rows = context or EnvironmentContext(), handling or StoreHandling()
     names = sorted(set(project_name or []))
-    if (out is None) != into_store:
-        refuse("name the file with --out, or give --into-store", code=2)
-    if out is not None and rows != StoreHandling():
-        refuse("--strict, --replace and --rejects go with --into-store", code=2)
-    for path in (out, rows.rejects):
-        if path is not None:
-            require_writable(path)
+    _check_options(out, rows, into_store=into_store, overwrite=overwrite)
     client = open_client(url, keys)
     wanted = PullState(client.url, names, list(opts or Opts.__members__))
     if out is None:
@@ -105,11 +102,42 @@ def pull_tasks(
     kept = ending_when_interrupted("what was received is kept, and the same command goes on")
     with kept, closing(client), _written(folder), locked_folder(folder):
         state = _state(folder, wanted, out, is_since_last=since_last)
+        _check_ours(out, state, may_overwrite=overwrite)
         with closing(_received(client, folder, state, is_since_last=since_last)) as pull:
             if out is None:
                 _store(pull, folder, chosen, rows)
             else:
+                _check_ours(out, state, may_overwrite=overwrite)
                 _write(pull, out)
+
+
+def _check_ours(out: Path | None, state: PullState, *, may_overwrite: bool) -> None:
+    """Refuse to overwrite a file that is not the one which the last pull has written."""
+    if out is None or may_overwrite or not out.is_file():
+        return
+    is_under_way = state.run is not None and state.run.is_writing
+    is_ours = state.is_complete and out.stat().st_size == state.out_size
+    if not (is_ours or is_under_way):
+        refuse(
+            f"{out} is there, and is not what a pull has written; give another name, or --overwrite"
+        )
+
+
+def _check_options(
+    out: Path | None, rows: StoreHandling, *, into_store: bool, overwrite: bool
+) -> None:
+    """Refuse options that do not go together, and files that cannot be written."""
+    if (out is None) != into_store:
+        refuse("name the file with --out, or give --into-store", code=2)
+    if out is not None and rows != StoreHandling():
+        refuse("--strict, --replace and --rejects go with --into-store", code=2)
+    if out is None and overwrite:
+        refuse("--overwrite goes with --out; in the store it is --replace", code=2)
+    if out is not None:
+        require_line_suffix(out)
+    for path in (out, rows.rejects):
+        if path is not None:
+            require_writable(path)
 
 
 @contextmanager
@@ -192,6 +220,7 @@ def _write(pull: Pull, out: Path) -> None:
     """Write the archive, then note that this pull is done."""
     old = read_archive_lines(out) if pull.run.is_since_last else None
     assembly = Assembly(pull.spool, old, has_all_tasks=True)
+    pull.note_writing()
     with counting() as bars, files.writing(out) as write:
         bar = bars.add_task("writing", total=None)
         for line in assembly.lines():

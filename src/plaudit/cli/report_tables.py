@@ -15,9 +15,9 @@ from plaudit.wire.manage.quality import (
 )
 from plaudit.wire.manage.quality_people import LeaderboardModel, PersonReport
 from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.quality.figures import LINES, number_words
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
-LINES = (PlotLine(0.667, "0.667: tentative conclusions"), PlotLine(0.8, "0.8: firm conclusions"))
 ROWS_MAX = 40
 """Rows of a table in the terminal and on the page; all are in the JSON."""
 
@@ -46,7 +46,7 @@ def report_tables(report: QualityReport) -> Iterator[ReportTable]:
         yield _board(title, report.leaderboard.models)
     if report.leaderboard.controlled:
         styles = ", ".join(
-            f"{name} {_number(one.value, 2)}" for name, one in report.leaderboard.style.items()
+            f"{name} {number_words(one.value, 2)}" for name, one in report.leaderboard.style.items()
         )
         says = f"What a standard deviation more of it adds to the log-odds to win: {styles}."
         yield _board("Leaderboard at equal style", report.leaderboard.controlled, says)
@@ -107,8 +107,8 @@ def in_words(found: Coefficient) -> str:
         return "undefined" if found.why is UNSET else found.why
     low, high = found.low, found.high
     if not isinstance(low, float) or not isinstance(high, float):
-        return _number(found.value)
-    return f"{_number(found.value)} [{_number(low)}, {_number(high)}]"
+        return number_words(found.value)
+    return f"{number_words(found.value)} [{number_words(low)}, {number_words(high)}]"
 
 
 def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
@@ -175,7 +175,7 @@ def _question_tables(question: QuestionQuality) -> Iterator[ReportTable]:
                     " and ".join(one.people),
                     f"{one.n:,}",
                     *(
-                        _number(value)
+                        number_words(value)
                         for value in (one.kappa, one.se, one.linear, one.quadratic, one.tau_b)
                     ),
                 )
@@ -229,7 +229,7 @@ def _people_of(question: QuestionQuality) -> ReportTable:
                 f"{person.votes:,}",
                 _share(person.with_final),
                 _share(person.with_others),
-                _number(accuracy.get(person.contributor_id)),
+                number_words(accuracy.get(person.contributor_id)),
             )
             for person in question.people[:ROWS_MAX]
         ],
@@ -286,8 +286,10 @@ def _board(title: str, models: Sequence[LeaderboardModel], says: str = "") -> Re
         [
             (
                 one.model,
-                _number(one.score, 0),
-                "–" if one.low is None else f"{_number(one.low, 0)} – {_number(one.high, 0)}",
+                number_words(one.score, 0),
+                "–"
+                if one.low is None
+                else f"{number_words(one.low, 0)} – {number_words(one.high, 0)}",
                 f"{one.n:,}",
                 "" if one.why is UNSET else one.why,
             )
@@ -295,7 +297,7 @@ def _board(title: str, models: Sequence[LeaderboardModel], says: str = "") -> Re
         ],
         f"{says} {_rest(len(models))}".strip(),
         [
-            PlotRow(one.model, one.score, one.low, one.high, _number(one.score, 0))
+            PlotRow(one.model, one.score, one.low, one.high, number_words(one.score, 0))
             for one in models[:ROWS_MAX]
         ],
     )
@@ -318,7 +320,7 @@ def _flags(people: Sequence[PersonReport]) -> ReportTable:
 def _plot_row(label: str, found: Coefficient) -> PlotRow:
     low = found.low if isinstance(found.low, float) else None
     high = found.high if isinstance(found.high, float) else None
-    return PlotRow(label, found.value, low, high, _number(found.value))
+    return PlotRow(label, found.value, low, high, number_words(found.value))
 
 
 def _share(one: ShareOfCases) -> str:
@@ -328,15 +330,8 @@ def _share(one: ShareOfCases) -> str:
 
 
 def _interval(value: float, low: float | None, high: float | None) -> str:
-    ends = "" if low is None or high is None else f" [{_number(low)}, {_number(high)}]"
-    return _number(value) + ends
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    ends = "" if low is None or high is None else f" [{number_words(low)}, {number_words(high)}]"
+    return number_words(value) + ends
 
 
 def _rest(count: int) -> str:

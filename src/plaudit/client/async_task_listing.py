@@ -18,6 +18,7 @@ from plaudit.client.task_listing import (
     facts_calls,
     facts_of,
     row_maker,
+    store_export,
 )
 from plaudit.client.tasks import NewTasks, decoded_tasks
 from plaudit.client.transport import AsyncTransport
@@ -50,8 +51,13 @@ class AsyncTaskListing(Generic[T]):
     ) -> ExportedRows:
         """Rows of an export format by its name, with the options of `plaudit export`.
 
-        `form` is the project's, where the server does not show it.
+        `form` is the project's, where the server does not show it. Votes are made by the server.
         """
+        exported = store_export(name, self._query, options)
+        if exported is not None:
+            call = exported.project_call()
+            project = None if call is None else call.read(await self._transport.send(call.request))
+            return exported.rows(await self._transport.send(exported.request(project)))
         maker = row_maker(name, options, form)
         detailed = AsyncTaskListing(self._transport, self._query.with_details(), decoded_tasks)
         async for task in detailed:

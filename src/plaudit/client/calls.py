@@ -182,6 +182,11 @@ def managed_project_path(project_id: str) -> str:
     return f"/manage/v1/projects/{quote(project_id, safe='')}"
 
 
+def managed_delivery_path(delivery_id: str) -> str:
+    """Path of a delivery under /manage/v1."""
+    return f"/manage/v1/deliveries/{quote(delivery_id, safe='')}"
+
+
 def create_delivery(
     project_id: str, name: str, chosen: NewDelivery, key: str | None
 ) -> ApiCall[DeliveryRecord]:

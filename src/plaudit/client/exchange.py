@@ -7,6 +7,7 @@ asynchronous one follow the same rules.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import re
 import time
@@ -39,6 +40,36 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     """Seconds for all attempts and pauses together, the answer's body included."""
     pause_s: float = 0.25
     pause_s_max: float = 15.0
+    retry_after_s_max: float = math.inf
+    """Seconds of a `Retry-After` from which it is not waited for any longer."""
+
+
+class Attempts:
+    """Attempts of one request, and the pauses between them; `deadline` is that of them all."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self.deadline = time.monotonic() + policy.total_s
+        self._policy = policy
+        self._failed = 0
+
+    def pause_s(self, retry_after: str = "") -> float | None:
+        """Seconds to wait after an attempt that failed, None if there is no further one.
+
+        `retry_after` is the header of an answer, if it has one.
+        """
+        policy, number = self._policy, self._failed
+        self._failed += 1
+        usual: float = min(policy.pause_s * 2**number, policy.pause_s_max)
+        pause = usual * random.uniform(0.5, 1.0)
+        asked = retry_after_s(retry_after)
+        if asked is not None:  # and a bit, so that many clients do not come back in one moment
+            pause = min(asked, policy.retry_after_s_max) + pause / 4
+        is_last = self._failed >= policy.attempts or time.monotonic() + pause >= self.deadline
+        return None if is_last else pause
+
+    def begin_again(self) -> None:
+        """Count anew, after an attempt that has brought something."""
+        self._failed = 0
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -106,22 +137,21 @@ def exchange(request: Request, policy: RetryPolicy) -> Exchange:
 
     A Send is answered with a ServerAnswer or a Broken, a Pause with None.
     """
-    deadline = time.monotonic() + policy.total_s
-    attempt = 1
+    attempts = Attempts(policy)
     while True:
-        came = yield Send(deadline)
+        came = yield Send(attempts.deadline)
         assert came is not None
         if isinstance(came, ServerAnswer) and 200 <= came.status < 300:
             return came
         failure = _failure(request, came)
         if isinstance(came, ServerAnswer) and came.status not in RETRIED:
             raise failure
-        pause = _pause_s(came, attempt, policy)
-        if attempt >= policy.attempts or time.monotonic() + pause >= deadline:
+        asked = came.headers.get("retry-after", "") if isinstance(came, ServerAnswer) else ""
+        pause = attempts.pause_s(asked)
+        if pause is None:
             raise failure
         _log.info("trying again in %.1f s: %s", pause, failure)
         yield Pause(pause)
-        attempt += 1
 
 
 def _failure(request: Request, came: ServerAnswer | Broken) -> ClientError:
@@ -135,16 +165,6 @@ def _failure(request: Request, came: ServerAnswer | Broken) -> ClientError:
     return error_of_answer(
         request.name, came.status, came.content, came.headers.get("x-request-id") or None
     )
-
-
-def _pause_s(came: ServerAnswer | Broken, attempt: int, policy: RetryPolicy) -> float:
-    usual: float = min(policy.pause_s * 2 ** (attempt - 1), policy.pause_s_max)
-    spread = usual * random.uniform(0.5, 1.0)
-    if isinstance(came, ServerAnswer):
-        asked = retry_after_s(came.headers.get("retry-after", ""))
-        if asked is not None:
-            return asked + spread / 4  # so that many clients do not come back in one moment
-    return spread
 
 
 def retry_after_s(text: str) -> float | None:

@@ -136,6 +136,25 @@ class ExportedRows(Sequence[dict[str, Any]]):
                 write(row)
 
 
+def is_of_store(name: str) -> bool:
+    """True for a format whose rows only the server can make: of votes, v2 shows a part."""
+    return name in EXPORT_FORMATS and EXPORT_FORMATS[name].reads_votes
+
+
+def export_parameters(options: RowKeywords) -> ExportParameters:
+    """Options of an export; raises TypeError for an unknown one."""
+    unknown = sorted(set(options) - set(ExportParameters.__struct_fields__))
+    if unknown:
+        raise TypeError(f"{unknown[0]!r} is no option of an export")
+    return msgspec.convert(options, ExportParameters)
+
+
+def rows_of_lines(name: str, content: bytes) -> ExportedRows:
+    """Rows of a format that the server has made; raises msgspec.DecodeError, UnicodeDecodeError."""
+    rows = [msgspec.json.decode(line, type=dict[str, Any]) for line in content.splitlines()]
+    return ExportedRows(EXPORT_FORMATS[name].columns, rows, {})
+
+
 class RowMaker:
     """Rows of a format, made of one task after the other."""
 
@@ -143,15 +162,7 @@ class RowMaker:
         if name not in EXPORT_FORMATS:
             raise ValueError(f"{name!r} is none of {', '.join(EXPORT_FORMATS)}")
         self._format: ExportFormat = EXPORT_FORMATS[name]
-        if self._format.reads_votes:
-            raise ValueError(
-                f"{name} are rows of the server's store, of which v2 shows a part; ask Plaudit for "
-                f"/manage/v1/projects/{{project_id}}/export?format={name}"
-            )
-        unknown = sorted(set(options) - set(ExportParameters.__struct_fields__))
-        if unknown:
-            raise TypeError(f"{unknown[0]!r} is no option of an export")
-        self._options = msgspec.convert(options, ExportParameters).options
+        self._options = export_parameters(options).options
         self._form = None if form is None else msgspec.convert(form, Form)
         self._projects: dict[str, ProjectFacts] = {}
         self._rows: list[dict[str, Any]] = []

@@ -10,10 +10,12 @@ from concurrent.futures import Executor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.client import calls
 from plaudit.client.client_error import ClientError
+from plaudit.client.exchange import Request, ServerAnswer
 from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.slices import SlicePlan, walk_slices
 from plaudit.client.tasks import NewTasks, decoded_tasks
@@ -48,14 +50,72 @@ class ListingQuery(Struct, frozen=True):
 
 def row_maker(name: str, options: RowKeywords, form: Mapping[str, Any] | None) -> RowMaker:
     """RowMaker of an export format; the exporters are loaded now."""
-    made: RowMaker = import_module("plaudit.client.exported_rows").RowMaker(name, options, form)
+    made: RowMaker = _exporters().RowMaker(name, options, form)
     return made
+
+
+class StoreExport(Struct, frozen=True):
+    """Export of rows that only the server can make, which is Plaudit then: of a query's tasks."""
+
+    name: str
+    query: ListingQuery
+
+    def project_call(self) -> calls.ApiCall[Any] | None:
+        """Call for the project, None of a delivery; raises ValueError if the query names none."""
+        given = dict(self.query.params)
+        if "delivery_id" in given:
+            return None
+        for member in ("project_id", "project_name"):
+            if member in given:
+                return calls.get("/v2/project", IdOfProject, **{member: given[member]})
+        raise ValueError(f"{self.name} are of one project: name it")
+
+    def request(self, project: IdOfProject | None) -> Request:
+        """Request for the rows, of a project where `project_call` has found one."""
+        given = dict(self.query.params)
+        if project is None:
+            path = calls.managed_delivery_path(given["delivery_id"])
+        else:
+            path = calls.managed_project_path(project.id)
+        filters = {
+            "status": given.get("status"),
+            "batch": given.get("batch_id") or given.get("batch_name"),
+            "completed_after": given.get("completed_after"),
+            "completed_before": given.get("completed_before"),
+        }
+        asked = {"format": self.name, "container": "jsonl", **filters}
+        return calls.get(f"{path}/export", Any, **asked).request
+
+    def rows(self, answer: ServerAnswer) -> ExportedRows:
+        """Rows of the answer; raises ClientError if it has something else."""
+        try:
+            made: ExportedRows = _exporters().rows_of_lines(self.name, answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise ClientError(f"the answer is no export of {self.name}: {exc}") from None
+        return made
+
+
+class IdOfProject(Struct):
+    """Project of which the id alone is wanted."""
+
+    id: str
+
+
+def store_export(name: str, query: ListingQuery, options: RowKeywords) -> StoreExport | None:
+    """Export that the server must make, None for formats whose rows are made here."""
+    if not _exporters().is_of_store(name):
+        return None
+    _exporters().export_parameters(options)  # such rows take none, but know them
+    return StoreExport(name, query)
+
+
+def _exporters() -> Any:
+    return import_module("plaudit.client.exported_rows")
 
 
 def facts_of(project_id: str, seen: Any, managed: Any) -> ProjectFacts:
     """Facts of a project by what the server answered about it, None for a refusal."""
-    rows = import_module("plaudit.client.exported_rows")
-    facts: ProjectFacts = rows.project_facts(project_id, seen, managed)
+    facts: ProjectFacts = _exporters().project_facts(project_id, seen, managed)
     return facts
 
 
@@ -102,8 +162,13 @@ class TaskListing(Generic[T]):
     ) -> ExportedRows:
         """Rows of an export format by its name, with the options of `plaudit export`.
 
-        `form` is the project's, where the server does not show it.
+        `form` is the project's, where the server does not show it. Votes are made by the server.
         """
+        exported = store_export(name, self._query, options)
+        if exported is not None:
+            call = exported.project_call()
+            project = None if call is None else call.read(self._transport.send(call.request))
+            return exported.rows(self._transport.send(exported.request(project)))
         maker = row_maker(name, options, form)
         detailed = TaskListing(
             self._transport, self._executor, self._query.with_details(), decoded_tasks

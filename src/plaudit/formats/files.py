@@ -56,11 +56,11 @@ def entries(
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
+def writing(path: Path, *, is_durable: bool = True) -> Iterator[Callable[[bytes], object]]:
     """Yield a writer of a file, compressed as its suffix says, that appears only when it is whole.
 
-    It is on disk then, so that what it was made of may be deleted. Nothing is left of it if the
-    block raises. Raises Misconfigured where it cannot be written.
+    If `is_durable` it is on disk then, so that what it was made of may be deleted. Nothing is left
+    of it if the block raises. Raises Misconfigured where it cannot be written.
     """
     draft = _draft(path)
     try:
@@ -78,9 +78,11 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
             if stream is not raw:
                 stream.close()
             raw.flush()
-            os.fsync(raw.fileno())
+            if is_durable:
+                os.fsync(raw.fileno())
         draft.replace(path)
-        private_files.sync_folder(path.parent)
+        if is_durable:
+            private_files.sync_folder(path.parent)
     except OSError as exc:
         raise Misconfigured(f"{path} cannot be written: {exc.strerror}") from exc
     finally:

@@ -14,16 +14,18 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[str, str]).decode
 
 
-def read_open_tasks(folder: Path, project_id: str) -> set[str]:
-    """Ids of a project's tasks; raises Misconfigured."""
+def read_open_tasks(folder: Path) -> dict[str, set[str]]:
+    """Ids of the tasks by project; raises Misconfigured."""
     path = folder / OPEN_FILE
+    found: dict[str, set[str]] = {}
     if not path.is_file():
-        return set()
+        return found
     try:
-        pairs = map(_decode, path.read_bytes().splitlines())
-        return {task_id for owner, task_id in pairs if owner == project_id}
+        for project_id, task_id in map(_decode, path.read_bytes().splitlines()):
+            found.setdefault(project_id, set()).add(task_id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Misconfigured(f"{path} is damaged; delete {folder} to begin anew") from None
+    return found
 
 
 def write_open_tasks(folder: Path, pairs: Iterable[tuple[str, str]]) -> None:

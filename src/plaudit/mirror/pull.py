@@ -88,6 +88,7 @@ class Pull:
         self._taken = TakenItems(self.spool, state, self.run)
         self._committed_ms = 0
         self._restarted: PullStep | None = None
+        self._open_tasks: dict[str, set[str]] | None = None
 
     def receive(self) -> None:
         """Do all steps that are left; raises ClientError, NotFound or OSError.
@@ -117,6 +118,11 @@ class Pull:
         state.is_complete, state.run = True, None
         save_state(self._folder, state)
         self.spool.delete()
+
+    def note_writing(self) -> None:
+        """Note that the file is about to be replaced, so that it may be another one from now on."""
+        self.run.is_writing = True
+        self._commit()
 
     def close(self) -> None:
         """Close the files of the spool."""
@@ -182,7 +188,9 @@ class Pull:
     def _get_open(self, step: PullStep) -> None:
         """Get the tasks that were not completed last time, and that no walk has shown this time."""
         after = self.run.position.token or ""
-        missing = read_open_tasks(self._folder, step.id) - self._taken.task_ids()
+        if self._open_tasks is None:
+            self._open_tasks = read_open_tasks(self._folder)
+        missing = self._open_tasks.get(step.id, set()) - self._taken.task_ids()
         for number, task_id in enumerate(sorted(one for one in missing if one > after)):
             one = PullStep("open", task_id)
             listing = self._listing(one, None)

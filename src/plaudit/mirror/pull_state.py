@@ -72,6 +72,8 @@ class PullRun(Struct, omit_defaults=True):
     """Batches that tasks of the project under way name and no listing has shown."""
     task_count: int = 0
     """Tasks that were received, in all versions."""
+    is_writing: bool = False
+    """True once everything is received, and the file is being written that it goes into."""
     not_shown: list[str] = []
     """Words for listings and objects that the server does not show."""
 

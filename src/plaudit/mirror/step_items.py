@@ -59,6 +59,7 @@ class TakenItems:
         self._batches = {_decode_id(line).id for line in spool.lines("batch")}
         self._schemas = {_decode_id(line).id for line in spool.lines("schema")}
         self._last_ms = -1
+        self._task_ids: set[str] | None = None
         self._takers: dict[str, Callable[[PullStep, AnswerItem], None]] = {
             "project": self._take_project,
             "projects": self._take_project,
@@ -93,8 +94,9 @@ class TakenItems:
         return following
 
     def begin_again(self, step: PullStep) -> None:
-        """Forget the mark of a step that begins again."""
+        """Forget the mark of a step that begins again, and what its lines were."""
         self._last_ms = -1
+        self._task_ids = None
         self._run.marks.pop(step.id, None)
 
     def note_gone(self, task_id: str) -> None:
@@ -102,8 +104,10 @@ class TakenItems:
         self._spool.add("gone", _encode(task_id))
 
     def task_ids(self) -> set[str]:
-        """Ids of the tasks in the spool."""
-        return {_decode_id(line).task_id for line in self._spool.lines("task")}
+        """Ids of the tasks in the spool, which is read once."""
+        if self._task_ids is None:
+            self._task_ids = {_decode_id(line).task_id for line in self._spool.lines("task")}
+        return self._task_ids
 
     def new_deliveries(self) -> list[str]:
         """Ids of the deliveries in the spool, as a state lists them."""
@@ -133,8 +137,7 @@ class TakenItems:
             self._spool.add("batch", item.json)
 
     def _take_task(self, step: PullStep, item: AnswerItem) -> None:
-        item.id("task_id")
-        status = item.text("status")
+        task_id, status = item.id("task_id"), item.text("status")
         batch_id = item.reference("batch")
         is_known = batch_id in self._batches or batch_id in self._unknown_batches
         if batch_id is not None and not is_known:
@@ -143,6 +146,8 @@ class TakenItems:
         if step.status == TaskStatus.completed and status == TaskStatus.completed:
             self._move_mark(step.id, item)
         self._spool.add("task", item.json)
+        if self._task_ids is not None:
+            self._task_ids.add(task_id)
         self._run.task_count += 1
 
     def _move_mark(self, project_id: str, item: AnswerItem) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 def control_key(project_key: int) -> int:
-    """Key of a project's control tasks, gold and repeats (docs/adr/0038-gold-tasks.md).
+    """Key of a project's control tasks, gold and repeats (docs/adr/0039-gold-tasks.md).
 
     The tables of work have rows under it, and nothing else refers to it, so that what reads a
     project's tasks never meets them. Of such a key it is the project's own.

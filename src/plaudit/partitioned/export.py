@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
+import msgspec
 import pyarrow
 import pyarrow.parquet
 from msgspec import Struct
@@ -28,6 +29,7 @@ LINE = pyarrow.schema([("value", pyarrow.string())])
 """Schema of a format whose rows have no columns of their own: each is its line of JSON."""
 
 FILTERS = ("status", "batch", "completed_after", "completed_before")
+METADATA = "metadata"
 OPTIONS = ExportParameters.__struct_fields__
 _PLACE = ("url", "key", "project", "delivery", "format")
 
@@ -53,15 +55,20 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
     project: str | None = None
     delivery: str | None = None
     filters: dict[str, str] = {}
+    metadata: tuple[str, ...] = ()
+    """Conditions `KEY=VALUE` of the export, of which one for each key is met."""
     options: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"PartitionedExport(format={self.format!r}, project={self.project!r})"
 
     @classmethod
-    def of(cls, options: Mapping[str, str]) -> PartitionedExport:
-        """Export of options by their names; raises ReadFailed for a wrong one, or one missing."""
-        known = {*_PLACE, *FILTERS, *OPTIONS}
+    def of(cls, options: Mapping[str, Any]) -> PartitionedExport:
+        """Export of options by their names; raises ReadFailed for a wrong one, or one missing.
+
+        Values are texts; `metadata` may also be a list of them, or the JSON of one.
+        """
+        known = {*_PLACE, *FILTERS, METADATA, *OPTIONS}
         unknown = sorted(options.keys() - known)
         if unknown:
             raise ReadFailed(f"there is no option {unknown[0]}; there are {', '.join(known)}")
@@ -71,11 +78,14 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
         filters = {name: options[name] for name in FILTERS if name in options}
         if not (options.get("project") or options.get("delivery")):
             raise ReadFailed("the option project is missing, or the option delivery")
-        if options.get("delivery") and filters:
-            raise ReadFailed(f"a delivery names its tasks itself; leave {next(iter(filters))} out")
+        metadata = _conditions(options.get(METADATA, ()))
+        if options.get("delivery") and (filters or metadata):
+            unwanted = next(iter(filters), METADATA)
+            raise ReadFailed(f"a delivery names its tasks itself; leave {unwanted} out")
         found = cls(
             **{name: options[name] for name in _PLACE if name in options},
             filters=filters,
+            metadata=metadata,
             options={name: options[name] for name in OPTIONS if name in options},
         )
         _ = found.container
@@ -107,7 +117,10 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
         """Plan up to `count` partitions; raises ReadFailed."""
         with ExportTransport(self.url, self.key) as server:
             path = self.locate(server)
-            planned = server.get(f"{path}/partitions", n=str(count), **self.filters)
+            asked: dict[str, Any] = {"n": str(count), **self.filters}
+            if self.metadata:
+                asked[METADATA] = self.metadata
+            planned = server.get(f"{path}/partitions", **asked)
         try:
             return [PlannedPartition(path, one["token"], one["tasks"]) for one in planned]
         except (KeyError, TypeError):
@@ -165,6 +178,18 @@ class PartitionedExport(Struct, frozen=True, kw_only=True):
             else:
                 texts = [line.rstrip(b"\n").decode() for line in lines]
                 yield pyarrow.record_batch([texts], schema=LINE)
+
+
+def _conditions(given: Any) -> tuple[str, ...]:
+    """Conditions of an option: one text, several, or JSON of several."""
+    if isinstance(given, str):
+        if not given.startswith("["):
+            return (given,)
+        try:
+            return msgspec.json.decode(given, type=tuple[str, ...])
+        except msgspec.DecodeError:
+            return (given,)  # of a key that begins like that
+    return tuple(map(str, given))
 
 
 def conform(batch: pyarrow.RecordBatch, schema: pyarrow.Schema) -> pyarrow.RecordBatch:

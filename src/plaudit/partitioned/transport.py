@@ -5,22 +5,22 @@ Everything that is asked only reads, so a request may be sent again. Messages do
 
 from __future__ import annotations
 
-import random
+import math
 import time
 from collections.abc import Mapping
 from typing import IO, Any
 
 import httpx2
 
-from plaudit.client.exchange import RETRIED, retry_after_s
+from plaudit.client.exchange import RETRIED, Attempts, RetryPolicy
 from plaudit.client.transport import ServerAddress
 
 ATTEMPTS_MAX = 8
 """Requests in a row that bring nothing before a reader gives up."""
 
-WAIT_S_MAX = 60.0
-"""Seconds between two requests at the most, also where the server names more."""
-
+POLICY = RetryPolicy(
+    attempts=ATTEMPTS_MAX, total_s=math.inf, pause_s=1.0, pause_s_max=30.0, retry_after_s_max=60.0
+)
 TIMEOUT = httpx2.Timeout(30.0, read=660.0)
 """Seconds; an export waits its turn, and may be whole before its first byte, in up to 600 s."""
 
@@ -51,16 +51,17 @@ class ExportTransport:
     def __exit__(self, *exc: object) -> None:
         self._client.close()
 
-    def find(self, path: str, **params: str) -> Any:
+    def find(self, path: str, **params: Any) -> Any:
         """JSON of a resource; None if there is none. Raises ReadFailed."""
-        for attempt in range(ATTEMPTS_MAX):
+        attempts = Attempts(POLICY)
+        while True:
             try:
                 answer = self._client.get(path, params=params)
             except httpx2.TransportError as exc:
-                _wait(attempt, path, words=type(exc).__name__)
+                _wait(attempts, path, words=type(exc).__name__)
                 continue
             if answer.status_code in RETRIED:
-                _wait(attempt, path, answer)
+                _wait(attempts, path, answer)
                 continue
             if answer.status_code == httpx2.codes.NOT_FOUND:
                 return None
@@ -70,9 +71,8 @@ class ExportTransport:
                 return answer.json()
             except ValueError:
                 raise ReadFailed(f"{path}: the answer is no JSON") from None
-        raise AssertionError("the last attempt raises")
 
-    def get(self, path: str, **params: str) -> Any:
+    def get(self, path: str, **params: Any) -> Any:
         """JSON of a resource that must be there. Raises ReadFailed."""
         found = self.find(path, **params)
         if found is None:
@@ -85,7 +85,7 @@ class ExportTransport:
         Raises ReadFailed. A file that the server had to make again, and that became another one,
         is read from its beginning.
         """
-        etag, attempt = "", 0
+        etag, attempts = "", Attempts(POLICY)
         while True:
             position = file.tell()
             headers = {"Accept-Encoding": "identity"}
@@ -95,15 +95,13 @@ class ExportTransport:
                 with self._client.stream("GET", path, params=params, headers=headers) as answer:
                     if answer.status_code in RETRIED:
                         answer.read()
-                        _wait(attempt, path, answer)
-                        attempt += 1
+                        _wait(attempts, path, answer)
                         continue
                     if answer.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
                         # It broke off where the file ends, or the file has become shorter.
                         file.seek(0)
                         file.truncate()
-                        _wait(attempt, path, answer)
-                        attempt += 1
+                        _wait(attempts, path, answer)
                         continue
                     if not answer.is_success:
                         answer.read()
@@ -116,22 +114,19 @@ class ExportTransport:
                         file.write(chunk)
                 return
             except httpx2.TransportError as exc:
-                attempt = 0 if file.tell() > position else attempt
-                _wait(attempt, path, words=type(exc).__name__)
-                attempt += 1
+                if file.tell() > position:
+                    attempts.begin_again()
+                _wait(attempts, path, words=type(exc).__name__)
 
 
 def _wait(
-    attempt: int, path: str, answer: httpx2.Response | None = None, *, words: str = ""
+    attempts: Attempts, path: str, answer: httpx2.Response | None = None, *, words: str = ""
 ) -> None:
     """Sleep before the next attempt; raises ReadFailed after the last one."""
-    if attempt + 1 >= ATTEMPTS_MAX:
-        raise ReadFailed(f"{path}: {words if answer is None else _told(answer)}; given up")
-    asked = "" if answer is None else answer.headers.get("retry-after", "")
-    seconds = retry_after_s(asked)
+    seconds = attempts.pause_s("" if answer is None else answer.headers.get("retry-after", ""))
     if seconds is None:
-        seconds = min(30.0, 0.5 * 2**attempt)
-    time.sleep(min(WAIT_S_MAX, seconds) * random.uniform(1.0, 1.2))
+        raise ReadFailed(f"{path}: {words if answer is None else _told(answer)}; given up")
+    time.sleep(seconds)
 
 
 def _told(answer: httpx2.Response) -> str:

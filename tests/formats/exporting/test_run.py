@@ -340,9 +340,9 @@ def test_an_export_that_breaks_leaves_what_was_there(world, tmp_path, monkeypatc
         next(count)
         return values
 
-    kept = run._kept_rows
+    kept = run.kept_rows
     monkeypatch.setattr(
-        "plaudit.formats.exporting.run._kept_rows",
+        "plaudit.formats.exporting.run.kept_rows",
         lambda file: (row for row in kept(file) if broken(row)),
     )
 

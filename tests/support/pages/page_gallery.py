@@ -314,7 +314,23 @@ def open_question(page: Any) -> None:
     page.click("[data-toggle] >> nth=0")
 
 
+def computed(page: Any) -> None:
+    """Have the quality of a project computed, unless it was, and come back to the page."""
+    path = page.url
+    if page.locator("text=Compute quality").count():
+        page.click("text=Compute quality")
+        page.wait_for_selector(".as-of")
+        page.goto(path)
+
+
+def computed_person(page: Any) -> None:
+    """Have the quality of a project computed, and open the first person."""
+    computed(page)
+    open_first(page)
+
+
 PROJECT = "/projects/project_preference"
+QUALITY = f"{PROJECT}/quality"
 
 SCENES: Sequence[Scene] = (
     Scene("sign-in", "show_sign_in", "/sign-in", role=None),
@@ -324,6 +340,8 @@ SCENES: Sequence[Scene] = (
     Scene("task", "show_task", "/work/project_preference", "annotator", claim),
     Scene("task-turns", "show_turns", "/work/project_preference", "annotator", claim_turns),
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
+    Scene("my-projects", "show_my_projects", "/my-work", "annotator"),
+    Scene("my-figures", "show_my_figures", "/work/{review_project}/figures", "annotator"),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),
@@ -345,6 +363,28 @@ SCENES: Sequence[Scene] = (
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
+    Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
+    Scene(
+        "quality-person",
+        "show_quality_person",
+        "/projects/{review_project}/quality/people",
+        prepare=computed_person,
+    ),
+    Scene(
+        "quality-pseudonym",
+        "show_quality_pseudonym",
+        "/projects/{review_project}/quality/people?names=pseudonyms",
+        prepare=computed_person,
+    ),
+    Scene("quality-bias", "show_quality_bias", f"{QUALITY}/bias", prepare=computed),
+    Scene("quality-board", "show_quality_board", f"{QUALITY}/leaderboard", prepare=computed),
+    Scene(
+        "quality-question",
+        "show_quality_question",
+        "/projects/{review_project}/quality/question?question=turn:likert_value",
+        prepare=computed,
+    ),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
     Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),
@@ -358,6 +398,7 @@ SCENES: Sequence[Scene] = (
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),
     Scene("template", "show_template", f"{PROJECT}/settings/template", prepare=previewed),
+    Scene("styleguide", "show_styleguide", "/styleguide"),
     Scene("keys", "show_keys", "/keys"),
     Scene("webhooks", "show_webhooks", "/webhooks"),
     Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),

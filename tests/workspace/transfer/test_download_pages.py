@@ -85,6 +85,29 @@ def test_a_file_has_the_bytes_that_the_command_writes(stored, browser, tmp_path)
     assert manifest.json()["files"][0]["bytes"] == len(whole.content)
 
 
+@pytest.mark.parametrize("name", ["trl-preference", "llama-factory"])
+def test_the_parts_of_a_file_are_those_that_the_command_writes(stored, browser, tmp_path, name):
+    out, split = tmp_path / f"{name}.jsonl", "train=0.7,test=0.3"
+    arguments = ["--project", "project_123", "--format", name, "--out", str(out), "--split", split]
+    run_cli("export", *store_arguments(stored.settings), *arguments)
+    path = f"/exports/{written(browser, format=name, split=f' {split} ')['job_id']}"
+    page = browser.get(PAGE).text
+    asked = ["file?part=train", "file?part=test", "manifest.json"]
+    asked += ["side-file"] * (name == "llama-factory")
+    answers = [browser.get(f"{path}/{one}") for one in asked]
+    range_of_test = browser.get(f"{path}/file?part=test", Range="bytes=100-199")
+
+    names = [f"{name}.train.jsonl", f"{name}.test.jsonl", f"{name}.jsonl.manifest.json"]
+    names += ["dataset_info.json"] * (name == "llama-factory")
+    assert [one.content for one in answers] == [(tmp_path / one).read_bytes() for one in names]
+    assert all(f'href="{path}/{one}"' in page for one in asked)
+    assert f'{names[1]}"' in answers[1].headers["content-disposition"]
+    assert answers[0].headers["etag"] != answers[1].headers["etag"]
+    assert range_of_test.content == answers[1].content[100:200]
+    assert 'value="train=0.7,test=0.3"' in browser.get(f"{PAGE}?job={path[9:]}").text
+    assert {browser.get(f"{path}/{one}").status_code for one in ("file", "file?part=dev")} == {404}
+
+
 @pytest.mark.parametrize(
     ("name", "beside"),
     [("llama-factory", "dataset_info.json"), ("label-studio", "label-studio.json.config.xml")],
@@ -239,6 +262,8 @@ def test_what_is_in_a_task_is_text_in_a_preview(stored, browser):
         ({"completed_after": "soon"}, "ISO 8601"),
         ({"metadata": "set=a\nalone"}, "KEY=VALUE, not"),
         ({"pairs": "some"}, "pairs"),
+        ({"split": "train=0.9"}, "add up to 0.9"),
+        ({"split": "manifest=1"}, "cannot be named manifest"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_in_the_preview(browser, fields, said):

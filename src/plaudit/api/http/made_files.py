@@ -20,6 +20,10 @@ FRESH_S = 600.0
 """Seconds for which a range without If-Range is one of the file that was made last."""
 
 
+UNTAKEN_S = 60.0
+"""Seconds for which a file waits that was made with another one, for a request of its own."""
+
+
 class MadeFile(Struct, frozen=True, kw_only=True):
     """A file among the blobs: its name among those of one request, its time, and its counts.
 
@@ -43,6 +47,7 @@ class MadeFiles:
         self._objects = objects
         self._kept: dict[str, OrderedDict[str, MadeFile]] = {}
         self._making: dict[tuple[str, str], asyncio.Task[MadeFile]] = {}
+        self._untaken: dict[tuple[str, str], MadeFile] = {}
 
     def begin(self, environment_id: str, token: str, task: asyncio.Task[MadeFile]) -> None:
         """Remember a file that is being made, and sent as `token` meanwhile, until it is made."""
@@ -64,14 +69,31 @@ class MadeFiles:
         is_fresh = time.monotonic() - made.made_s < FRESH_S
         return made if is_fresh or digest is not None else None
 
-    async def add(self, environment_id: str, asked: str, made: MadeFile) -> None:
-        """Keep a file, and delete those that make way for it."""
+    def take(self, environment_id: str, asked: str) -> MadeFile | None:
+        """A file that was made a moment ago with another one, for the first who asks for it."""
+        made = self._untaken.pop((environment_id, asked), None)
+        if made is None or time.monotonic() - made.made_s > UNTAKEN_S:
+            return None
+        return self.find(environment_id, asked, made.digest)
+
+    async def add(
+        self, environment_id: str, asked: str, made: MadeFile, *, is_taken: bool = True
+    ) -> None:
+        """Keep a file, and delete those that make way for it.
+
+        One that is not taken yet is for the next request for it.
+        """
+        self._untaken.pop((environment_id, asked), None)
+        if not is_taken:
+            self._untaken[environment_id, asked] = made
         kept = self._kept.setdefault(environment_id, OrderedDict())
         earlier = kept.pop(asked, None)
         kept[asked] = made
         removed = [] if earlier is None else [earlier]
         while len(kept) > KEPT_MAX:
-            removed.append(kept.popitem(last=False)[1])
+            removed_asked, one = kept.popitem(last=False)
+            self._untaken.pop((environment_id, removed_asked), None)
+            removed.append(one)
         keys = [one.key for one in removed if one.key != made.key]
         if keys:
             with suppress(Problem):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -179,6 +180,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """
     abandon: Callable[[Any], Awaitable[None]] | None = None
     """Called with the call when the transaction failed, to undo what `before` did."""
+    after: Callable[[Any], Awaitable[None]] | None = None
+    """Called with the call once the transaction is on disk; what it is about is in `prepared`."""
     streams: tuple[str, ...] = ()
     """Media types of a streamed body, which the handler reads in transactions of its own."""
     row: type[Struct] | None = None
@@ -302,6 +305,8 @@ class Endpoint:
                 with suppress(Problem):
                     await operation.abandon(call)
             raise
+        if operation.after is not None:
+            await operation.after(call)
         self._services.wake()
         return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
@@ -358,6 +363,8 @@ async def respond(
     parts = [body] if isinstance(body, bytes) else body
     size = sum(map(len, parts))
     start = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % size)]
+    if status == HTTPStatus.NOT_MODIFIED:  # has no body, and its headers speak of the one kept
+        start = []
     await send(
         {"type": "http.response.start", "status": status, "headers": start + (headers or [])}
     )

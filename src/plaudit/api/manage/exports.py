@@ -69,6 +69,13 @@ OnlyAfter: TypeAlias = Annotated[
 OnlyBefore: TypeAlias = Annotated[
     int | None, DateTime(description="Only tasks completed strictly before this.", round_up=True)
 ]
+OnlyMetadata: TypeAlias = Annotated[
+    tuple[str, ...],
+    TextList(
+        description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
+        "each key. A text as it stands, any other value as its JSON.",
+    ),
+]
 
 
 class ExportDelivery(Struct, frozen=True):
@@ -173,13 +180,7 @@ class ExportProject(ExportDelivery, frozen=True):
     batch: OnlyBatch = None
     completed_after: OnlyAfter = None
     completed_before: OnlyBefore = None
-    metadata: Annotated[
-        tuple[str, ...],
-        TextList(
-            description="Only tasks whose metadata has this, `KEY=VALUE`; repeated, one value of "
-            "each key. A text as it stands, any other value as its JSON.",
-        ),
-    ] = ()
+    metadata: OnlyMetadata = ()
 
 
 async def export_project(call: Call[ExportProject]) -> Stream:
@@ -218,6 +219,11 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
     is_part = call.scope["method"] == "HEAD" or b"range" in headers
     if is_part:
         digest = _kept_digest(call, choices, headers.get(b"if-range"))
+    else:
+        async with call.aside():
+            await services.made_files.wait_for(environment_id, choices.whole_digest)
+        made_before = services.made_files.take(environment_id, choices.digest)
+        digest = None if made_before is None else made_before.digest
     if digest is not None:
         async with call.aside():
             await services.made_files.wait_for(environment_id, digest)

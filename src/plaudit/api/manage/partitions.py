@@ -11,11 +11,18 @@ from plaudit.api.http.client_runs import run_for_client
 from plaudit.api.http.operation import Call, Operation
 from plaudit.api.http.parameters import IntRange
 from plaudit.api.manage.common import declare
-from plaudit.api.manage.exports import OnlyAfter, OnlyBatch, OnlyBefore, OnlyStatus
+from plaudit.api.manage.exports import (
+    OnlyAfter,
+    OnlyBatch,
+    OnlyBefore,
+    OnlyMetadata,
+    OnlyStatus,
+)
 from plaudit.api.transfer.export_choices import find_tasks
 from plaudit.core.deliveries import reports
 from plaudit.core.transfer import partitions
-from plaudit.formats.exporting.selection import TaskChoice
+from plaudit.errors import InvalidContent, InvalidParameter
+from plaudit.formats.exporting.selection import TaskChoice, read_conditions
 from plaudit.model.core import Role
 from plaudit.store.engine.engine import Database
 from plaudit.wire.manage.resources import Partition
@@ -48,23 +55,39 @@ class PartitionProject(PartitionDelivery, frozen=True):
     batch: OnlyBatch = None
     completed_after: OnlyAfter = None
     completed_before: OnlyBefore = None
+    metadata: OnlyMetadata = ()
 
 
 async def partition_project(call: Call[PartitionProject]) -> list[bytes]:
     """GET /manage/v1/projects/{project_id}/partitions: disjoint parts of an export, planned.
 
-    Keys of all tasks are counted, so it is done in a thread of its own.
+    Keys of all tasks are counted, or their metadata is read, so it is done in a thread of its own.
     """
     query, services, environment_id = call.query, call.services, call.caller.environment_id
+    try:
+        conditions = read_conditions(query.metadata)
+    except InvalidContent as problem:
+        raise InvalidParameter(problem.message, param="metadata") from problem
     choice = TaskChoice(
         status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
+        metadata=conditions,
     )
     async with services.db.read() as tx:
         source = await find_tasks(tx, environment_id, call.path["project_id"], query.batch, choice)
 
     async def plan(db: Database) -> list[Partition]:
+        if conditions:
+            return await partitions.plan_by_metadata(
+                db,
+                services.secret,
+                environment_id,
+                source.where,
+                query.n,
+                metadata=tuple(map(str, conditions)),
+                takes=choice.takes,
+            )
         async with db.read() as tx:
             return await partitions.plan_project(
                 tx, services.secret, environment_id, source.where, query.n

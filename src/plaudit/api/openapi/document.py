@@ -164,7 +164,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {
         str(status): {"description": operation.answer_description, "content": content}
         for status in operation.successes
+        if status != HTTPStatus.NOT_MODIFIED
     }
+    if HTTPStatus.NOT_MODIFIED in operation.successes:
+        responses["304"] = {"description": "Not changed since the answer of that `ETag`."}
     for status in operation.all_errors:
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,

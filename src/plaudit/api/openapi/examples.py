@@ -218,6 +218,16 @@ IMPORT: dict[str, Any] = {
     "started_at": "2025-01-01T08:31:03.169Z",
     "ended_at": "2025-01-01T08:31:05.004Z",
 }
+QUALITY_JOB: dict[str, Any] = {
+    "id": "job_0197b",
+    "project_id": "project_123",
+    "state": "running",
+    "phase": "reading tasks",
+    "done": 1200,
+    "total": 4000,
+    "started_at": "2025-01-01T08:31:03.169Z",
+    "options": {"by": "batch", "styles": ["length"]},
+}
 UPLOAD: list[dict[str, Any]] = [
     {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
     {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},

@@ -83,6 +83,24 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
         """Digest of the choices, the same for the same ones."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
 
+    @property
+    def whole_digest(self) -> str:
+        """Digest of the choices without the part, the same for all files of an export."""
+        return msgspec.structs.replace(self, part=None).digest
+
+    @property
+    def others(self) -> list[ExportChoices]:
+        """Choices of the other files that are made with a part, none where all rows are asked for.
+
+        What goes beside the rows comes first.
+        """
+        if self.part is None:
+            return []
+        rows: list[str | None] = [None] if self.split is None else [*read_parts(self.split)]
+        has_side_file = EXPORT_FORMATS[self.format].side_file is not None
+        parts = [MANIFEST, *[SIDE_FILE] * has_side_file, *rows]
+        return [msgspec.structs.replace(self, part=one) for one in parts if one != self.part]
+
 
 class ExportSource(Struct, frozen=True):
     """Source of an export: the project, the batch if one was named, and the filter."""
@@ -172,15 +190,20 @@ def check_part(export_format: ExportFormat, split: str | None, part: str | None)
     if export_format.side_file is not None:
         parts.append(SIDE_FILE)
     if split is not None:
-        try:
-            names = [one.name for one in read_splits(split)]
-        except InvalidContent as problem:
-            raise InvalidParameter(problem.message, param="split") from problem
-        if MANIFEST in names:
-            raise InvalidParameter(f"a part cannot be named {MANIFEST}", param="split")
-        parts = [*names, *parts]
+        parts = [*read_parts(split), *parts]
     if part not in parts and (part is not None or split is not None):
         raise InvalidParameter(f"part must be one of {', '.join(parts)}", param="part")
+
+
+def read_parts(split: str) -> list[str]:
+    """Names of the parts of a split; raises InvalidParameter."""
+    try:
+        names = [one.name for one in read_splits(split)]
+    except InvalidContent as problem:
+        raise InvalidParameter(problem.message, param="split") from problem
+    if MANIFEST in names:
+        raise InvalidParameter(f"a part cannot be named {MANIFEST}", param="split")
+    return names
 
 
 def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> ExportRequest:
@@ -244,8 +267,7 @@ async def find_partition(
 ) -> ExportSource:
     """Narrow a source to the partition that the choices name, if they name one.
 
-    A plan knows no metadata, so conditions on it stay those of the choices. Raises
-    InvalidPageToken or PageTokenExpired.
+    Raises InvalidPageToken or PageTokenExpired.
     """
     if choices.partition is None:
         return source
@@ -256,6 +278,7 @@ async def find_partition(
         choices.partition,
         where=source.where,
         delivery_id=choices.delivery_id,
+        metadata=tuple(map(str, source.choice.metadata)),
     )
     where, batch = found.where, source.batch
     if batch is None and where.batch_id is not None:
@@ -265,6 +288,7 @@ async def find_partition(
         status=where.status,
         completed_after=where.completed_after,
         completed_before=where.completed_before,
+        metadata=read_conditions(found.metadata),
         after=found.after,
         until=found.until,
     )

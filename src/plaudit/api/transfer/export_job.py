@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from plaudit.api.http.job_runner import JobRun, JobServices, ThreadRun
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
@@ -35,7 +37,8 @@ WRITING = "exporting"
 async def export_as_job(
     services: JobServices, run: JobRun, choices: ExportChoices, source: ExportSource
 ) -> int:
-    """Make a file, its manifest and its side file as the job's blob, one behind the other.
+    """Make a file, or those of its parts, its manifest and its side file as the job's blob, one
+    behind the other.
 
     Return the blob's size.
     """
@@ -46,30 +49,34 @@ async def export_as_job(
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
             result = await write_export(db, run, choices, source, path)
-            size, manifest_size = path.stat().st_size, result.manifest.stat().st_size
-            beside = [result.manifest, *result.files[1:]]
-            with path.open("ab") as whole:
-                for one in beside:
+            rows = result.files[: len(result.files) - result.side_files]
+            sizes = [one.stat().st_size for one in rows]
+            manifest_size = result.manifest.stat().st_size
+            beside = [*result.files[len(rows) :]]
+            with rows[0].open("ab") as whole:
+                for one in (*rows[1:], result.manifest, *beside):
                     with one.open("rb") as content:
                         shutil.copyfileobj(content, whole)
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
             tracker.report(
                 phase="keeping",
                 done=result.tasks,
-                counts={"rows": result.rows, "bytes": size},
+                counts={"rows": result.rows, "bytes": sum(sizes)},
                 notes=[
                     f"{count:,} × {reason_words(reason)}"
                     for reason, count in result.skipped.items()
                 ],
                 detail={
                     **counts,
-                    "file_bytes": size,
+                    "file_bytes": sum(sizes),
+                    "part_bytes": sizes,
                     "manifest_bytes": manifest_size,
-                    "side_file": beside[1].name if len(beside) > 1 else None,
+                    "side_file": beside[0].name if beside else None,
                 },
             )
-            services.objects.put_blocking(jobs.file_key(run.job), path)
-            return path.stat().st_size
+            whole_size = rows[0].stat().st_size
+            services.objects.move_blocking(jobs.file_key(run.job), rows[0])
+            return whole_size
 
     try:
         size = await run.run_in_thread(work)
@@ -80,10 +87,18 @@ async def export_as_job(
 
 
 async def write_export(
-    db: Database, run: ThreadRun, choices: ExportChoices, source: ExportSource, path: Path
+    db: Database,
+    run: ThreadRun,
+    choices: ExportChoices,
+    source: ExportSource,
+    path: Path,
+    *,
+    has_manifest: bool = True,
 ) -> ExportResult:
     """Write the files of an export beside `path`, and report the tasks that were read."""
-    request = export_request(choices, source, path)
+    request = msgspec.structs.replace(
+        export_request(choices, source, path), has_manifest=has_manifest, is_durable=False
+    )
     tasks = choose_tasks(
         db,
         source.project,

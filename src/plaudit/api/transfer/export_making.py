@@ -20,7 +20,7 @@ from starlette.types import Receive
 
 from plaudit.api.http.client_runs import CLIENT_GONE, wait_until_gone
 from plaudit.api.http.job_runner import ThreadRun
-from plaudit.api.http.made_files import MadeFile
+from plaudit.api.http.made_files import KEPT_MAX, MadeFile
 from plaudit.api.http.operation import Services
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
@@ -31,13 +31,18 @@ from plaudit.api.transfer.export_choices import (
 from plaudit.api.transfer.export_job import WRITING, file_digest, write_export
 from plaudit.errors import Misconfigured, Unavailable
 from plaudit.formats import files
+from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 
 EARLY_S = 1.0
 """Seconds after which a file is sent as it grows."""
 
+EARLY_BYTES = 4 * 1024 * 1024
+"""Bytes from which a file of whole tasks is sent as it grows: it grows at the pace of a network."""
+
 POLL_S = 0.1
+GROWING_POLL_S = 0.005
 MAKING_SECONDS_MAX = 600.0
 PIECE_BYTES = 256 * 1024
 
@@ -64,9 +69,12 @@ class Making:
         self._run: ThreadRun | None = None
         self._place: Path | None = None
         self._deciding = threading.Lock()
-        self._is_sent_early = self._is_named = False
+        self._is_sent_early = self._is_named = self._is_written = False
+        self._grows_fast = EXPORT_FORMATS[choices.format].join_stored is not None
         self._task = asyncio.create_task(self._make())
         self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if choices.part is not None:
+            services.made_files.begin(environment_id, choices.whole_digest, self._task)
 
     async def wait(self, receive: Receive, *, may_begin: bool) -> MadeFile | BinaryIO:
         """Wait for the file, or if it `may_begin` early for the beginning of one that takes long.
@@ -75,17 +83,20 @@ class Making:
         """
         leaving = asyncio.ensure_future(wait_until_gone(receive))
         try:
-            seconds = EARLY_S
+            started_s = time.monotonic()
             while not self._task.done():
                 await asyncio.wait(
-                    [self._task, leaving], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+                    [self._task, leaving],
+                    timeout=self._seconds_to_look(started_s),
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 if leaving.done():
                     break
-                growing = None if self._task.done() or not may_begin else self._begin_early()
+                growing = None
+                if may_begin and not self._task.done():
+                    growing = self._begin_early(time.monotonic() - started_s >= EARLY_S)
                 if growing is not None:
                     return growing
-                seconds = POLL_S
             if not self._task.done():
                 self._stop()
             return await asyncio.shield(self._task)
@@ -98,8 +109,8 @@ class Making:
         """Bytes of the file as they are written; raises what keeps it from being made whole."""
         with growing:
             while True:
-                is_whole = self._task.done()
-                if is_whole:
+                is_whole = self._is_written
+                if not is_whole and self._task.done():
                     self._task.result()
                 piece = growing.read(PIECE_BYTES)
                 if piece:
@@ -107,16 +118,25 @@ class Making:
                 elif is_whole:
                     return
                 else:
-                    await asyncio.wait([self._task], timeout=POLL_S)
+                    await asyncio.wait([self._task], timeout=GROWING_POLL_S)
 
-    def _begin_early(self) -> BinaryIO | None:
-        """The file if it has begun to grow and is not whole; it has the token's name from then."""
+    def _seconds_to_look(self, started_s: float) -> float:
+        """Seconds until the file may be long enough to be sent as it grows."""
+        if self._grows_fast:
+            return GROWING_POLL_S
+        left_s = started_s + EARLY_S - time.monotonic()
+        return left_s if left_s > 0 else POLL_S
+
+    def _begin_early(self, is_late: bool) -> BinaryIO | None:
+        """The file if it has grown enough and is not whole; it has the token's name from then."""
+        if not (is_late or self._grows_fast):
+            return None
         wanted = self._place
         growing = None if wanted is None else files.open_growing(wanted)
         if growing is None:
             return None
         with self._deciding:
-            has_begun = growing.seek(0, 2) > 0
+            has_begun = growing.seek(0, 2) > (0 if is_late else EARLY_BYTES)
             self._is_sent_early = has_begun and not self._is_named
         if not self._is_sent_early:
             growing.close()
@@ -148,21 +168,32 @@ class Making:
                 raise Unavailable("the export takes too long") from exc
             except (Misconfigured, OSError) as exc:  # their messages name paths of the server
                 raise disk_space.unwritable(exc, "the export cannot be written now") from exc
-        await services.made_files.add(environment_id, choices.digest, made)
-        return made
+        for asked, other in made[1:]:
+            await services.made_files.add(environment_id, asked, other, is_taken=False)
+        await services.made_files.add(environment_id, choices.digest, made[0][1])
+        return made[0][1]
 
-    async def _work(self, db: Database, run: ThreadRun) -> MadeFile:
+    async def _work(self, db: Database, run: ThreadRun) -> list[tuple[str, MadeFile]]:
+        """Make a file, and with a part the others too; each with the digest of its choices."""
         services, choices, project = self._services, self._choices, self._source.project
         folder = run.scratch_folder()
         with tempfile.TemporaryDirectory(prefix="export-", dir=folder) as place:
             path = Path(place, choices.file_name)
             if choices.part is None:
                 self._place = path
-            result = await write_export(db, run, choices, self._source, path)
+            has_manifest = choices.part is not None
+            result = await write_export(
+                db, run, choices, self._source, path, has_manifest=has_manifest
+            )
+            self._is_written = True
             run.tracker.check()
-            wanted = wanted_file(choices, project, path)
-            digest = self._name(wanted)
-            key = made_key(self._environment_id, choices, digest)
-            services.objects.put_blocking(key, wanted)
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
-            return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
+            found = []
+            for one in (choices, *choices.others[: KEPT_MAX - 1]):
+                wanted = wanted_file(one, project, path)
+                digest = self._name(wanted) if one is choices else file_digest(wanted)
+                key = made_key(self._environment_id, one, digest)
+                services.objects.move_blocking(key, wanted)
+                made = MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
+                found.append((one.digest, made))
+            return found

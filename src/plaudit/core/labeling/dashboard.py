@@ -39,8 +39,14 @@ async def list_summaries(tx: Transaction, environment_id: str) -> tuple[list[Pro
 
     The second value is True if there are more.
     """
+    listed, has_more = await list_newest(tx, environment_id)
+    return await _summaries(tx, listed), has_more
+
+
+async def list_newest(tx: Transaction, environment_id: str) -> tuple[list[ProjectRow], bool]:
+    """List up to PROJECTS_MAX projects, newest first; and True if there are more."""
     listed = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
-    return await _summaries(tx, listed[:PROJECTS_MAX]), len(listed) > PROJECTS_MAX
+    return listed[:PROJECTS_MAX], len(listed) > PROJECTS_MAX
 
 
 async def list_summaries_page(

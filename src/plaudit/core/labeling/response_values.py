@@ -80,7 +80,7 @@ def picked_items(value: Any, names: ResponseNames) -> list[ChartItem]:
 
 def response_choices(count: int) -> list[Choice]:
     """The responses of a turn as choices."""
-    return [Choice(str(n), str(n), f"Response {n}") for n in range(1, count + 1)]
+    return [Choice(str(n), str(n), f"Response {n}", response=n) for n in range(1, count + 1)]
 
 
 def renumber_mentions(text: str, order: Sequence[int]) -> str:

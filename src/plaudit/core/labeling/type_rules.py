@@ -47,13 +47,15 @@ class AnswerContext(Struct, frozen=True):
 class Choice(Struct, frozen=True):
     """One value that can be chosen. `mark` is the text of its button, `name` its full name.
 
-    `digit` is the number key that chooses it, 0 to 9; None if none does.
+    `digit` is the number key that chooses it, 0 to 9; None if none does. `response` is the position
+    of the response that it picks or prefers, None if it does neither.
     """
 
     value: str
     mark: str
     name: str
     digit: int | None = None
+    response: int | None = None
 
 
 class ChartItem(Struct, frozen=True):

@@ -321,8 +321,9 @@ class ProjectVotes:
         units = numbers[np.frombuffer(columns.units, np.int32)]
         order = np.argsort(units, kind="stable")
         codes = columns.codes_of
-        meanings, code_of = _in_order(codes)
         repeats = np.array(columns.repeats, dtype=np.int32).reshape(-1, 4)
+        given = np.frombuffer(columns.codes, np.int32)
+        meanings, code_of = _in_order(codes, np.union1d(given, repeats[:, 2:]).tolist())
         repeats[:, 0] = numbers[repeats[:, 0]]
         repeats[:, 2:] = code_of[repeats[:, 2:]]
         return QuestionColumns(
@@ -332,7 +333,7 @@ class ProjectVotes:
             meanings=meanings,
             units=units[order],
             people=np.frombuffer(columns.people, np.int32)[order],
-            codes=code_of[np.frombuffer(columns.codes, np.int32)[order]],
+            codes=code_of[given[order]],
             times=np.frombuffer(columns.times, np.int64)[order],
             orders=np.frombuffer(columns.orders, np.int32)[order],
             unit_tasks=np.searchsorted(seqs, unit_seqs[by_task]).astype(np.int32),
@@ -369,17 +370,21 @@ def _level(at: str, source: str | None, chunk: int | None, criterion: str | None
     return Level.turn if "u" in at else Level.thread
 
 
-def _in_order(codes: ValueCodes) -> tuple[list[Any], NDArray[np.int32]]:
-    """Meanings in their order, and the new code of each old one: numbers and sources ascend.
+def _in_order(codes: ValueCodes, used: Iterable[int]) -> tuple[list[Any], NDArray[np.int32]]:
+    """Meanings in their order, and the new code of each old one: those that occur ascend.
 
-    The two negative codes stay what they are.
+    So they do not depend on what came first. Declared ones stand as they are declared. The two
+    negative codes stay what they are.
     """
     seen, places = codes.seen, list(range(len(codes.seen)))
-    if codes.kind is CodeKind.numbers:
+    if codes.kind not in (CodeKind.categories, CodeKind.free):
+        declared = 0 if codes.kind is CodeKind.sets else len(codes.declared or ())
+        places = sorted({*range(declared), *(place for place in used if place >= 0)})
+    if codes.kind in (CodeKind.numbers, CodeKind.sets, CodeKind.rankings):
         places.sort(key=seen.__getitem__)
     elif codes.kind is CodeKind.responses:
         places.sort(key=lambda place: (seen[place] in (TIE, ALL_BAD), seen[place]))
-    code_of = np.zeros(max(1, len(places)) + 2, np.int32)  # texts all have code 0 and no meaning
+    code_of = np.zeros(max(1, len(seen)) + 2, np.int32)  # texts all have code 0 and no meaning
     code_of[places] = np.arange(len(places), dtype=np.int32)
     code_of[UNKNOWN], code_of[ABSTAINED] = UNKNOWN, ABSTAINED
     return [seen[place] for place in places], code_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from plaudit.core.labeling.counting.vote_writing import fill_project
 from plaudit.core.quality.vote_columns import ProjectVotes
@@ -29,6 +30,14 @@ VALUE_BYTES_MAX = 10_000
 """Bytes of a value that may be a category, a ranking or a choice of several."""
 
 
+class RefreshedVotes(NamedTuple):
+    """Votes, a snapshot of them, and the tasks that were read anew; None if all were."""
+
+    votes: ProjectVotes
+    snapshot: bytes
+    changed: list[int] | None
+
+
 async def read_votes(db: Database, project: ProjectRow) -> ProjectVotes:
     """Read all votes of a project.
 
@@ -48,14 +57,14 @@ async def read_votes(db: Database, project: ProjectRow) -> ProjectVotes:
     return votes
 
 
-async def read_changes(db: Database, project: ProjectRow, votes: ProjectVotes) -> int:
-    """Bring votes that were read before up to date; the number of tasks that were read anew.
+async def read_changes(db: Database, project: ProjectRow, votes: ProjectVotes) -> list[int]:
+    """Bring votes that were read before up to date; the tasks that were read anew, ascending.
 
     The form must be that of the first reading.
     """
     project_key, after = project.project_key, votes.change_no
     until = await number_changes(db, project_key)
-    count, after_seq = 0, -1
+    changed, after_seq = list[int](), -1
     while True:
         async with db.read() as tx:
             seqs = await vote_changes.list_changed_seqs(
@@ -68,15 +77,16 @@ async def read_changes(db: Database, project: ProjectRow, votes: ProjectVotes) -
             )
         votes.drop_tasks(seqs)
         votes.add(rows)
-        count, after_seq = count + len(seqs), seqs[-1]
+        changed += seqs
+        after_seq = seqs[-1]
         await asyncio.sleep(0)
     votes.change_no = until
-    return count
+    return changed
 
 
 async def refresh_votes(
     db: Database, project: ProjectRow, snapshot: bytes | None
-) -> tuple[ProjectVotes, bytes]:
+) -> RefreshedVotes:
     """Votes of a project as of now, and a snapshot of them for the next time.
 
     With the snapshot of an earlier reading, of the same form and history of the store, only what
@@ -85,13 +95,15 @@ async def refresh_votes(
     form = form_of(project_detail(project))
     async with db.read() as tx:
         epoch = tx.epoch
-    votes = None if snapshot is None else votes_of_snapshot(snapshot, form, epoch)
+    votes, changed = None, None
+    if snapshot is not None:
+        votes = votes_of_snapshot(snapshot, form, epoch)
     if votes is None:
         votes = await read_votes(db, project)
     else:
         await fill_project(db, project.project_key)
-        await read_changes(db, project, votes)
-    return votes, snapshot_of(votes, form, epoch)
+        changed = await read_changes(db, project, votes)
+    return RefreshedVotes(votes, snapshot_of(votes, form, epoch), changed)
 
 
 async def number_changes(db: Database, project_key: int) -> int:

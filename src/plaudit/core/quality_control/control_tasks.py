@@ -2,7 +2,7 @@
 
 They stand in the tables of tasks and work under a key of their own (`control_key`), to which
 nothing else refers: no list, count, delivery, export or walk of a project meets them, and their ids
-lead nowhere. Leases, drafts and submissions work on them unchanged (docs/adr/0038-gold-tasks.md).
+lead nowhere. Leases, drafts and submissions work on them unchanged (docs/adr/0039-gold-tasks.md).
 """
 
 from __future__ import annotations

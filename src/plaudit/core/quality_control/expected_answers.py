@@ -218,8 +218,7 @@ def _is_right(
 
 def is_equal(field: Field, expected: Any, given: Any, tolerance: float = 0) -> bool:
     """True if two stored values of a field are equal: numbers within a tolerance, sets as sets."""
-    score_of = rules_of(field).score_of
-    numbers = [one["score"] if _has_score(one) else score_of(one) for one in (expected, given)]
+    numbers = [one["score"] if _has_score(one) else one for one in (expected, given)]
     if all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
         return bool(abs(numbers[0] - numbers[1]) <= tolerance)
     if field.type == AnnotationType.category_multiple:

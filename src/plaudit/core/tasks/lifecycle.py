@@ -29,6 +29,7 @@ from plaudit.store.tasks import (
     annotation_locators,
     batches,
     projects,
+    task_changes,
     task_locators,
     tasks,
     unique_ids,
@@ -246,6 +247,7 @@ async def reopen_task(
         return _plain_head(fields)
 
     await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
+    await task_changes.mark_task(tx, task.project_key, task.seq)
     task = await tasks.get_task(tx, task.project_key, task.seq)
     if task.body is not None and task.content is None:
         content = _encode(content_from_threads(task))
@@ -282,6 +284,7 @@ async def set_metadata(
         size_limits.check_metadata(fields.metadata)
         head = render.render_head(fields, has_body=task.body is not None)
         if await tasks.replace_head(tx, task, head):
+            await task_changes.mark_task(tx, task.project_key, task.seq)
             return msgspec.structs.replace(task, head=head)
     raise Unavailable("the task changes too often; try again")
 

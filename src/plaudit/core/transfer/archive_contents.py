@@ -48,6 +48,7 @@ REBUILT: Mapping[str, str] = {
     "vote_clock": "an import's changes of votes are numbered anew",
     "review_order": "an import lists tasks in review by its submissions",
     "disagreement_reason": "an import notes the reasons that decisions of review give",
+    "task_change": "an import notes which tasks it changed",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""
@@ -113,6 +114,12 @@ LEFT_BEHIND = (
         tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
         reason="nothing that leaves the server may tell them from others",
         remedy="read each with `GET …/gold/{task_id}`, and send it again",
+    ),
+    LeftBehind(
+        noun="reports on quality",
+        tables=("quality_snapshot", "quality_part"),
+        reason="they follow from votes and tasks",
+        remedy="compute them anew",
     ),
     LeftBehind(
         noun="the store's own",

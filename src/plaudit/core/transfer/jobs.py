@@ -1,4 +1,4 @@
-"""Jobs: imports, archives, deliveries and exports started in the workspace (docs/adr/0026).
+"""Jobs: imports, archives, deliveries, exports and reports (docs/adr/0026).
 
 A job is a row that every process reads. The process that runs it renews its lease; once the lease
 has ended the job is broken, and is not resumed. What it had stored stays, and a new job of the same
@@ -41,6 +41,7 @@ _KIND_NAMES = {
     JobKind.archive: "an archive",
     JobKind.delivery: "a delivery",
     JobKind.export: "an export",
+    JobKind.quality: "a report on quality",
 }
 _encode = msgspec.json.Encoder().encode
 

@@ -30,6 +30,7 @@ from plaudit.store.tasks import (
     annotation_locators,
     batches,
     projects,
+    task_changes,
     task_locators,
     tasks,
     unique_ids,
@@ -330,6 +331,7 @@ async def _merge_stored(
     )
     if not moved:  # another transaction changed it first (PostgreSQL); compare with what it left
         return await _merge_stored(tx, environment_id, incoming, locator, ended, replace=replace)
+    await task_changes.mark_task(tx, stored.project_key, stored.seq)
     if wanted.status is not stored.status:
         await work_queue.end_work(tx, stored.project_key, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):

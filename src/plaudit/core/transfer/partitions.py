@@ -7,21 +7,28 @@ was planned for; it is signed as page tokens are (docs/adr/0035).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import operator
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import check_epoch, check_filters
 from plaudit.errors import InvalidPageToken, PageTokenExpired
+from plaudit.model.core import TaskStatus
 from plaudit.model.deliveries import DeliveryRow
-from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects, task_ranges
-from plaudit.store.tasks.tasks import TaskFilter
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.tasks import projects, task_heads, task_ranges
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.manage.resources import Partition
+from plaudit.wire.v2 import render
 
 PARTITIONS_MAX = 4096
+HEADS_PER_READ = 1000
 PARAM = "partition"
 _REFUSED = "partition was not issued for this project or delivery; plan anew"
 _OTHER_FILTERS = (
@@ -34,6 +41,7 @@ class PartitionRange(Struct, frozen=True, array_like=True, tag="partition"):
     """Token of a partition: what comes after `after`, up to `until`, and which tasks of it.
 
     Both are sequence numbers, or inside a delivery positions; `where` then has no filter.
+    `metadata` are the conditions on it, `KEY=VALUE`.
     """
 
     epoch: int
@@ -41,6 +49,7 @@ class PartitionRange(Struct, frozen=True, array_like=True, tag="partition"):
     where: TaskFilter
     after: int
     until: int
+    metadata: tuple[str, ...] = ()
 
 
 async def plan_project(
@@ -56,6 +65,46 @@ async def plan_project(
     ends = [*(until for until, _ in planned[:-1]), bound]
     pieces = zip([0, *ends], ends, [tasks for _, tasks in planned], strict=False)
     return _signed(secret, environment_id, PartitionRange(tx.epoch, None, where, 0, 0), pieces)
+
+
+async def plan_by_metadata(
+    db: Database,
+    secret: ServerSecret,
+    environment_id: str,
+    where: TaskFilter,
+    count: int,
+    *,
+    metadata: tuple[str, ...],
+    takes: Callable[[dict[str, Any]], bool],
+) -> list[Partition]:
+    """Plan as `plan_project` does, of the tasks whose metadata `takes` is true for.
+
+    The head of each task that matches the rest of the filter is read, in short transactions.
+    """
+    listed = msgspec.structs.replace(where, completed_after=None, completed_before=None)
+    if where.is_by_completion and where.status is None:
+        listed = msgspec.structs.replace(listed, status=TaskStatus.completed)
+    low, high = where.completed_after, where.completed_before
+    found, cursor, has_more = array("q"), listed.start, True
+    async with db.read() as tx:
+        epoch, bound = tx.epoch, await projects.next_seq(tx, where.project_key) - 1
+    while has_more:
+        async with db.read() as tx:
+            heads, has_more = await task_heads.list_heads(
+                tx, listed, after=cursor, bound=bound, limit=HEADS_PER_READ
+            )
+        for seq, completed_ms, head, _ in heads:
+            at = 0 if completed_ms is None else completed_ms
+            is_between = (low is None or at > low) and (high is None or at < high)
+            if is_between and takes(render.read_head(head).metadata or {}):
+                found.append(seq)
+            cursor = TaskCursor(0, seq)
+    count = max(1, min(count, len(found)))
+    shares = [len(found) * number // count for number in range(count + 1)]
+    ends = [*(found[share - 1] for share in shares[1:-1]), bound]
+    pieces = zip([0, *ends], ends, map(operator.sub, shares[1:], shares), strict=False)
+    token = PartitionRange(epoch, None, where, 0, 0, metadata)
+    return _signed(secret, environment_id, token, pieces)
 
 
 def plan_delivery(
@@ -79,10 +128,12 @@ def read_token(
     *,
     where: TaskFilter,
     delivery_id: str | None,
+    metadata: tuple[str, ...],
 ) -> PartitionRange:
     """Range of a token for the project or delivery that is asked for, with the filters given.
 
-    Filters that are not given are those of the token. Raises InvalidPageToken or PageTokenExpired.
+    Filters that are not given are those of the token, and conditions on metadata may be added to a
+    token that has none. Raises InvalidPageToken or PageTokenExpired.
     """
     try:
         found = page_tokens.decode(secret, environment_id, token, PartitionRange)
@@ -99,10 +150,11 @@ def read_token(
             (where.status, found.where.status),
             (where.completed_after, found.where.completed_after),
             (where.completed_before, found.where.completed_before),
+            (metadata or None, found.metadata or metadata),
         )
     except InvalidPageToken as exc:
         raise InvalidPageToken(_OTHER_FILTERS, param=PARAM) from exc
-    return found
+    return msgspec.structs.replace(found, metadata=found.metadata or metadata)
 
 
 def _signed(
@@ -116,7 +168,7 @@ def _signed(
             page_tokens.encode(
                 secret,
                 environment_id,
-                PartitionRange(token.epoch, token.delivery_id, token.where, after, until),
+                msgspec.structs.replace(token, after=after, until=until),
             ),
             tasks,
         )

@@ -36,9 +36,15 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x0d\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-F
 """Characters that a workbook writes as `_x000B_`, and the start of a text that looks like that."""
 
 _encode = msgspec.json.Encoder().encode
-_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"}
+_SEPARATORS = {
+    b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029", b"\xc2\x85": b"\\u0085",
+}  # fmt: skip
+_BYTES_PER_GUESS = 512
+"""Bytes of a text in which the last byte of a separator may stand once, on average, without one."""
+
 
 Write = Callable[[Mapping[str, Any]], None]
+Append = Callable[[bytes], object]
 
 
 def arrow_version() -> str | None:
@@ -79,13 +85,24 @@ def container_of(path: Path) -> ExportContainer:
 
 def json_line(values: Mapping[str, Any]) -> bytes:
     """JSON of a row without a line feed, safe for readers that split at Unicode's separators."""
-    line: bytes = _encode(values)
-    if b"\xe2\x80" in line or b"\xc2\x85" in line:
-        text = line.decode()
-        for character, escaped in _SEPARATORS.items():
-            text = text.replace(character, escaped)
-        line = text.encode()
-    return line
+    return escape_separators(_encode(values))
+
+
+def escape_separators(lines: bytes) -> bytes:
+    """JSON with the separators of Unicode, which stand in texts alone, escaped.
+
+    They are looked for by their last byte first: most texts do not have it, or rarely, and that
+    search runs at the pace of memory.
+    """
+    for separator, escaped in _SEPARATORS.items():
+        at, last = -1, separator[-1:]
+        for _ in range(1 + len(lines) // _BYTES_PER_GUESS):
+            at = lines.find(last, at + 1)
+            if at < 0 or lines.endswith(separator, 0, at + 1):
+                break
+        if at >= 0:
+            lines = lines.replace(separator, escaped)
+    return lines
 
 
 @contextmanager
@@ -95,57 +112,59 @@ def writing_rows(
     columns: Sequence[ExportColumn],
     *,
     is_formula_safe: bool = False,
+    is_durable: bool = True,
 ) -> Iterator[Write]:
     """Yield a writer of rows; the file appears when the block ends, whole or not at all.
 
-    With `is_formula_safe` cells of CSV that a spreadsheet would run begin with an apostrophe.
-    Raises Misconfigured for a file that cannot be written, or a container whose library is absent.
+    It is on disk then if `is_durable`. With `is_formula_safe` cells of CSV that a spreadsheet would
+    run begin with an apostrophe. Raises Misconfigured for a file that cannot be written, or a
+    container whose library is absent.
     """
-    if container is ExportContainer.parquet:
-        opened = _parquet(path, columns)
-    elif container is ExportContainer.csv:
-        opened = _csv(path, columns, is_formula_safe=is_formula_safe)
-    elif container is ExportContainer.xlsx:
-        opened = _xlsx(path, columns)
-    elif container is ExportContainer.json:
-        opened = _json_array(path)
-    else:
-        opened = _lines(path)
-    with opened as write:
-        yield write
+    with files.writing(path, is_durable=is_durable) as append:
+        if container is ExportContainer.parquet:
+            opened = _parquet(append, columns)
+        elif container is ExportContainer.csv:
+            opened = _csv(append, columns, is_formula_safe=is_formula_safe)
+        elif container is ExportContainer.xlsx:
+            opened = _xlsx(append, columns)
+        elif container is ExportContainer.json:
+            opened = _json_array(append)
+        else:
+            opened = _lines(append)
+        with opened as write:
+            yield write
 
 
 @contextmanager
-def _lines(path: Path) -> Iterator[Write]:
-    with files.writing(path) as write:
-        yield lambda values: (write(json_line(values) + b"\n"), None)[1]
+def _lines(append: Append) -> Iterator[Write]:
+    yield lambda values: (append(json_line(values) + b"\n"), None)[1]
 
 
 @contextmanager
-def _json_array(path: Path) -> Iterator[Write]:
-    with files.writing(path) as write:
-        starts = iter([b"[\n"])
+def _json_array(append: Append) -> Iterator[Write]:
+    starts = iter([b"[\n"])
 
-        def add(values: Mapping[str, Any]) -> None:
-            write(next(starts, b",\n") + json_line(values))
+    def add(values: Mapping[str, Any]) -> None:
+        append(next(starts, b",\n") + json_line(values))
 
-        yield add
-        write(next(starts, b"") + b"\n]\n")
+    yield add
+    append(next(starts, b"") + b"\n]\n")
 
 
 @contextmanager
-def _csv(path: Path, columns: Sequence[ExportColumn], *, is_formula_safe: bool) -> Iterator[Write]:
-    with files.writing(path) as write:
-        names = [column.name for column in columns]
-        write(_csv_line(names))
+def _csv(
+    append: Append, columns: Sequence[ExportColumn], *, is_formula_safe: bool
+) -> Iterator[Write]:
+    names = [column.name for column in columns]
+    append(_csv_line(names))
 
-        def add(values: Mapping[str, Any]) -> None:
-            cells = [_cell(values.get(name)) for name in names]
-            if is_formula_safe:
-                cells = [f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell for cell in cells]
-            write(_csv_line(cells))
+    def add(values: Mapping[str, Any]) -> None:
+        cells = [_cell(values.get(name)) for name in names]
+        if is_formula_safe:
+            cells = [f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell for cell in cells]
+        append(_csv_line(cells))
 
-        yield add
+    yield add
 
 
 def _csv_line(cells: Sequence[str]) -> bytes:
@@ -163,7 +182,7 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
+def _xlsx(append: Append, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     openpyxl = _loaded("openpyxl", "XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
@@ -189,30 +208,28 @@ def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
         yield add
     finally:
         book.save(whole)  # also removes the temporary file of the rows
-    with files.writing(path) as write:
-        write(whole.getvalue())
+    append(whole.getvalue())
 
 
 @contextmanager
-def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
+def _parquet(append: Append, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     parquet, arrow = _loaded("pyarrow.parquet", NEEDS_PYARROW), _loaded("pyarrow", NEEDS_PYARROW)
-    with files.writing(path) as write:
-        sink = arrow.PythonFile(_Sink(write), mode="w")
-        with parquet.ParquetWriter(sink, arrow_schema(columns), compression="zstd") as writer:
-            batch: list[Mapping[str, Any]] = []
+    sink = arrow.PythonFile(_Sink(append), mode="w")
+    with parquet.ParquetWriter(sink, arrow_schema(columns), compression="zstd") as writer:
+        batch: list[Mapping[str, Any]] = []
 
-            def flush() -> None:
-                if batch:
-                    writer.write_table(_arrow_piece(batch, columns))
-                    batch.clear()
+        def flush() -> None:
+            if batch:
+                writer.write_table(_arrow_piece(batch, columns))
+                batch.clear()
 
-            def add(values: Mapping[str, Any]) -> None:
-                batch.append(values)
-                if len(batch) >= BATCH_ROWS:
-                    flush()
+        def add(values: Mapping[str, Any]) -> None:
+            batch.append(values)
+            if len(batch) >= BATCH_ROWS:
+                flush()
 
-            yield add
-            flush()
+        yield add
+        flush()
 
 
 def arrow_schema(columns: Sequence[ExportColumn]) -> Any:

@@ -14,6 +14,7 @@ from plaudit.formats.exporting.comparison import Comparison, Skip
 from plaudit.formats.exporting.judges import Judges, VerdictOptions
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.rows import RowOptions, TiePolicy
+from plaudit.model.core import PageRow, ProjectRow
 from plaudit.model.votes import VoteRow
 from plaudit.wire.v2.task import Thread
 
@@ -175,6 +176,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """Columns of each row, in their order; empty where a row is a document of its own shape."""
     make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]
     """Rows of a task, and a Skipped for each that it does not give."""
+    join_stored: Callable[[Sequence[PageRow], ProjectRow], Iterator[bytes]] | None = None
+    """Lines of stored tasks, the same that `make` gives, in pieces of several; without decoding."""
     containers: tuple[ExportContainer, ...] = (ExportContainer.jsonl, ExportContainer.parquet)
     is_compressible: bool = True
     """False if the trainer goes by the last suffix and reads no `.gz` and `.zst`."""

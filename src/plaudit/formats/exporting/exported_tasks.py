@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -11,10 +12,11 @@ from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.compare import TaskFacts, compare_task
 from plaudit.formats.exporting.export_format import ExportedTask, ExportOptions
 from plaudit.formats.exporting.selection import ChosenTask
-from plaudit.model.core import ALL_OPTS, ProjectRow
+from plaudit.formats.exporting.splits import split_key
+from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow
 from plaudit.model.votes import VoteRow
 from plaudit.wire.v2 import render
-from plaudit.wire.v2.task import Thread
+from plaudit.wire.v2.task import MessageRole, Thread
 
 VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
 """Votes of tasks by task_id; tasks without votes may be left out."""
@@ -36,7 +38,7 @@ def exported_task(
     row = chosen.row
     batch_id, body, patches = row[2], row[4], row[5]
     head = render.read_head(row[3])
-    threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
+    threads = decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
     facts = TaskFacts(
         task_id=head.task_id,
         project=project.name,
@@ -57,8 +59,41 @@ def exported_task(
     )
 
 
+def stored_split_key(row: PageRow) -> bytes:
+    """Key of a stored task's part, as `split_key` makes it of its threads."""
+    body = row[4]
+    found = [] if body is None else _decode_texts(b"{" + body).threads
+    return split_key(cast("Sequence[Thread]", found))
+
+
 class _Threads(Struct):
     threads: list[Thread] = []
 
 
-_decode_threads = msgspec.json.Decoder(_Threads).decode
+decode_threads = msgspec.json.Decoder(_Threads).decode
+
+
+class _Text(Struct, gc=False):
+    text: str | None = None
+
+
+class _Message(Struct, gc=False):
+    role: MessageRole
+    content: _Text
+
+
+class _Turn(Struct, gc=False):
+    messages: list[_Message]
+
+
+class _Thread(Struct, gc=False):
+    turns: list[_Turn]
+
+
+class _Texts(Struct, gc=False):
+    """Threads of a task with as much of them as decides on its part."""
+
+    threads: list[_Thread]
+
+
+_decode_texts = msgspec.json.Decoder(_Texts).decode

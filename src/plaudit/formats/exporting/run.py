@@ -34,18 +34,28 @@ from plaudit.formats.exporting.export_format import (
     OptionalColumns,
     Skipped,
 )
-from plaudit.formats.exporting.exported_tasks import VotesOf, exported_task, with_votes
+from plaudit.formats.exporting.exported_tasks import (
+    VotesOf,
+    exported_task,
+    stored_split_key,
+    with_votes,
+)
+from plaudit.formats.exporting.kept_rows import (
+    RowOnDisk,
+    keep,
+    kept_rows,
+    origin_line,
+    stored_origin_line,
+)
 from plaudit.formats.exporting.selection import ChosenTask
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
-from plaudit.model.core import ProjectRow, TaskStatus
+from plaudit.model.core import PageRow, ProjectRow, TaskStatus
 from plaudit.wire.v2.resources import project_detail
 
 Tasks = AsyncIterator[Sequence[ChosenTask]]
 """Tasks of one project, in pieces, in the order of the export."""
 
-_encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
-_SIZE_BYTES = 4
 _MANIFEST = ".manifest.json"
 _TEMPORARY = "plaudit-export-"
 ROWS_PER_CHECK = 1000
@@ -64,6 +74,10 @@ class ExportRequest(Struct, frozen=True, kw_only=True):
     is_formula_safe: bool = False
     optional_columns: OptionalColumns = OptionalColumns.if_complete
     filters: dict[str, Any] = {}
+    has_manifest: bool = True
+    """False for rows that go on alone; then `manifest` of the result is not written."""
+    is_durable: bool = True
+    """False for files that are copied at once, and need not outlive a power failure."""
 
 
 class ExportResult(Struct, frozen=True, kw_only=True):
@@ -74,20 +88,10 @@ class ExportResult(Struct, frozen=True, kw_only=True):
     skipped: dict[str, int]
     flags: dict[str, int]
     files: list[Path]
+    """Those of the parts in their order, and then what goes beside them."""
+    side_files: int
+    """Number of the latter."""
     manifest: Path
-
-
-class _KeptRow(Struct, array_like=True):
-    split: str
-    values: dict[str, Any]
-    task_id: str
-    thread_id: str | None
-    turn_id: str | None
-    contributor_ids: Sequence[str]
-    flags: Sequence[str]
-
-
-_decode = msgspec.msgpack.Decoder(_KeptRow).decode
 
 
 def manifest_path(out: Path) -> Path:
@@ -134,20 +138,58 @@ async def _export(
     if request.out.suffix in files.COMPRESSION_SUFFIXES and not request.format.is_compressible:
         raise Misconfigured(f"{request.format.name} is read without compression; drop the suffix")
     with tempfile.TemporaryFile(prefix=_TEMPORARY) as origins:
-        keeper, count = await _write_rows(
-            request, container, project, tasks, votes_of, on_progress, origins
-        )
+        if request.format.join_stored is not None:
+            keeper, count = await _copy_tasks(request, project, tasks, on_progress, origins)
+        else:
+            keeper, count = await _write_rows(
+                request, container, project, tasks, votes_of, on_progress, origins
+            )
         paths = _part_paths(request)
+        beside = _write_side_file(request, project, [*paths.values()])
         result = ExportResult(
             tasks=count,
             rows=sum(keeper.rows.values()),
             skipped=dict(sorted(keeper.skipped.items())),
             flags=dict(sorted(keeper.flags.items())),
-            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
+            files=[*paths.values(), *beside],
+            side_files=len(beside),
             manifest=manifest_path(request.out),
         )
-        _write_manifest(request, project, result, keeper, paths, origins)
+        if request.has_manifest:
+            _write_manifest(request, project, result, keeper, paths, origins)
     return result
+
+
+async def _copy_tasks(
+    request: ExportRequest,
+    project: ProjectRow,
+    tasks: Tasks,
+    on_progress: Callable[[int], None],
+    origins: IO[bytes],
+) -> tuple[_RowKeeper, int]:
+    """Write stored tasks as lines, and return what `_write_rows` does."""
+    join, splits, count = request.format.join_stored, request.splits, 0
+    assert join is not None
+    keeper = _RowKeeper(request, lambda row: None)
+    with ExitStack() as stack:
+        writes = {
+            name: stack.enter_context(files.writing(path, is_durable=request.is_durable))
+            for name, path in _part_paths(request).items()
+        }
+        async for piece in tasks:
+            parts: dict[str, list[PageRow]] = {}
+            for row in (chosen.row for chosen in piece):
+                name = split_of(stored_split_key(row), splits) if splits else ""
+                parts.setdefault(name, []).append(row)
+                if request.has_manifest:
+                    origins.write(stored_origin_line(row, name))
+            for name, rows in parts.items():
+                keeper.rows[name] += len(rows)
+                for lines in join(rows, project):
+                    writes[name](lines)
+            count += len(piece)
+            on_progress(count)
+    return keeper, count
 
 
 async def _write_rows(
@@ -165,20 +207,20 @@ async def _write_rows(
     written as they are made from then.
     """
     form, count = form_of(project_detail(project)), 0
-    write: Callable[[_KeptRow], None] | None = None
+    write: Callable[[RowOnDisk], None] | None = None
 
-    def take(row: _KeptRow) -> None:
+    def take(row: RowOnDisk) -> None:
         if write is None:
-            _keep(kept, row)
+            keep(kept, row)
         else:
             write(row)
 
     with tempfile.TemporaryFile(prefix=_TEMPORARY) as kept, ExitStack() as stack:
         keeper = _RowKeeper(request, take)
 
-        def begin() -> Callable[[_KeptRow], None]:
+        def begin() -> Callable[[RowOnDisk], None]:
             begun = stack.enter_context(_writing_parts(request, container, keeper.columns, origins))
-            for number, row in enumerate(_kept_rows(kept)):
+            for number, row in enumerate(kept_rows(kept)):
                 if number % ROWS_PER_CHECK == 0:
                     on_progress(count)
                 begun(row)
@@ -201,7 +243,7 @@ async def _write_rows(
 class _RowKeeper:
     """Counts of an export's rows, and the optional columns that all of them have."""
 
-    def __init__(self, request: ExportRequest, write: Callable[[_KeptRow], None]) -> None:
+    def __init__(self, request: ExportRequest, write: Callable[[RowOnDisk], None]) -> None:
         self.skipped: Counter[str] = Counter()
         self.flags: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
@@ -246,23 +288,11 @@ class _RowKeeper:
             ]
         origin = row.origin
         self._write(
-            _KeptRow(
+            RowOnDisk(
                 split, row.values, origin.task_id, origin.thread_id, origin.turn_id,
                 origin.contributor_ids, origin.flags,
             )
         )  # fmt: skip
-
-
-def _keep(file: IO[bytes], row: _KeptRow) -> None:
-    encoded = _encode(row)
-    file.write(len(encoded).to_bytes(_SIZE_BYTES))
-    file.write(encoded)
-
-
-def _kept_rows(file: IO[bytes]) -> Iterator[_KeptRow]:
-    file.seek(0)
-    while size := file.read(_SIZE_BYTES):
-        yield _decode(file.read(int.from_bytes(size)))
 
 
 @contextmanager
@@ -271,7 +301,7 @@ def _writing_parts(
     container: ExportContainer,
     columns: Sequence[ExportColumn],
     origins: IO[bytes],
-) -> Iterator[Callable[[_KeptRow], None]]:
+) -> Iterator[Callable[[RowOnDisk], None]]:
     """Yield a writer of rows to the files of their parts, and of their origins."""
     is_safe = request.is_formula_safe or request.format.is_for_people
     wanted = {column.name for column in columns}
@@ -279,17 +309,23 @@ def _writing_parts(
     with ExitStack() as stack:
         writes = {
             name: stack.enter_context(
-                containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
+                containers.writing_rows(
+                    path,
+                    container,
+                    columns,
+                    is_formula_safe=is_safe,
+                    is_durable=request.is_durable,
+                )
             )
             for name, path in _part_paths(request).items()
         }
 
-        def write(row: _KeptRow) -> None:
+        def write(row: RowOnDisk) -> None:
             values = row.values
             if is_cut:
                 values = {name: value for name, value in values.items() if name in wanted}
             writes[row.split](values)
-            origins.write(_encode_json(_origin(row)) + b"\n")
+            origins.write(origin_line(row))
 
         yield write
 
@@ -299,17 +335,6 @@ def _part_paths(request: ExportRequest) -> dict[str, Path]:
     if not request.splits:
         return {"": request.out}
     return {one.name: path_of_split(request.out, one.name) for one in request.splits}
-
-
-def _origin(row: _KeptRow) -> dict[str, Any]:
-    origin: dict[str, Any] = {"task_id": row.task_id}
-    for name in ("thread_id", "turn_id"):
-        if getattr(row, name) is not None:
-            origin[name] = getattr(row, name)
-    for name in ("contributor_ids", "flags"):
-        if getattr(row, name):
-            origin[name] = getattr(row, name)
-    return {"split": row.split, **origin} if row.split else origin
 
 
 def _write_side_file(

@@ -23,6 +23,9 @@ from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
 
 TASKS_PER_READ = 200
+BYTES_PER_READ = 1024 * 1024
+"""Bytes that a read is meant to have, where the tasks before were so long that it had more."""
+
 HEADS_PER_READ = 1000
 """Tasks whose metadata is looked at in one read, before the conversations of the chosen ones."""
 
@@ -196,16 +199,25 @@ async def _pieces(
         async for piece in _by_metadata(db, where, choice, bound, per_read):
             yield piece
         return
-    cursor, has_more = where.start, True
+    cursor, has_more, limit = where.start, True, per_read
     while has_more:
         async with db.read() as tx:
             rows, has_more = await tasks.list_tasks(
-                tx, where, after=cursor, bound=bound, limit=per_read, with_patches=True
+                tx, where, after=cursor, bound=bound, limit=limit, with_patches=True
             )
         if rows:
             seq, completed_ms = rows[-1][0], rows[-1][1]
             cursor = TaskCursor(completed_ms or 0, seq)
             yield rows
+            limit = _fitting(rows, per_read)
+
+
+def _fitting(rows: Sequence[PageRow], per_read: int) -> int:
+    """Tasks of the next read, `per_read` or fewer if they are as long as these.
+
+    A read that would have too many bytes takes a second statement (store/common/pages.py).
+    """
+    return min(per_read, len(rows) * BYTES_PER_READ // (sum(row[6] for row in rows) or 1) + 1)
 
 
 def votes_of_tasks(
@@ -260,12 +272,13 @@ async def _by_metadata(
 async def _of_range(
     db: Database, where: TaskFilter, choice: TaskChoice, until: int, per_read: int
 ) -> AsyncIterator[Sequence[PageRow]]:
-    after = choice.after
+    after, limit = choice.after, per_read
     while after < until:
         async with db.read() as tx:
             rows, after = await task_ranges.list_range(
-                tx, where, after=after, until=until, limit=per_read
+                tx, where, after=after, until=until, limit=limit
             )
+        limit = _fitting(rows, per_read) if rows else per_read
         if choice.metadata:
             rows = [row for row in rows if choice.takes(render.read_head(row[3]).metadata or {})]
         yield rows
@@ -281,10 +294,10 @@ async def _of_delivery(
         )
     if delivery is None:
         raise NotFound(f"the project has no delivery {name!r}")
-    after = choice.after
+    after, limit = choice.after, per_read
     last = delivery.task_count if choice.until is None else min(choice.until, delivery.task_count)
     while after < last:
-        until = min(after + per_read, last)
+        until = min(after + limit, last)
         async with db.read() as tx:
             rows, _ = await delivered.list_frozen(
                 tx,
@@ -298,3 +311,4 @@ async def _of_delivery(
             return
         after = rows[-1][0]
         yield rows
+        limit = _fitting(rows, per_read)

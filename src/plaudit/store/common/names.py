@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from plaudit.store.engine.engine import Transaction
@@ -33,3 +34,27 @@ async def list_name_keys(
         {"owner_id": owner_id, "row_limit": limit},
     )
     return [row[0] for row in rows]
+
+
+_SHOWN = {
+    Named.project: ("project_id", "name", "name"),
+    Named.person: ("user_id", "email", "COALESCE(name, '') || ' ' || email"),
+}
+
+
+async def find_by_part(
+    tx: Transaction, named: Named, owner_id: str, part: str, limit: int
+) -> list[tuple[str, str]]:
+    """Ids and names of up to `limit` projects or people whose name contains `part`, by name.
+
+    ASCII letters are the same in both cases. A person is found by name and e-mail address.
+    """
+    table, _, owner = named.value
+    key, name, searched = _SHOWN[named]
+    pattern = re.sub(r"([!%_])", r"!\1", part.lower())
+    rows = await tx.all(
+        f"SELECT {key}, {name} FROM {table} WHERE {owner} = :owner_id"
+        f" AND LOWER({searched}) LIKE :pattern ESCAPE '!' ORDER BY {name}, {key} LIMIT :row_limit",
+        {"owner_id": owner_id, "pattern": f"%{pattern}%", "row_limit": limit},
+    )
+    return [(row[0], row[1]) for row in rows]

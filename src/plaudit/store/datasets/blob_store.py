@@ -137,6 +137,20 @@ class BlobStore:
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
+    def move_blocking(self, key: str, path: Path) -> None:
+        """Store a file as a blob, blocking; in a folder of the same disk without a copy of it.
+
+        The file may be gone then, and must not be changed any more.
+        """
+        if self._folder is not None:
+            place = self._folder / key
+            with suppress(OSError):  # of another disk, or in a folder that is not there yet
+                private_files.make_folder(place.parent)
+                path.replace(place)
+                self._make_durable(key)
+                return
+        self.put_blocking(key, path)
+
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Read the bytes from `start` up to, without, `end`; raises before the first chunk."""
         if start == end:

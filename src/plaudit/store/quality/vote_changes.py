@@ -1,4 +1,4 @@
-"""Statements that number the changes of a project's votes.
+"""Statements that number the changes of a project's votes and tasks.
 
 A change is 0 until it is numbered, in a transaction after its own. So whoever has seen number n
 has seen every change up to n, whatever order transactions ended in, and people who submit at the
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from plaudit.store.engine.engine import Transaction
 
-_CHANGES = {"submission": "submission_id", "voted_threads": "seq"}
+_OF_VOTES = {"submission": "submission_id", "voted_threads": "seq"}
 """Tables that have changes of votes, each with the column that tells its rows apart."""
+
+_OF_TASKS = {"task_change": "seq"}
+_ALL = _OF_VOTES | _OF_TASKS
 
 
 async def number_changes(tx: Transaction, project_key: int, *, limit: int) -> int:
@@ -23,7 +26,7 @@ async def number_changes(tx: Transaction, project_key: int, *, limit: int) -> in
     )
     assert row is not None
     total = 0
-    for table, column in _CHANGES.items():
+    for table, column in _ALL.items():
         total += await tx.run(
             f"UPDATE {table} SET change_no = :change_no WHERE project_key = :project_key"
             f" AND {column} IN (SELECT {column} FROM {table} WHERE project_key = :project_key"
@@ -35,7 +38,7 @@ async def number_changes(tx: Transaction, project_key: int, *, limit: int) -> in
 
 async def has_unnumbered(tx: Transaction, project_key: int) -> bool:
     """True while a change of a project has no number."""
-    for table in _CHANGES:
+    for table in _ALL:
         row = await tx.one(
             f"SELECT 1 FROM {table} WHERE project_key = :project_key AND change_no = 0 LIMIT 1",
             {"project_key": project_key},
@@ -69,7 +72,7 @@ async def list_changed_seqs(
         "row_limit": limit,
     }
     seqs: set[int] = set()
-    for table in _CHANGES:
+    for table in _OF_VOTES:
         rows = await tx.all(
             f"SELECT DISTINCT seq FROM {table} WHERE project_key = :project_key"
             " AND change_no > :after AND change_no <= :until AND seq > :after_seq"

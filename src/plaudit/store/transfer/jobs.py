@@ -26,6 +26,8 @@ class JobKind(StrEnum):
     delivery = "delivery"
     export = "export"
     """A file of rows for a trainer or a table."""
+    quality = "quality"
+    """A report on the quality of a project."""
 
 
 class JobState(StrEnum):

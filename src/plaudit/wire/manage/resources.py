@@ -33,6 +33,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
     rules: list[dict[str, Any]] | None = None
     gold: GoldSettings | None = None

@@ -31,6 +31,7 @@ _PATCH = struct.Struct("<BBIII")
 _COUNT = struct.Struct("<I")
 _DETAILS, _FILES, _MODEL, _PEOPLE = (int(opt) for opt in Opts)
 _DEFAULT = int(DEFAULT_OPTS)
+_NO_THREADS = b',"threads":[]}'
 
 
 class Rendered(Struct, frozen=True):
@@ -92,13 +93,18 @@ def render_head(fields: HeadFields, *, has_body: bool) -> bytes:
         return marked + b","
     if fields.sensitive_content_reports:
         return marked + b"}"
-    return marked + b',"threads":[]}'
+    return marked + _NO_THREADS
 
 
 def read_head(head: bytes) -> HeadFields:
     """Decode a stored head, to render it again with changes."""
     text = head.replace(b"\n", b"", 1)
     return _decode_head(text[:-1] + b"}" if text.endswith(b",") else text)
+
+
+def id_member(head: bytes) -> bytes:
+    """Member `task_id` of a stored head."""
+    return head[1 : head.index(b"\n")]
 
 
 def head_refs(project: bytes, batch: bytes | None) -> bytes:
@@ -133,6 +139,34 @@ def assemble(
         append(b",")
     if rows:
         parts.pop()
+
+
+def assemble_lines(
+    rows: Sequence[PageRow], refs: Mapping[str | None, bytes], opts: int, parts: list[bytes]
+) -> None:
+    """Append a line of JSON for each task to `parts`, as `assemble` does, but always with threads.
+
+    A listing leaves them out where content was reported.
+    """
+    append = parts.append
+    for _, _, batch_id, head, body, patches, _ in rows:
+        append(head.replace(b"\n", refs[batch_id], 1))
+        if body is None:
+            if not head.endswith(_NO_THREADS):
+                parts[-1] = parts[-1][:-1] + _NO_THREADS
+        elif patches is None:
+            append(body)
+        else:
+            _apply(body, patches, opts, append)
+        append(b"\n")
+
+
+def has_attachments(patches: bytes | None) -> bool:
+    """True if other options than the default show attachments of a body."""
+    if patches is None:
+        return False
+    end = _COUNT.size + _COUNT.unpack_from(patches)[0] * _PATCH.size
+    return any(patch[0] == _FILES for patch in _PATCH.iter_unpack(patches[_COUNT.size : end]))
 
 
 def task_json(task: StoredTask, refs: bytes, opts: int) -> bytes:
@@ -214,7 +248,7 @@ def _length(body: bytes, patches: bytes | None, opts: int) -> int:
 def _apply(body: bytes, patches: bytes, opts: int, append: Any) -> None:
     count = _COUNT.unpack_from(patches)[0]
     payload = _COUNT.size + count * _PATCH.size
-    at = 0
+    at, opts = 0, int(opts)  # flags are slow
     for mask, wanted, start, cut, length in _PATCH.iter_unpack(patches[_COUNT.size : payload]):
         if opts & mask == wanted:
             append(body[at:start])

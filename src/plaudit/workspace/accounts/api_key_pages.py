@@ -129,6 +129,7 @@ PAGES = (
         template="accounts/api_keys.html",
         nav="Keys",
         nav_order=75,
+        nav_section="Settings",
     ),
     Page(
         page_id="make_key",

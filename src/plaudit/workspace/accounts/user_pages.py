@@ -160,6 +160,7 @@ PAGES = (
         template="accounts/users.html",
         nav="People",
         nav_order=70,
+        nav_section="Settings",
     ),
     Page(
         page_id="invite_person",

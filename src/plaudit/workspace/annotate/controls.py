@@ -38,6 +38,8 @@ class Control(Struct, frozen=True, kw_only=True):
     is_required: bool
     about: str
     """Name of its target, such as "Response 1"; empty for the turn or thread."""
+    response: int | None
+    """Position of the response that it is about, None for anything else."""
     choices: list[Choice] = []
     """In the order of the screen. Those of a scale go from the first response to the second,
     whichever end of its values that is."""
@@ -95,6 +97,7 @@ def control_of(number: int, question: Question, positions: Positions) -> Control
         description=field.description,
         is_required=field.required,
         about=about,
+        response=address.get("position"),
         choices=_with_digits(rules.choices(field, count)),
         labels=_with_digits([Choice(one, one, one) for one in field.labels or ["mark"]]),
         offers=_offers(field),

@@ -194,6 +194,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Label in the navigation, None outside of it. Only for a GET without path parameters."""
     nav_order: int = 50
     """Ascending order in the navigation."""
+    nav_section: str | None = None
+    """Word of the navigation that the page is below; its own label where it stands alone."""
     tab: str | None = None
     """Label among a project's tabs. Only for a GET with `project_id` as its one parameter."""
     tab_order: int = 50

@@ -50,6 +50,23 @@ class Link(Struct, frozen=True):
     is_here: bool
 
 
+class NavSection(Struct, frozen=True):
+    """Word of the navigation with the pages below it; it opens the first of them."""
+
+    label: str
+    links: list[Link]
+
+    @property
+    def path(self) -> str:
+        """Path of the first page."""
+        return self.links[0].path
+
+    @property
+    def is_here(self) -> bool:
+        """True on one of its pages."""
+        return any(link.is_here for link in self.links)
+
+
 class LayoutContext(Struct, frozen=True, kw_only=True):
     """Template context that every page gets beside its handler's."""
 
@@ -119,7 +136,7 @@ class Views:
         body = self._templates.get_template(template).render(
             {
                 "user": layout.user,
-                "nav": self._links(layout),
+                "nav": self._sections(layout),
                 "here": layout.path,
                 "csrf": layout.token,
                 "theme": layout.theme,
@@ -142,19 +159,18 @@ class Views:
         context = {"status": status}
         return self.render(layout, "shared/problem.html", context, status=status, problem=problem)
 
-    def _links(self, layout: LayoutContext) -> list[Link]:
+    def _sections(self, layout: LayoutContext) -> list[NavSection]:
         user = layout.user
-        if user is None:
-            return []
-        return [
-            Link(
-                page.path,
-                page.nav or "",
-                layout.path == page.path or layout.path.startswith(f"{page.path}/"),
-            )
-            for page in self._nav
-            if page.role == ANYONE or permissions.has_role(user, page.role)
-        ]
+        sections: dict[str, NavSection] = {}
+        for page in self._nav:
+            if user is None or page.role == ANYONE or not permissions.has_role(user, page.role):
+                continue
+            label = page.nav or ""
+            is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")
+            word = page.nav_section or label
+            section = sections.setdefault(word, NavSection(word, []))
+            section.links.append(Link(page.path, label, is_here))
+        return list(sections.values())
 
 
 def _sentence(text: str) -> str:

@@ -47,6 +47,7 @@ class NewProject(Struct, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool = False
+    pseudonyms: bool = False
     form: str = EMPTY
     guidelines: str | None = None
     template: str | None = None
@@ -89,6 +90,7 @@ def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
         "models": "\n".join(detail.models or ()),
         "review": (detail.review or Review.none).value,
         "blind": detail.blind is not False,
+        "pseudonyms": bool(detail.pseudonyms),
     }
 
 
@@ -109,6 +111,7 @@ async def create_project(
         review_percent=submitted.review_percent,
         lease_seconds=submitted.lease_seconds,
         blind=submitted.blind,
+        pseudonyms=submitted.pseudonyms or None,
     )
     project = await projects.create_project(
         context.tx,
@@ -181,6 +184,7 @@ PAGES = (
         template="projects/projects.html",
         nav="Projects",
         nav_order=30,
+        nav_section="Data",
     ),
     Page(
         page_id="show_new_project",

@@ -64,6 +64,7 @@ class GeneralForm(JudgesForm, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool = False
+    pseudonyms: bool = False
 
 
 class GuidelinesForm(Struct):
@@ -134,6 +135,7 @@ async def save_settings(
     }
     for name in ("types", "models"):
         changes[name] = form_data.split_lines(changes[name])
+    changes["pseudonyms"] = submitted.pseudonyms or None
     changes["judges"] = judges_form.read_judges(submitted)
     with judges_form.own_pointers():
         return await _save(request, context, changes, SETTINGS, "The settings are saved.")

@@ -1,25 +1,91 @@
-"""Start page after sign-in: the organization's projects with their counts."""
+"""Home: what waits for somebody, the next task, what they did today, and the projects with work."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
+from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard
+from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.tasks import excerpts
 from plaudit.model.core import PersonRole
+from plaudit.store.labeling import own_work
+from plaudit.store.labeling.own_work import OpenWork, RecentWork
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
+DAY_MS = 24 * 60 * 60 * 1000
+OPEN_MAX = 20
+
+
+class NextTask(Struct, frozen=True, kw_only=True):
+    """The one thing to do next: a task that is held, or the queue of a project with free ones."""
+
+    project: ProjectSummary
+    assignment_id: str | None
+    """The task that is held; None where the next one is to be taken."""
+    excerpt: str
+    """Beginning of the held task's prompt, empty where there is none."""
+
 
 async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /work: the newest projects with their counts."""
+    """GET /work: what is next, what waits, and the newest projects with their counts."""
+    user_id, now = request.user.user_id, clock.now_ms()
     async with request.db.read() as tx:
         standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
+        keys = [one.project.project_key for one in standings]
+        held = await own_work.list_open(tx, keys, user_id, limit=OPEN_MAX)
+        recent = await own_work.list_recent(tx, keys, user_id, since_ms=now - DAY_MS)
+        going_on = next((one for one in held if not one.is_returned), None)
+        prompts = {}
+        if going_on is not None:
+            prompts = await excerpts.list_excerpts(tx, going_on.project_key, [going_on.seq])
+    by_key = {one.project.project_key: one for one in standings}
+    busy = [one for one in standings if one.free]
     return {
-        "standings": standings,
+        "next_task": _next_task(by_key, busy, going_on, recent, prompts),
+        "returned": _returned(by_key, held),
+        "done_today": sum(one.submitted for one in recent),
+        "minutes_today": sum(one.active_ms for one in recent) // 60_000,
+        "busy": busy,
+        "idle": [one for one in standings if not one.free],
         "has_more": has_more,
         "most": dashboard.COUNTED_MAX,
     }
+
+
+def _next_task(
+    by_key: dict[int, ProjectSummary],
+    busy: Sequence[ProjectSummary],
+    going_on: OpenWork | None,
+    recent: Sequence[RecentWork],
+    prompts: dict[int, str],
+) -> NextTask | None:
+    """The task that is held; else the queue of the project worked in last, or the newest one."""
+    if going_on is not None:
+        return NextTask(
+            project=by_key[going_on.project_key],
+            assignment_id=going_on.assignment_id,
+            excerpt=prompts.get(going_on.seq, ""),
+        )
+    worked_in = [by_key[one.project_key] for one in recent]
+    found = next((one for one in [*worked_in, *busy] if one.free), None)
+    return None if found is None else NextTask(project=found, assignment_id=None, excerpt="")
+
+
+def _returned(
+    by_key: dict[int, ProjectSummary], held: Sequence[OpenWork]
+) -> list[tuple[ProjectSummary, int]]:
+    """Projects in which tasks were sent back, with how many, the latest first."""
+    counts: dict[int, int] = {}
+    for one in held:
+        if one.is_returned:
+            counts[one.project_key] = counts.get(one.project_key, 0) + 1
+    return [(by_key[key], count) for key, count in counts.items()]
 
 
 PAGES = (
@@ -29,7 +95,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_start,
         template="projects/start.html",
-        nav="Work",
+        nav="Home",
         nav_order=10,
+        nav_section="Work",
     ),
 )

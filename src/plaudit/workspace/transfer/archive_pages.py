@@ -172,6 +172,7 @@ PAGES = (
         template="transfer/archive.html",
         nav="Archive",
         nav_order=51,
+        nav_section="Data",
     ),
     Page(
         page_id="prepare_archive",

@@ -312,6 +312,7 @@ PAGES = (
         template="transfer/deliveries.html",
         nav="Deliveries",
         nav_order=45,
+        nav_section="Data",
     ),
     _page(
         "show_project_deliveries",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Struct
 
 from plaudit.api.http.operation import Response
-from plaudit.api.http.parameters import NoQuery
+from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
-from plaudit.api.transfer.export_choices import ExportChoices, media_type
+from plaudit.api.transfer.export_choices import ExportChoices, media_type, read_parts
 from plaudit.core.transfer import jobs
 from plaudit.errors import NotFound
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
+from plaudit.formats.exporting.splits import path_of_split
 from plaudit.model.core import PersonRole
 from plaudit.store.transfer.jobs import Job, JobKind
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -32,6 +36,12 @@ WITH_SIDE_FILE = frozenset(
 """Formats whose files another file tells a tool about."""
 
 
+class PartQuery(Struct, frozen=True):
+    """Query of GET /exports/{job_id}/file."""
+
+    part: Annotated[str | None, Text(description="The part, of an export in parts.")] = None
+
+
 async def ask_export(request: PageRequest[NoQuery]) -> JobView:
     """GET /exports/{job_id}/progress: progress of the job as JSON; raises NotFound."""
     async with request.db.read() as tx:
@@ -46,19 +56,37 @@ async def cancel_export(request: PageRequest[NoQuery], form: NoFields) -> Redire
     return Redirect(to=fill_path(PROJECT, project_id=job.about["project_id"]))
 
 
-async def get_export_file(request: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /exports/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
+async def get_export_file(request: PageRequest[PartQuery]) -> Response | Stream:
+    """GET /exports/{job_id}/file: the file, or a range of it (RFC 9110, section 14).
+
+    Of an export in parts, the one that `part` names; raises NotFound without such a part.
+    """
     job, choices = await _get_kept(request)
-    size = jobs.job_progress(job).detail["file_bytes"]
-    etag = f'"{job.job_id}"'.encode()
-    headers = [*_headers(job, choices.file_name), (b"accept-ranges", b"bytes"), (b"etag", etag)]
+    detail, part = jobs.job_progress(job).detail, request.query.part
+    names = part_names(jobs.job_request(job))
+    if part not in names and (names or part is not None):
+        raise NotFound("this export has no such part")
+    before, size, name, tag = 0, detail["file_bytes"], choices.file_name, job.job_id
+    if part is not None:
+        number, sizes = names.index(part), detail["part_bytes"]
+        before, size = sum(sizes[:number]), sizes[number]
+        name, tag = path_of_split(Path(name), part).name, f"{tag}-{part}"
+    etag = f'"{tag}"'.encode()
+    headers = [*_headers(job, name), (b"accept-ranges", b"bytes"), (b"etag", etag)]
     byte_range = parse_range(request.scope, size, etag)
     start, end = byte_range or (0, size)
     if byte_range is not None:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
-    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
+    pieces = await request.services.shared.objects.open(
+        jobs.file_key(job), before + start, before + end
+    )
     status = 200 if byte_range is None else 206
-    return Stream(pieces, end - start, media_type(choices.file_name), headers, status)
+    return Stream(pieces, end - start, media_type(name), headers, status)
+
+
+def part_names(asked: Mapping[str, Any]) -> list[str]:
+    """Names of the parts of an export by its choices, none of one in one file."""
+    return read_parts(asked["split"]) if asked.get("split") else []
 
 
 async def get_export_manifest(request: PageRequest[NoQuery]) -> Response | Stream:
@@ -126,7 +154,7 @@ PAGES = (
         form=NoFields,
         opens_transactions=True,
     ),
-    _page("get_export_file", f"{JOB}/file", get_export_file, is_long=True),
+    _page("get_export_file", f"{JOB}/file", get_export_file, query=PartQuery, is_long=True),
     _page("get_export_side_file", f"{JOB}/side-file", get_export_side_file, is_long=True),
     _page("get_export_manifest", f"{JOB}/manifest.json", get_export_manifest, is_long=True),
 )

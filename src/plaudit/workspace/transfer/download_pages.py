@@ -20,6 +20,7 @@ from plaudit.api.transfer.export_choices import (
     choose_format,
     find_source,
     list_containers,
+    read_parts,
     reason_words,
 )
 from plaudit.api.transfer.export_job import WRITING, export_as_job
@@ -44,7 +45,12 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.transfer import job_pages
-from plaudit.workspace.transfer.download_files import DELIVERY, PROJECT, WITH_SIDE_FILE
+from plaudit.workspace.transfer.download_files import (
+    DELIVERY,
+    PROJECT,
+    WITH_SIDE_FILE,
+    part_names,
+)
 from plaudit.workspace.transfer.job_pages import JobView
 
 BATCHES_MAX = 1000
@@ -76,6 +82,7 @@ class DownloadForm(ExportParameters, frozen=True, kw_only=True):
     metadata: str | None = None
     """Conditions `KEY=VALUE`, one a line."""
     formula_safe: bool = False
+    split: str | None = None
 
 
 async def show_project_download(request: PageRequest[DownloadQuery]) -> dict[str, Any]:
@@ -144,6 +151,7 @@ def _context(
         "keys": [field.key for field in form.fields if field.level is Level.message],
         "chosen": {"format": suggested} | begun | days,
         "with_side_file": WITH_SIDE_FILE,
+        "parts": {job.job_id: part_names(job.about) for job in mine},
         "jobs": mine,
         "running": next((job for job in listed if job.state is JobState.running), None),
         "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
@@ -254,8 +262,11 @@ async def _read(
     )
     async with request.db.read() as tx:
         await find_source(tx, request.user.environment_id, anything)
+    split = (form.split or "").strip() or None
     try:
         export_format, container = choose_format(form.format, form.container)
+        if split is not None:
+            read_parts(split)
     except InvalidParameter as problem:
         raise InvalidContent(problem.message, pointer=f"/{problem.param}") from problem
     if form.min_difference is not None and not 0 <= form.min_difference < 1e300:
@@ -286,6 +297,7 @@ async def _read(
         references=form.references,
         reasoning=form.reasoning,
         last_turn_only=form.last_turn_only,
+        split=split,
         formula_safe=form.formula_safe,
         **filters,
     )

@@ -134,6 +134,7 @@ PAGES = (
         template="transfer/import.html",
         nav="Import",
         nav_order=50,
+        nav_section="Data",
     ),
     Page(
         page_id="show_one_import",

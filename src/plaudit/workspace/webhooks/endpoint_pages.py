@@ -269,6 +269,7 @@ PAGES = (
         template="webhooks/endpoints.html",
         nav="Webhooks",
         nav_order=80,
+        nav_section="Settings",
     ),
     _page(
         "add_webhook",

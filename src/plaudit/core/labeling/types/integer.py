@@ -55,11 +55,16 @@ def choices(field: Field, count: int) -> list[Choice]:
         return scale
     if field.scale is ScaleDirection.high_is_first:
         scale.reverse()
+    last = len(scale) - 1
+    ends = {0: "Response 1 is much better", last: "Response 2 is much better"}
     if field.labels and len(field.labels) == len(scale):
-        return scale
-    ends = {0: "Response 1 is much better", len(scale) - 1: "Response 2 is much better"}
+        ends = {}
     return [
-        msgspec.structs.replace(choice, name=ends.get(number, choice.mark))
+        msgspec.structs.replace(
+            choice,
+            name=ends.get(number, choice.name),
+            response=None if 2 * number == last else 1 if 2 * number < last else 2,
+        )
         for number, choice in enumerate(scale)
     ]
 

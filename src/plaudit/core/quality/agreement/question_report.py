@@ -30,8 +30,10 @@ from plaudit.core.quality.agreement.voters import (
     disagreements,
     voter_records,
 )
+from plaudit.core.quality.estimates import Undefined
 from plaudit.core.quality.patterns import Patterns, patterns_of
 from plaudit.core.quality.people import dawid_skene
+from plaudit.core.quality.people.dawid_skene import DawidSkene
 from plaudit.core.quality.replicates import REPLICATES, Summands, replicate_sums
 from plaudit.core.quality.report_members import annotator_model_member
 from plaudit.core.quality.texts import TextVote, text_statistics
@@ -90,7 +92,13 @@ def question_reports(
     questions: Sequence[QuestionVotes], hashes: NDArray[np.uint64], replicates: int = REPLICATES
 ) -> list[QuestionQuality]:
     """The report on each question; `hashes` are those of all tasks (`task_hashes`)."""
-    plans = [QuestionPlan(question) for question in questions]
+    return plan_reports([QuestionPlan(question) for question in questions], hashes, replicates)
+
+
+def plan_reports(
+    plans: Sequence[QuestionPlan], hashes: NDArray[np.uint64], replicates: int = REPLICATES
+) -> list[QuestionQuality]:
+    """The report of each plan, which has its annotator model then."""
     wanted = [plan.summands() for plan in plans]
     sums = replicate_sums(hashes, [one for part in wanted for one in part], replicates)
     rest = iter(sums)
@@ -101,6 +109,8 @@ class QuestionPlan:
     """The report on one question: the sums that it needs, and the report once they are there."""
 
     def __init__(self, question: QuestionVotes) -> None:
+        self.model: DawidSkene | Undefined | None = None
+        """Annotator model, None before the report, and of a question without one."""
         self._question = question
         self._patterns = patterns_of(question.votes)
         names = _names(question)
@@ -154,7 +164,7 @@ class QuestionPlan:
             abstained=0 if abstained is None else int(np.count_nonzero(abstained.values)),
             abstention=abstention,
             agreement=agreement,
-            dawid_skene=_annotator_model(question),
+            dawid_skene=self._annotator_model(),
             people=wire_answers.people(voter_records(question.votes, question.final, given), ids),
             disagreements=wire_answers.disagreements(
                 disagreements(question.votes, question.final), ids
@@ -198,25 +208,23 @@ class QuestionPlan:
             alpha=wire_answers.coefficient(plan.nominal(next(sums))),
         )
 
+    def _annotator_model(self) -> AnnotatorModel | UnsetType:
+        """The annotator model of a question with one answer of declared categories."""
+        question = self._question
+        others = (question.rankings, question.spans, question.texts, question.scale.sets)
+        if any(one is not None for one in others):
+            return UNSET
+        self.model = dawid_skene.fit(question.votes)
+        return annotator_model_member(
+            self.model, question.categories, question.contributor_ids, question.unit_task_ids
+        )
+
     def _repeats(self) -> RepeatsOnQuestion:
         question = self._question
         if question.repeats is None:
             return RepeatsOnQuestion(n=0, equal=0, same_side=None)
         found = consistency(question.repeats, _sides(question))
         return RepeatsOnQuestion(n=found.n, equal=found.equal, same_side=found.same_side)
-
-
-def _annotator_model(question: QuestionVotes) -> AnnotatorModel | UnsetType:
-    """The annotator model of a question with one answer of declared categories."""
-    others = (question.rankings, question.spans, question.texts, question.scale.sets)
-    if any(one is not None for one in others):
-        return UNSET
-    return annotator_model_member(
-        dawid_skene.fit(question.votes),
-        question.categories,
-        question.contributor_ids,
-        question.unit_task_ids,
-    )
 
 
 def _ballots(question: QuestionVotes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -88,12 +88,12 @@ def leaderboard(
     models = _scores(duels, names, component_of, plain)
     if not styles:
         return Board(len(duels.score), models, [], [])
-    scaled, is_used = _standardized(duels, component_of)
+    scaled, is_used, reasons = _standardized(duels, component_of)
     controlled = bradley_terry.fit(scaled, component_of) if is_used.any() else None
     return Board(
         votes=len(duels.score),
         models=models,
-        styles=_coefficients(styles, is_used, controlled),
+        styles=_coefficients(styles, is_used, reasons, controlled),
         controlled=_scores(duels, names, component_of, controlled) if controlled else [],
     )
 
@@ -130,29 +130,47 @@ def elo_history(duels: Duels) -> list[tuple[int, list[float]]]:
     return history
 
 
-def _standardized(duels: Duels, component_of: NDArray[np.int64]) -> tuple[Duels, NDArray[np.bool_]]:
-    """Votes with their columns of style that differ at all, divided by the standard deviation.
+def _standardized(
+    duels: Duels, component_of: NDArray[np.int64]
+) -> tuple[Duels, NDArray[np.bool_], list[str]]:
+    """Votes with the columns of style that say something, divided by the standard deviation.
 
     The mean is 0: which response of a pair stands first means nothing, so each pair counts with
-    its mirror image.
+    its mirror image. The others, with the reason for each column, are those in which no responses
+    differ, and those of which one alone decides all votes where they do: its coefficient would
+    grow for ever, and take those of the others with it.
     """
     counted = component_of[duels.first] == component_of[duels.second]
     deviations = np.sqrt(np.mean(duels.styles[counted] ** 2, axis=0)) if counted.any() else 0.0
-    is_used = np.broadcast_to(deviations, duels.styles.shape[1]) > 0
+    is_used = np.array(np.broadcast_to(deviations, duels.styles.shape[1]) > 0)
+    reasons = ["" if differs else "no two responses differ in it" for differs in is_used]
+    towards = duels.styles[counted] * (duels.score[counted] - 0.5)[:, None]
+    for column in np.flatnonzero(is_used).tolist():
+        votes = towards[duels.styles[counted][:, column] != 0, column]
+        if (votes > 0).all() or (votes < 0).all():
+            is_used[column] = False
+            reasons[column] = (
+                f"no finite estimate, so it is not held equal: all {len(votes)} votes on responses"
+                " that differ in it went one way"
+            )
     scaled = duels.styles[:, is_used] / np.broadcast_to(deviations, is_used.shape)[is_used]
     return (
         Duels(duels.first, duels.second, duels.score, duels.tasks, scaled, duels.model_count),
         is_used,
+        reasons,
     )
 
 
 def _coefficients(
-    styles: Sequence[str], is_used: NDArray[np.bool_], fitted: BradleyTerry | None
+    styles: Sequence[str],
+    is_used: NDArray[np.bool_],
+    reasons: Sequence[str],
+    fitted: BradleyTerry | None,
 ) -> list[StyleCoefficient]:
     found = []
     for column, style in enumerate(styles):
         if not is_used[column]:
-            why = "no two responses differ in it"
+            why = reasons[column]
         elif fitted is None:
             why = "no finite estimate: style decides all votes"
         else:

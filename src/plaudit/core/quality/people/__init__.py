@@ -1,1 +1,1 @@
-"""People: the annotator model, their scores and flags."""
+"""People: the annotator model, their scores and flags, and the feedback of reviewers."""

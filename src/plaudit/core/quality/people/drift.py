@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from plaudit.core.quality.people.compared_answers import task_agreement
 from plaudit.core.quality.people.flags import FlagKind, FlagTest
 from plaudit.core.quality.people.person_scores import ewma
 
@@ -35,7 +36,8 @@ def drifts(
     """
     if not len(people):
         return []
-    right, people, times = _by_task(people, is_right, tasks, times)
+    found = task_agreement(people, is_right, tasks, times)
+    right, people, times = found.means, found.people, found.times
     residuals = right - _others_then(people, right, times)
     centre = float(np.mean(right))
     present, starts = np.unique(people, return_index=True)
@@ -77,20 +79,6 @@ def fall_of(values: NDArray[np.float64]) -> tuple[float, int]:
         return 1.0, change
     largest = max(0.0, float(sums[change - 1])) / (math.sqrt(n) * deviation)
     return math.exp(-2 * largest**2), change
-
-
-def _by_task(
-    people: NDArray[np.int32],
-    is_right: NDArray[np.bool_],
-    tasks: NDArray[np.int32],
-    times: NDArray[np.integer],
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.integer]]:
-    """Mean of each person's answers to a task, the person, the time; by person, then time."""
-    keys = people.astype(np.int64) * (int(tasks.max()) + 1) + tasks
-    _, sample, groups = np.unique(keys, return_index=True, return_inverse=True)
-    means = np.bincount(groups, weights=is_right) / np.bincount(groups)
-    order = np.lexsort((times[sample], people[sample]))
-    return means[order], people[sample][order], times[sample][order]
 
 
 def _others_then(

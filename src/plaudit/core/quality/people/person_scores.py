@@ -41,6 +41,19 @@ class WorkPace:
     median_ms_per_100_words: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class BallotColumns:
+    """Tasks that people did: a row for each person and task, with what they took and read.
+
+    `active_ms` is negative where nobody knows; `words` are those of the responses.
+    """
+
+    seqs: NDArray[np.int64]
+    people: NDArray[np.int32]
+    active_ms: NDArray[np.int64]
+    words: NDArray[np.int64]
+
+
 def paces_of(
     people: NDArray[np.int32],
     active_ms: NDArray[np.int64],

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.voters import NO_ANSWER, majority_of_others
 from plaudit.core.quality.people import flag_tests
+from plaudit.core.quality.people.compared_answers import compared_answers
 from plaudit.core.quality.people.drift import drifts
 from plaudit.core.quality.people.flags import FlagTest, raise_flags
 from plaudit.core.quality.vote_arrays import VoteArrays
@@ -96,20 +96,5 @@ def _runs(question: AnsweredQuestion) -> list[FlagTest]:
 
 def _drifts(questions: Sequence[AnsweredQuestion]) -> list[FlagTest]:
     """Tests over the answers to all questions together, a task counting once."""
-    columns = []
-    for question in questions:
-        votes = question.votes
-        majority = majority_of_others(votes)
-        known = majority != NO_ANSWER
-        columns.append(
-            (
-                votes.people[known],
-                (majority == votes.values)[known],
-                votes.clusters[votes.units[known]],
-                question.times[known],
-            )
-        )
-    if not columns:
-        return []
-    people, is_right, tasks, times = (np.concatenate(one) for one in zip(*columns, strict=True))
-    return drifts(people, is_right, tasks, times)
+    found = compared_answers([(one.votes, one.times) for one in questions])
+    return drifts(found.people, found.is_right, found.tasks, found.times)

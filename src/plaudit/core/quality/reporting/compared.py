@@ -12,7 +12,7 @@ from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.quality.comparisons.comparison_report import Comparisons, majority_scores
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.reporting.category_scales import of_combinations
-from plaudit.core.quality.reporting.task_facts import FactsOfTasks, is_comparing
+from plaudit.core.quality.reporting.task_facts import GatheredFacts, is_comparing
 from plaudit.core.quality.reporting.turn_pairs import scale_side
 from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind
 from plaudit.wire.v2.annotation import TIE
@@ -79,7 +79,7 @@ def preference_questions(questions: Sequence[QuestionColumns]) -> list[int]:
     return sorted({*others[:1], *selected}) or comparing[:1]
 
 
-def compared_votes(questions: Sequence[QuestionColumns], facts: FactsOfTasks) -> ComparedVotes:
+def compared_votes(questions: Sequence[QuestionColumns], facts: GatheredFacts) -> ComparedVotes:
     """Votes on the pairs of a project, and the pairs' final scores.
 
     Pairs of tasks that are not completed have the score that more than half of the votes give.
@@ -92,7 +92,7 @@ def compared_votes(questions: Sequence[QuestionColumns], facts: FactsOfTasks) ->
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 4
     units, people = (column.astype(np.int32) for column in columns[:2])
     score, swapped = columns[2:]
-    winner = facts.pairs.winner
+    winner = facts.pairs.winner.copy()
     is_open = np.isnan(winner)
     winner[is_open] = majority_scores(units, score, len(winner))[is_open]
     return ComparedVotes(
@@ -101,7 +101,7 @@ def compared_votes(questions: Sequence[QuestionColumns], facts: FactsOfTasks) ->
             people=people,
             score=score,
             is_swapped=swapped == 1,
-            tasks=facts.pairs.tasks,
+            tasks=facts.pair_tasks,
             sides=facts.pairs.sides,
             styles=facts.pairs.styles,
             winner=winner,

@@ -14,6 +14,9 @@ from plaudit.errors import InvalidContent
 
 BY_MODEL, BY_BATCH, BY_WEEK = "model", "batch", "week"
 
+NAME_CHARS_MAX = 1000
+CATEGORIES_MAX = 1000
+
 Orientation = Literal["free", "stored"]
 
 
@@ -40,6 +43,11 @@ class ReportOptions(Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse options that nothing answers to; raises InvalidContent with the option's name."""
+        for name in ("question", "by"):
+            if len(getattr(self, name) or "") > NAME_CHARS_MAX:
+                raise InvalidContent(f"at most {NAME_CHARS_MAX} characters", pointer=name)
+        if self.order is not None and len(self.order) > CATEGORIES_MAX:
+            raise InvalidContent(f"at most {CATEGORIES_MAX} categories", pointer="order")
         unknown = [style for style in self.styles if style not in STYLES]
         if unknown:
             raise InvalidContent(

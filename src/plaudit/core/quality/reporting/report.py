@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.question_report import question_reports
+from plaudit.core.quality.agreement.question_report import QuestionPlan, plan_reports
 from plaudit.core.quality.comparisons.comparison_report import (
     bias_report,
     leaderboard_report,
 )
-from plaudit.core.quality.people.project_flags import TaskTimes
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
-from plaudit.core.quality.reporting.category_scales import check_order
+from plaudit.core.quality.reporting.annotators import FittedQuestion, annotators
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
+from plaudit.core.quality.reporting.disagreement_words import tell_reasons
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
+from plaudit.core.quality.reporting.project_reading import (
+    Keeper,
+    Progress,
+    ReadProject,
+    read_project,
+)
 from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
-from plaudit.core.quality.reporting.task_facts import NO_SLICE, FactsOfTasks, WalkedTask
-from plaudit.core.quality.reporting.task_structs import threads_of
-from plaudit.core.quality.vote_columns import CountedOut, ProjectVotes
-from plaudit.core.quality.vote_reading import read_votes
-from plaudit.core.tasks.forms import Form, form_of
+from plaudit.core.quality.reporting.reviewed_work import ReviewedWork, read_reviewed_work
+from plaudit.core.quality.reporting.task_facts import NO_SLICE, GatheredFacts
+from plaudit.core.quality.reporting.turn_pairs import LEAKS_MAX
+from plaudit.core.quality.vote_columns import CountedOut
 from plaudit.errors import InvalidContent
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
-from plaudit.store.labeling import disagreement_reasons
-from plaudit.store.quality import task_pages
-from plaudit.store.tasks import batches
-from plaudit.wire.manage.quality import QuestionQuality
+from plaudit.wire.manage.quality_annotators import AnnotatorQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
-from plaudit.wire.v2.render import read_head
-from plaudit.wire.v2.resources import project_detail
-
-TASKS_AT_ONCE = 100
-"""Tasks in one read."""
 
 MODELS_MAX = 500
 """Models on a leaderboard, those with the most votes."""
 
-Progress = Callable[[int], None]
+
+@dataclass(frozen=True, slots=True)
+class FoundQuality:
+    """Report on a project, and its questions with the annotator models behind it."""
+
+    report: QualityReport
+    fitted: Sequence[FittedQuestion]
 
 
 async def quality_report(
@@ -55,180 +57,109 @@ async def quality_report(
     project: ProjectRow,
     options: ReportOptions,
     on_progress: Progress = lambda count: None,
+    keeper: Keeper | None = None,
 ) -> QualityReport:
     """Read a project's votes and tasks, and report on them; `on_progress` hears of tasks read.
 
     Raises InvalidContent for options that do not fit the project, with their name as pointer.
     """
-    options.check()
-    form = form_of(project_detail(project))
-    _check_question(form, options)
-    votes = await read_votes(db, project)
-    people = People(votes)
-    kept = [
-        people.renumbered(one)
-        for one in votes.questions()
-        if options.question in (None, one.field.key)
-    ]
-    counted_out = votes.counted_out
-    del votes  # half of the memory
-    check_order(kept, options)
-    facts = await read_tasks(db, project, form, people, kept, options.by, on_progress)
-    if options.by not in (None, BY_MODEL, BY_BATCH, BY_WEEK) and kept and not facts.slice_names:
-        raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
-    report = report_of(project, options, people, kept, facts)
-    report.counted_out = _counted_out(counted_out) or UNSET
-    await _tell_reasons(db, project, report.questions)
+    read = await _read(db, project, options, on_progress, keeper)
+    report = found_of(project, options, read).report
+    await tell_reasons(db, project, report.questions)
     return report
 
 
-async def _tell_reasons(
-    db: Database, project: ProjectRow, questions: Sequence[QuestionQuality]
-) -> None:
-    """Tell of each question why people differed, as far as reviewers have said."""
-    async with db.read() as tx:
-        counted = await disagreement_reasons.count_by_question(tx, project.project_key)
-    for question in questions:
-        reasons = {why: count for key, why, count in counted if key == question.key}
-        question.disagreements.why = reasons or UNSET
-
-
-def report_of(
+async def report_with_annotators(
+    db: Database,
     project: ProjectRow,
     options: ReportOptions,
-    people: People,
-    questions: Sequence[QuestionColumns],
-    facts: FactsOfTasks,
-) -> QualityReport:
+    on_progress: Progress = lambda count: None,
+    keeper: Keeper | None = None,
+) -> tuple[QualityReport, list[AnnotatorQuality]]:
+    """Read a project, and report on it and on the work of each person; raises as quality_report."""
+    read = await _read(db, project, options, on_progress, keeper)
+    work = await read_reviewed_work(db, project.project_key)
+    found = found_of(project, options, read)
+    await tell_reasons(db, project, found.report.questions)
+    return found.report, annotators_of(found, read, work)
+
+
+async def _read(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress,
+    keeper: Keeper | None,
+) -> ReadProject:
+    options.check()
+    read = await read_project(db, project, options, on_progress, keeper)
+    is_own = options.by in (None, BY_MODEL, BY_BATCH, BY_WEEK)
+    if not is_own and read.questions and not read.facts.slice_names:
+        raise InvalidContent(f"no task has {options.by!r} in its metadata", pointer="by")
+    return read
+
+
+def found_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> FoundQuality:
     """The report, from all that was read; it takes a while, and touches no store."""
+    people, questions, facts = read.people, read.questions, read.facts
     given = ReportInput(
         options=options,
         contributor_ids=people.ids,
-        slice_names=list(facts.slice_names),
+        slice_names=facts.slice_names,
         task_ids=facts.task_ids,
         winner=facts.pairs.winner,
     )
-    reports = _question_reports(questions, facts, given)
+    fitted = _fitted_questions(questions, facts, given)
+    reports = [one.report for one in fitted]
     compared = compared_votes(questions, facts)
-    bias = bias_report(without_places(compared.comparisons), facts.pairs.leaks)
+    leaks = [one.leak for one in facts.pairs.leaks[:LEAKS_MAX]]
+    bias = bias_report(without_places(compared.comparisons), leaks)
     bias.place = bias_report(compared.placed).place
-    times = people.task_times(np.array(facts.lengths, np.int64))
-    return QualityReport(
+    times = people.task_times(facts.lengths)
+    report = QualityReport(
         project=project.name,
-        tasks=facts.task_count,
+        tasks=len(facts.seqs),
         votes=sum(report.votes for report in reports),
         questions=reports,
         bias=bias,
-        leaderboard=_leaderboard(
-            compared, list(facts.pairs.models), options, list(facts.slice_names)
-        ),
+        leaderboard=_leaderboard(compared, facts.pairs.models, options, facts.slice_names),
         people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
+        counted_out=_counted_out(read.counted_out) or UNSET,
+    )
+    return FoundQuality(report, fitted)
+
+
+def annotators_of(
+    found: FoundQuality, read: ReadProject, work: ReviewedWork
+) -> list[AnnotatorQuality]:
+    """The work of each person of a report, in its order; it takes a while, and touches no store."""
+    return annotators(
+        found.report.people,
+        read.questions,
+        found.fitted,
+        read.people.ballots(read.facts.words),
+        work,
+        read.facts.task_ids,
     )
 
 
-def _question_reports(
-    questions: Sequence[QuestionColumns], facts: FactsOfTasks, given: ReportInput
-) -> list[QuestionQuality]:
+def _fitted_questions(
+    questions: Sequence[QuestionColumns], facts: GatheredFacts, given: ReportInput
+) -> list[FittedQuestion]:
     listed = [
         found
         for question, about in zip(questions, facts.questions, strict=True)
         if (found := question_votes(question, about, given)) is not None
     ]
-    reports = question_reports(listed, task_hashes(facts.task_ids))
+    plans = [QuestionPlan(found) for found in listed]
+    reports = plan_reports(plans, task_hashes(facts.task_ids))
     for report, found in zip(reports, listed, strict=True):
         if found.rankings is not None:
             report.repeats.same_side = None
-    return reports
-
-
-async def read_tasks(
-    db: Database,
-    project: ProjectRow,
-    form: Form,
-    people: People,
-    questions: Sequence[QuestionColumns],
-    by: str | None,
-    on_progress: Progress,
-) -> FactsOfTasks:
-    """Read all tasks of a project for what votes do not say."""
-    models = project_detail(project).models or []
-    facts = FactsOfTasks(form, questions, people.seqs, models, by)
-    names: dict[str, str] = {}
-    after_seq = -1
-    while True:
-        async with db.read(snapshot=False) as tx:
-            page = await task_pages.list_judged_tasks(
-                tx, project.project_key, after_seq=after_seq, limit=TASKS_AT_ONCE
-            )
-            unnamed = {one.batch_id for one in page if one.batch_id is not None} - names.keys()
-            if unnamed:
-                names |= await batches.find_batch_names(tx, project.environment_id, sorted(unnamed))
-        for task in page:
-            facts.add(
-                WalkedTask(
-                    seq=task.seq,
-                    task_id=task.task_id,
-                    batch=None if task.batch_id is None else names.get(task.batch_id),
-                    completed_ms=task.completed_ms,
-                    metadata=(read_head(task.head).metadata or {}) if by is not None else {},
-                    threads=threads_of(task),
-                    is_final=task.body is not None,
-                )
-            )
-        if len(page) < TASKS_AT_ONCE:
-            return facts
-        after_seq = page[-1].seq
-        on_progress(facts.task_count)
-        await asyncio.sleep(0)  # others' turn
-
-
-def _check_question(form: Form, options: ReportOptions) -> None:
-    keys = [field.key for field in form.fields]
-    if options.question is not None and options.question not in keys:
-        raise InvalidContent(
-            f"the project asks no question {options.question!r}; it asks "
-            + ", ".join(dict.fromkeys(keys)),
-            pointer="question",
-        )
-
-
-class People:
-    """People in the order of their ids, whatever order their votes came in, and their ballots.
-
-    `tasks` is the number of tasks that each has answered, `seqs` are the tasks with votes.
-    """
-
-    def __init__(self, votes: ProjectVotes) -> None:
-        ids = votes.contributor_ids
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-        self.ids = [ids[at] for at in order]
-        self.number_of = np.empty(len(order), np.int32)
-        self.number_of[order] = np.arange(len(order), dtype=np.int32)
-        self.seqs = votes.task_seqs()
-        seqs, people, active_ms = votes.ballots.arrays()
-        people = self.number_of[people]
-        self.tasks = np.bincount(people, minlength=len(ids)).tolist()
-        known = (active_ms >= 0) & np.isin(seqs, self.seqs)
-        self._timed = seqs[known], people[known], active_ms[known]
-
-    def task_times(self, lengths: NDArray[np.int64]) -> TaskTimes | None:
-        """Active times that are known, with the lengths of the tasks of `seqs`."""
-        seqs, people, active_ms = self._timed
-        if not len(seqs):
-            return None
-        tasks = np.searchsorted(self.seqs, seqs)
-        return TaskTimes(people=people, active_ms=active_ms, lengths=lengths[tasks])
-
-    def renumbered(self, question: QuestionColumns) -> QuestionColumns:
-        """The votes of a question by these numbers."""
-        repeats = question.repeats.copy()
-        repeats[:, 1] = self.number_of[repeats[:, 1]]
-        return replace(
-            question,
-            people=self.number_of[question.people],
-            text_people=self.number_of[question.text_people],
-            repeats=repeats,
-        )
+    return [
+        FittedQuestion(report, found.votes, plan.model)
+        for report, found, plan in zip(reports, listed, plans, strict=True)
+    ]
 
 
 def _counted_out(counts: dict[CountedOut, int]) -> list[CountedOutVotes]:

@@ -24,7 +24,13 @@ from plaudit.core.quality.comparisons.identity_leaks import IdentityNames
 from plaudit.core.quality.question_columns import Address, QuestionColumns
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK
 from plaudit.core.quality.reporting.task_structs import ReadMessage, ReadThread, ReadTurn, value_in
-from plaudit.core.quality.reporting.turn_pairs import RESPONSES_MAX, TurnPairs, verdict_of
+from plaudit.core.quality.reporting.turn_pairs import (
+    RESPONSES_MAX,
+    PairColumns,
+    TurnPairs,
+    verdict_of,
+)
+from plaudit.core.quality.vote_codes import UNKNOWN
 from plaudit.core.quality.vote_columns import PREFERENCE
 from plaudit.core.tasks.forms import Form, Level, TextUse
 from plaudit.core.tasks.thread_votes import SCORE
@@ -38,6 +44,8 @@ REWRITES_MAX = 2000
 
 NO_SLICE = -1
 NO_PAIRS = -1
+UNHEARD = -2
+"""Code of a final answer that is nobody's vote, until somebody votes so."""
 
 _PATH = re.compile(r"t(\d+)(?:u(\d+))?")
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -47,7 +55,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class QuestionFacts:
     """Facts of a question's units, a number for each: final code, slice, and first pair.
 
-    `texts` has what people marked or wrote anew, by unit.
+    A final code below 0 is no answer. `texts` has what people marked or wrote anew, by unit.
     """
 
     final: NDArray[np.int32]
@@ -68,51 +76,93 @@ class WalkedTask(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-class FactsOfTasks:
-    """Facts of the tasks of a project, read in the order of seq."""
+@dataclass(slots=True)
+class GatheredFacts:
+    """Facts of the tasks of a project, in the order of their seqs.
+
+    `task_ids`, `lengths` (characters that there were to read) and `words` (of responses) are those
+    of `voted`, the tasks with votes; their indexes are the numbers of these tasks. Slices are
+    numbered by `slice_names`.
+    """
+
+    seqs: NDArray[np.int64]
+    voted: NDArray[np.int64]
+    task_ids: list[str]
+    lengths: NDArray[np.int64]
+    words: NDArray[np.int64]
+    slice_names: list[tuple[str, ...]]
+    questions: list[QuestionFacts]
+    pairs: PairColumns
+
+    @property
+    def pair_tasks(self) -> NDArray[np.int32]:
+        """The number of the task of each pair; tasks without votes have one too, of their own."""
+        place = np.searchsorted(self.voted, self.pairs.seqs)
+        has_votes = np.zeros(len(place), np.bool_)
+        inside = place < len(self.voted)
+        has_votes[inside] = self.voted[place[inside]] == self.pairs.seqs[inside]
+        others = len(self.voted) + 1 + np.searchsorted(self.seqs, self.pairs.seqs)
+        return np.where(has_votes, place, others).astype(np.int32)
+
+
+class TaskWalk:
+    """Facts of tasks as they are read, in the order of seq: of all of a project, or of some."""
 
     def __init__(
         self,
         form: Form,
         questions: Sequence[QuestionColumns],
-        seqs: NDArray[np.int64],
+        voted: NDArray[np.int64],
         names: Sequence[str],
         by: str | None,
     ) -> None:
-        self.task_count = 0
-        self.task_ids: list[str] = []
-        """Ids of the tasks with votes, by their numbers."""
-        self.lengths = array("q")
-        """Characters that there were to read, by the same numbers."""
-        self.slice_names: dict[tuple[str, ...], int] = {}
+        self._seqs, self._walked = array("q"), array("q")
+        self._lengths, self._words = array("q"), array("q")
+        self._task_ids: list[str] = []
+        self._slice_names: dict[tuple[str, ...], int] = {}
         self.questions = [_empty_facts(question) for question in questions]
         self._walks = [_UnitWalk(question, by == BY_WEEK) for question in questions]
         self._columns = questions
-        self._seqs = seqs
+        self._voted = voted
         self._by = by
         self._scale = next((one for one in form.fields if one.scale is not None), None)
-        sources = {
-            source for question in questions for listed in question.responses for source in listed
-        }
-        self.pairs = TurnPairs(IdentityNames([*names, *sorted(sources)][:OWN_NAMES_MAX]))
+        self._pairs = TurnPairs(IdentityNames(names))
+
+    @property
+    def task_count(self) -> int:
+        """Number of tasks that were added."""
+        return len(self._seqs)
+
+    def facts(self) -> GatheredFacts:
+        """Everything that was gathered; `voted` are those among the tasks that were added."""
+        return GatheredFacts(
+            seqs=np.array(self._seqs, np.int64),
+            voted=np.array(self._walked, np.int64),
+            task_ids=self._task_ids,
+            lengths=np.array(self._lengths, np.int64),
+            words=np.array(self._words, np.int64),
+            slice_names=list(self._slice_names),
+            questions=self.questions,
+            pairs=self._pairs.columns(),
+        )
 
     def add(self, task: WalkedTask) -> None:
         """Gather what a task says."""
-        self.task_count += 1
-        number = len(self.task_ids)
-        has_votes = number < len(self._seqs) and self._seqs[number] == task.seq
+        self._seqs.append(task.seq)
+        number = int(np.searchsorted(self._voted, task.seq))
+        has_votes = number < len(self._voted) and self._voted[number] == task.seq
         if has_votes:
-            self.task_ids.append(task.task_id)
-            self.lengths.append(_length(task.threads))
-        else:
-            number = len(self._seqs) + self.task_count
+            self._walked.append(task.seq)
+            self._task_ids.append(task.task_id)
+            self._lengths.append(_length(task.threads))
+            self._words.append(_words(task.threads))
         paths: dict[str, list[tuple[int, int]]] = {}
         if has_votes:
             for at, walk in enumerate(self._walks):
                 for unit in walk.units_of(number):
                     self._add_unit(at, walk, unit, task, paths)
         if task.is_final or paths:
-            self._add_turns(number, task, paths)
+            self._add_turns(task, paths)
 
     def _add_unit(self, at: int, walk: _UnitWalk, unit: int, task: WalkedTask,
                   paths: dict[str, list[tuple[int, int]]]) -> None:  # fmt: skip
@@ -130,7 +180,8 @@ class FactsOfTasks:
             value = thing.value(question.field.key)
             if value is not None:
                 responses = [one.source_id for one in thing.turn.responses] if thing.turn else []
-                facts.final[unit] = max(question.code_of(value, responses), NO_ANSWER)
+                code = question.code_of(value, responses)
+                facts.final[unit] = UNHEARD if code == UNKNOWN else code
         facts.slices[unit] = self._slice_number(self._slices_of(task, thing, walk, unit))
 
     def _slices_of(
@@ -155,11 +206,9 @@ class FactsOfTasks:
     def _slice_number(self, names: tuple[str, ...]) -> int:
         if not names:
             return NO_SLICE
-        return self.slice_names.setdefault(names, len(self.slice_names))
+        return self._slice_names.setdefault(names, len(self._slice_names))
 
-    def _add_turns(
-        self, number: int, task: WalkedTask, paths: dict[str, list[tuple[int, int]]]
-    ) -> None:
+    def _add_turns(self, task: WalkedTask, paths: dict[str, list[tuple[int, int]]]) -> None:
         """Add the pairs of a task's turns, each once: threads of one tree share turns."""
         is_shared = len(task.threads) > 1
         starts: dict[tuple[str, bytes], int] = {}
@@ -178,8 +227,8 @@ class FactsOfTasks:
                 times = [self._walks[at].last_ms(unit) for at, unit in voted]
                 voted_ms = max((one for one in times if one is not None), default=None)
                 number_of_slice = self._slice_number(self._slices_of_task(task, voted_ms))
-                start = self.pairs.add(
-                    number, task.task_id, responses, prompt, verdict, number_of_slice
+                start = self._pairs.add(
+                    task.seq, task.task_id, responses, prompt, verdict, number_of_slice
                 )
                 starts[key] = start
             for at, unit in voted:
@@ -309,6 +358,14 @@ def _length(threads: Sequence[ReadThread]) -> int:
     )
 
 
+def _words(threads: Sequence[ReadThread]) -> int:
+    """Words of the responses, told by spaces and line ends."""
+    texts = [message.text for _, turn in _turns(threads) for message in turn.responses]
+    return sum(
+        1 + text.count(" ") + text.count("\n") - text.count("\n\n") for text in texts if text
+    )
+
+
 def _empty_facts(question: QuestionColumns) -> QuestionFacts:
     count = len(question.unit_tasks)
     return QuestionFacts(
@@ -332,3 +389,14 @@ def _word(value: Any) -> str:
 def is_comparing(question: QuestionColumns) -> bool:
     """True if a question's votes compare the responses of a turn."""
     return question.level is Level.turn and question.value_codes.is_of_responses
+
+
+def names_of(models: Sequence[str], questions: Sequence[QuestionColumns]) -> list[str]:
+    """Names of models and sources that are looked for in responses, up to OWN_NAMES_MAX."""
+    sources = {
+        source
+        for question in questions
+        for turn in np.unique(question.turns[question.turns >= 0]).tolist()
+        for source in question.responses[turn]
+    }
+    return [*models, *sorted(sources)][:OWN_NAMES_MAX]

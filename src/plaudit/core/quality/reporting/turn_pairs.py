@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ RESPONSES_MAX = 30
 
 LEAKS_MAX = 100
 """Identity leaks that are listed."""
+
+LEAKS_KEPT = 1000
+"""Identity leaks that are known by task, so that the next report lists the right ones."""
+
+ALL_LEAKS = 2**62
 
 RANKINGS = (AnnotationType.ranked_choices, AnnotationType.ranked_groups)
 
@@ -85,21 +91,48 @@ def _ranks_of(value: Any, sources: Sequence[str]) -> Ranks:
     return [rank_of.get(source, np.nan) for source in sources]
 
 
+class FoundLeak(NamedTuple):
+    """An identity leak, and the seq of its task."""
+
+    seq: int
+    leak: IdentityLeak
+
+
+@dataclass(frozen=True, slots=True)
+class PairColumns:
+    """Pairs of responses by column, in the order of their tasks.
+
+    `sides` has the models of each pair, [pairs, 2], as indexes into `models`; `styles` their
+    styles, [pairs, 2, STYLES]; `winner` the final score, NaN where nobody has decided; `has_leak`
+    is true where a response names models or vendors. `leaks` are the first of them.
+    """
+
+    seqs: NDArray[np.int64]
+    sides: NDArray[np.int32]
+    styles: NDArray[np.int32]
+    winner: NDArray[np.float64]
+    has_leak: NDArray[np.bool_]
+    slices: NDArray[np.int32]
+    models: list[str]
+    leaks: list[FoundLeak]
+    leaks_below: int
+    """Seq below which all leaks are listed; ALL_LEAKS if all are."""
+
+
 class TurnPairs:
     """Pairs of the responses of turns as they are read, a row for each two of a turn."""
 
     def __init__(self, names: IdentityNames) -> None:
         self.models: dict[str, int] = {}
-        self.leaks: list[IdentityLeak] = []
-        self.leak_count = 0
+        self.leaks: list[FoundLeak] = []
         self._names = names
-        self._tasks, self._sides = array("i"), array("i")
+        self._seqs, self._sides = array("q"), array("i")
         self._styles, self._winner, self._has_leak = array("i"), array("d"), array("b")
         self._slices = array("i")
 
     def add(
         self,
-        task: int,
+        seq: int,
         task_id: str,
         responses: Sequence[ReadMessage],
         prompt: str,
@@ -108,17 +141,17 @@ class TurnPairs:
     ) -> int:
         """Add the pairs of a turn, the first with all after it, and so on; the first row's number.
 
-        `task` is the task's number. Without a final order nobody has decided yet.
+        `seq` and `task_id` are the task's. Without a final order nobody has decided yet.
         """
-        start = len(self._tasks)
+        start = len(self._seqs)
         styles = [style_of(response.text) for response in responses]
-        leaks = [self._leaks(task_id, response, prompt) for response in responses]
+        leaks = [self._leaks(seq, task_id, response, prompt) for response in responses]
         models = [
             self.models.setdefault(response.model, len(self.models)) for response in responses
         ]
         for first in range(len(responses)):
             for second in range(first + 1, len(responses)):
-                self._tasks.append(task)
+                self._seqs.append(seq)
                 self._sides.extend((models[first], models[second]))
                 self._styles.extend(styles[first])
                 self._styles.extend(styles[second])
@@ -127,43 +160,25 @@ class TurnPairs:
                 self._slices.append(slice_number)
         return start
 
-    def _leaks(self, task_id: str, response: ReadMessage, prompt: str) -> bool:
+    def _leaks(self, seq: int, task_id: str, response: ReadMessage, prompt: str) -> bool:
         found = self._names.in_response(response.text, prompt)
         if not found:
             return False
-        self.leak_count += 1
-        if len(self.leaks) < LEAKS_MAX:
-            self.leaks.append(
-                IdentityLeak(task_id=task_id, source_id=response.source_id, names=found)
-            )
+        if len(self.leaks) < LEAKS_KEPT:
+            leak = IdentityLeak(task_id=task_id, source_id=response.source_id, names=found)
+            self.leaks.append(FoundLeak(seq, leak))
         return True
 
-    @property
-    def tasks(self) -> NDArray[np.int32]:
-        """The task of each pair."""
-        return np.array(self._tasks, np.int32)
-
-    @property
-    def sides(self) -> NDArray[np.int32]:
-        """The models of each pair, [pairs, 2]."""
-        return np.array(self._sides, np.int32).reshape(-1, 2)
-
-    @property
-    def styles(self) -> NDArray[np.int32]:
-        """The styles of each pair, [pairs, 2, STYLES]."""
-        return np.array(self._styles, np.int32).reshape(-1, 2, len(STYLES))
-
-    @property
-    def winner(self) -> NDArray[np.float64]:
-        """The final score of each pair, NaN where nobody has decided."""
-        return np.array(self._winner, np.float64)
-
-    @property
-    def slices(self) -> NDArray[np.int32]:
-        """The slice of each pair, as of units."""
-        return np.array(self._slices, np.int32)
-
-    @property
-    def has_leak(self) -> NDArray[np.bool_]:
-        """True for pairs of which a response names models or vendors."""
-        return np.array(self._has_leak, np.bool_)
+    def columns(self) -> PairColumns:
+        """The pairs that were added."""
+        return PairColumns(
+            seqs=np.array(self._seqs, np.int64),
+            sides=np.array(self._sides, np.int32).reshape(-1, 2),
+            styles=np.array(self._styles, np.int32).reshape(-1, 2, len(STYLES)),
+            winner=np.array(self._winner, np.float64),
+            has_leak=np.array(self._has_leak, np.bool_),
+            slices=np.array(self._slices, np.int32),
+            models=list(self.models),
+            leaks=self.leaks,
+            leaks_below=ALL_LEAKS if len(self.leaks) < LEAKS_KEPT else self.leaks[-1].seq,
+        )

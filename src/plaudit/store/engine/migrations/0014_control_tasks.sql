@@ -1,4 +1,4 @@
--- Control tasks: gold and repeats, which people answer without knowing (docs/adr/0038-gold-tasks.md).
+-- Control tasks: gold and repeats, which people answer without knowing (docs/adr/0039-gold-tasks.md).
 -- They stand under a project_key of their own, the negative of the project's, in all tables of work.
 
 -- Gold: tasks with expected answers, a JSON list. `source_seq` is the ordinary task that one is a

@@ -20,6 +20,10 @@ const WORDS = {
   selecting: "Looking for tasks",
   freezing: "Freezing tasks",
   exporting: "Writing rows",
+  "reading votes": "Reading votes",
+  "reading tasks": "Reading tasks",
+  "computing figures": "Computing figures",
+  "keeping the report": "Putting the report away",
 };
 
 const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB`;

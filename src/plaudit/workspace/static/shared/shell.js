@@ -84,9 +84,26 @@ function setUpNumberFields() {
   }, { capture: true, passive: true });
 }
 
+/** Ctrl K, or the button of the top bar, opens the palette; its script is loaded when it is wanted. */
+function setUpPalette() {
+  if (document.getElementById("palette-template") === null) return;
+  const open = async () => (await import("./palette.js")).openPalette();
+  const button = document.getElementById("open-palette");
+  if (button !== null) {
+    button.hidden = false;
+    button.addEventListener("click", open);
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open();
+  });
+}
+
 (document.getElementById("problem") ?? document.querySelector("[aria-invalid]"))?.focus();
 setUpTheme();
 setUpMenus();
 setUpCopying();
 setUpConfirming();
 setUpNumberFields();
+setUpPalette();

@@ -1,0 +1,153 @@
+"""Figures of a quality report in words, and the coefficients to show of each question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct
+
+from plaudit.wire.manage.quality import (
+    AgreementOnQuestion,
+    Coefficient,
+    QuestionQuality,
+    ShareOfCases,
+)
+from plaudit.workspace.render.plots import PlotLine, PlotRow
+
+LINES = (PlotLine(0.667, "0.667: tentative conclusions"), PlotLine(0.8, "0.8: firm conclusions"))
+
+
+class Figure(Struct, frozen=True):
+    """A number and its interval in words; where there is no number, the reason `why`."""
+
+    value: str
+    interval: str = ""
+    why: str = ""
+
+
+def number_words(value: float | None, digits: int = 3) -> str:
+    """A number with a minus sign, never "−0.000"; a dash for None."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval_words(low: float | None, high: float | None, digits: int = 3) -> str:
+    """The ends of an interval in brackets, empty where one is unknown."""
+    if low is None or high is None:
+        return ""
+    return f"[{number_words(low, digits)}, {number_words(high, digits)}]"
+
+
+def ends_of(found: Coefficient) -> tuple[float | None, float | None]:
+    """The ends of a coefficient's interval, None where there is too little to say."""
+    low = found.low if isinstance(found.low, float) else None
+    return low, found.high if isinstance(found.high, float) else None
+
+
+def figure_of(found: Coefficient) -> Figure:
+    """A coefficient in words."""
+    if found.value is None:
+        return Figure("undefined", why="" if found.why is UNSET else found.why)
+    return Figure(number_words(found.value), interval_words(*ends_of(found)))
+
+
+def share_figure(found: ShareOfCases) -> Figure:
+    """A share in words: in percent, with the ends of its interval."""
+    if found.share is None:
+        return Figure("–")
+    low, high = found.low, found.high
+    ends = "" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]"
+    return Figure(f"{100 * found.share:.1f} %", ends)
+
+
+def duration_words(ms: float | None) -> str:
+    """A time in seconds, minutes or hours; a dash for None."""
+    if ms is None:
+        return "–"
+    if ms < 10_000:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def p_words(p: float | None) -> str:
+    """A probability by chance; those too small for their digits as such."""
+    return "< 0.001" if p is not None and p < 0.001 else number_words(p)
+
+
+def plot_row(label: str, found: Coefficient, is_second: bool = False) -> PlotRow:
+    """A coefficient as a row of a forest plot."""
+    low, high = ends_of(found)
+    words = number_words(found.value) if found.value is not None else "undefined"
+    return PlotRow(label, found.value, low, high, words, is_second)
+
+
+def main_alpha(question: QuestionQuality) -> tuple[str, Coefficient] | None:
+    """α of a question's own level with that level; of sets by MASI, of spans by characters."""
+    if question.agreement is UNSET:
+        if question.spans is UNSET:
+            return None
+        return "characters", question.spans.alpha
+    alpha = question.agreement.alpha
+    level = "masi" if "masi" in alpha else question.level
+    return (level, alpha[level]) if level in alpha else None
+
+
+def matching_ac(question: QuestionQuality) -> tuple[str, Coefficient] | None:
+    """Gwet's coefficient that α is read beside: AC1 of names, AC2 of scales."""
+    if question.agreement is UNSET:
+        return None
+    if question.level == "nominal":
+        return "AC1", question.agreement.ac1
+    return "AC2", question.agreement.ac2.quadratic
+
+
+def coefficients(agreement: AgreementOnQuestion) -> Iterator[tuple[str, Coefficient]]:
+    """Coefficients of agreement by name."""
+    yield "percent", agreement.percent
+    for level, found in agreement.alpha.items():
+        yield f"α {level}", found
+    yield "Fleiss’ κ", agreement.fleiss
+    yield "AC1", agreement.ac1
+    yield "AC2 linear", agreement.ac2.linear
+    yield "AC2 quadratic", agreement.ac2.quadratic
+
+
+def unread_names(question: QuestionQuality) -> set[str]:
+    """Names of the coefficients that do not fit the level of a question, such as AC2 of names."""
+    if question.agreement is UNSET:
+        return set()
+    return {name for name, _ in coefficients(question.agreement)} - _read_names(question)
+
+
+def _read_names(question: QuestionQuality) -> set[str]:
+    alpha = main_alpha(question)
+    names = {"percent"} if alpha is None else {"percent", f"α {alpha[0]}"}
+    if question.level == "nominal":
+        return names | {"Fleiss’ κ", "AC1"}
+    return names | {"AC2 linear", "AC2 quadratic"}
+
+
+def all_coefficients(question: QuestionQuality) -> Iterator[tuple[str, Coefficient]]:
+    """Every coefficient of a question by name, those of rankings and spans too."""
+    if question.agreement is not UNSET:
+        yield from coefficients(question.agreement)
+        if question.agreement.choices is not UNSET:
+            for choice, found in question.agreement.choices.items():
+                yield f"α of {choice}", found
+    if question.ranking is not UNSET:
+        yield "Kendall’s W", question.ranking.kendall_w
+        yield "τ-b", question.ranking.tau_b
+    if question.spans is not UNSET:
+        yield "α of characters", question.spans.alpha
+        yield "F1 of equal spans", question.spans.f1_exact
+        yield "F1 of overlapping spans", question.spans.f1_overlap
+    if question.abstention is not UNSET:
+        yield "α of answered or not", question.abstention.alpha

@@ -1,0 +1,111 @@
+"""People as the page of quality lists them: their figures side by side, and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from plaudit.core.quality.reporting.annotator_pages import PeoplePage
+from plaudit.wire.manage.quality import ShareOfCases
+from plaudit.wire.manage.quality_people import PersonFlag
+from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.quality import figures
+from plaudit.workspace.quality.figures import Figure
+from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
+
+
+class PersonRow(Struct, frozen=True, kw_only=True):
+    """A person of the list; `compared` are votes that others can be compared with."""
+
+    contributor_id: str
+    number: int
+    tasks: int
+    time: str
+    skipped: str
+    gold: Figure | None
+    compared: int
+    with_others: ShareOfCases
+    words: Figure
+    reviews: str
+    flags: list[PersonFlag]
+
+
+class PeopleView(Struct, frozen=True, kw_only=True):
+    """A page of people; `more` are people of the project that no page has."""
+
+    rows: list[PersonRow]
+    page: int
+    pages: int
+    people_count: int
+    more: int
+    flagged: int
+    together: ShareOfCases
+    words: Figure
+
+
+def people_view(found: PeoplePage, page: int) -> PeopleView:
+    """A page of people, whose number is `page`, from 1."""
+    rows = []
+    for numbered in found.people:
+        one = numbered.figures
+        changed, sent_back = one.reviews.changed, one.reviews.sent_back
+        reviews = f"{changed.right:,} changed, {sent_back.right:,} sent back of {changed.n:,}"
+        rows.append(
+            PersonRow(
+                contributor_id=one.contributor_id,
+                number=numbered.number,
+                tasks=one.tasks,
+                time=figures.duration_words(one.active_time.median_ms),
+                skipped=f"{one.skips.right:,}",
+                gold=figures.share_figure(one.gold) if one.gold.n else None,
+                compared=one.with_others.n,
+                with_others=one.with_others,
+                words=figures.share_figure(one.with_others),
+                reviews=reviews if changed.n else "none",
+                flags=one.flags,
+            )
+        )
+    return PeopleView(
+        rows=rows,
+        page=page,
+        pages=found.page_count,
+        people_count=found.people_count,
+        more=found.people_count - found.kept,
+        flagged=found.flagged,
+        together=found.together,
+        words=figures.share_figure(found.together),
+    )
+
+
+def caterpillar(view: PeopleView, names: Mapping[str, str]) -> Markup:
+    """Plot of each person's agreement with the others, least first, with a line for all."""
+    known = [one for one in view.rows if one.with_others.share is not None]
+    known.sort(key=lambda one: one.with_others.share or 0)
+    rows = [
+        PlotRow(
+            names[one.contributor_id],
+            one.with_others.share,
+            one.with_others.low,
+            one.with_others.high,
+            f"{one.words.value} of {one.compared:,}",
+        )
+        for one in known
+    ]
+    if not rows:
+        return Markup()
+    together = view.together.share
+    lines = [] if together is None else [PlotLine(together, "all people together")]
+    return Markup(forest_plot("Agreement of each person with the others", rows, lines))
+
+
+def pseudonyms(report: QualityReport) -> dict[str, str]:
+    """A name for each person of a report that does not say who they are: a number, by id."""
+    ids = sorted(one.contributor_id for one in report.people)
+    return {one: pseudonym(number) for number, one in enumerate(ids, start=1)}
+
+
+def pseudonym(number: int) -> str:
+    """Name that stands for a person's."""
+    return f"Person {number}"

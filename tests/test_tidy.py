@@ -228,11 +228,14 @@ def test_nothing_but_the_outermost_frames_catches_everything():
     assert found == []
 
 
-PROGRAMS = ("store/engine/backup.py", "workspace/render/render_pool.py")
+PROGRAMS = (
+    *("store/engine/backup.py", "workspace/render/render_pool.py"),
+    "api/transfer/report_process.py",
+)
 
 
 def test_nothing_evaluates_unpickles_or_starts_programs():
-    """Backups of PostgreSQL run its own tools, and rendering processes our own program.
+    """Backups of PostgreSQL run its own tools; rendering and large reports our own programs.
 
     Nothing else runs anything, and nothing a shell.
     """

@@ -41,6 +41,7 @@ from plaudit.api.manage import (
     imports,
     partitions,
     projects,
+    qualification,
     quality,
     rules,
     tasks,
@@ -76,6 +77,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    preview_pages,
 )
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
@@ -86,14 +88,18 @@ from plaudit.workspace.projects import (
     new_task_pages,
     palette_page,
     project_pages,
-    rule_pages,
     settings_pages,
     start_page,
     styleguide_page,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
-from plaudit.workspace.quality_control import feedback_pages, gold_pages
+from plaudit.workspace.quality_control import (
+    feedback_pages,
+    gold_pages,
+    qualification_pages,
+    rule_pages,
+)
 from plaudit.workspace.review import review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
@@ -123,9 +129,10 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, rules, tasks, quality, imports, exports, partitions, users):
-        operations += module.OPERATIONS
-    for module in (api_keys, audit):
+    for module in (
+        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
+        *(users, api_keys, audit),
+    ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -144,12 +151,14 @@ def all_pages() -> tuple[Page, ...]:
             user_pages,
             annotation_pages,
             annotation_calls,
+            preview_pages,
             files,
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
-        rule_pages,
         styleguide_page,
+        rule_pages,
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

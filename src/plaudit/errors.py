@@ -151,6 +151,12 @@ class Paused(Problem):
     code = "paused"
 
 
+class Unqualified(Problem):
+    """This project gives tasks to those alone who passed its test."""
+
+    code = "unqualified"
+
+
 class LimitReached(Problem):
     """You have as many of these as you may."""
 

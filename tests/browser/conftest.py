@@ -11,6 +11,7 @@ from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World
 from tests.support.pages import chromium
 from tests.support.pages.annotation_page import AnnotatorTab
+from tests.support.pages.kept_contexts import KeptContexts
 
 Open = Callable[..., tuple[chromium.Remote, chromium.Seen]]
 
@@ -31,26 +32,24 @@ def pages() -> Iterator[chromium.Pages]:
     pages.close()
 
 
+@pytest.fixture(scope="session")
+def kept_contexts(browser: chromium.Remote, pages: chromium.Pages) -> Iterator[KeptContexts]:
+    """Contexts that one test after another is lent, each time empty."""
+    kept = KeptContexts(browser, pages)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
 def open_context(
-    browser: chromium.Remote, pages: chromium.Pages
+    kept_contexts: KeptContexts,
 ) -> Iterator[Callable[..., tuple[chromium.Remote, chromium.Seen]]]:
     """Open contexts, each like a person with a browser of her own, and see what they do.
 
     They may speak to `pages` and to the origins given; options are those of Playwright.
     """
-    contexts = []
-
-    def open_one(*origins: str, **options: Any) -> tuple[chromium.Remote, chromium.Seen]:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        seen = chromium.Seen()
-        context._run(seen.watch, context, pages.url, *origins)
-        return context, seen
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    yield kept_contexts.lend
+    kept_contexts.take_back()
 
 
 @pytest.fixture

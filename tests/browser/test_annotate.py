@@ -20,7 +20,7 @@ Open = Callable[..., Any]
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
-    ann.take()
+    ann.take_by_mouse()
     first_shown = ann.page.inner_text('[data-response="1"] .as-rendered')
 
     ann.fill()
@@ -37,11 +37,15 @@ def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, ann
 
 
 @on_shared_sqlite
-def test_a_task_is_annotated_by_keyboard_alone(team, annotator_tab):
+def test_a_task_is_annotated_by_keyboard_where_digits_stay_at_their_question(team, annotator_tab):
     team.add(count=1)
     ann = annotator_tab()
     page = ann.take()
-    page.wait_for_timeout(100)
+    page.keyboard.press("?")
+    page.uncheck("#keys-go-on")
+    page.keyboard.press("Escape")
+    page.reload()
+    ann.ready()
 
     page.focus('[data-key="instruction_following"] input')
     for _ in range(5):  # the five dimensions, of two responses each
@@ -97,14 +101,14 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
     page.keyboard.press("?")
     page.fill("input[data-action='g']", "f")
     refused = page.inner_text("#keys-told")
-    page.fill("input[data-action='g']", "w")
+    page.fill("input[data-action='g']", "q")
     page.keyboard.press("Escape")
     page.reload()
     ann.ready()
 
     page.keyboard.press("g")
     before = page.is_visible("#guidelines")
-    page.keyboard.press("w")
+    page.keyboard.press("q")
     after = page.is_visible("#guidelines")
     shown = page.inner_text("#open-guidelines kbd")
     page.keyboard.press("Escape")
@@ -112,7 +116,7 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
     page.click("#keys-reset")
 
     assert refused == "f is taken: flag."
-    assert (before, after, shown) == (False, True, "w")
+    assert (before, after, shown) == (False, True, "q")
     assert page.inner_text("#open-guidelines kbd") == "g"
 
 
@@ -247,7 +251,7 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(tea
     change_guidelines(team, guidelines)
     ann = annotator_tab()
     page = ann.take()
-    page.keyboard.press("j")
+    page.keyboard.press("w")
     page.keyboard.press("Escape")
     page.keyboard.press("g")
     asked = page.inner_text("#guidelines .is-asked")
@@ -341,11 +345,10 @@ def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam
 def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS
     assert len(texts) >= 100
-    server = shared_server
+    opened = open_context(shared_server.url)
     for number, some in enumerate([texts[at : at + 64] for at in range(0, len(texts), 64)]):
-        ann = AnnotatorTab(
-            open_context, server, hostile_shift(tenant, some, number), f"Ann{number}"
-        )
+        shift = hostile_shift(tenant, some, number)
+        ann = AnnotatorTab(lambda *_: opened, shared_server, shift, f"Ann{number}")
 
         page = ann.take()
         for selector in page.locator("summary:visible").all():
@@ -358,4 +361,4 @@ def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
 
         assert page.evaluate("window.__pwned") is None, some
         assert ann.seen.dialogs + ann.seen.errors + ann.seen.violations + ann.seen.foreign == []
-        ann.context.close()
+        ann.page.close()

@@ -82,7 +82,8 @@ def test_the_focus_goes_in_reading_order(team, annotator_tab):
     page = ann.take()
     order = []
 
-    page.evaluate("document.activeElement.blur()")
+    page.focus(".skip")
+    order.append(page.evaluate(WHERE))
     for _ in range(80):
         page.keyboard.press("Tab")
         order.append(page.evaluate(WHERE))
@@ -91,9 +92,10 @@ def test_the_focus_goes_in_reading_order(team, annotator_tab):
 
     kept = list(dict.fromkeys(order))
     assert kept == [
-        *("skip link", "head", "tools", "context", "response 1", "response 2"),
+        *("skip link", "head", "tools", "context", "Width of the conversation"),
+        *("response 1", "response 2", "Width of the questions", "meanings"),
         *("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall"),
-        *("likert_value", "justification", "submit"),
+        *("likert_value", "justification", "what is missing", "submit"),
     ]
 
 
@@ -103,9 +105,12 @@ WHERE = """() => {
   if (at.matches('.skip')) return 'skip link'
   const question = at.closest('[data-question]')
   if (question) return question.dataset.key
+  if (at.matches('.divider')) return at.ariaLabel
+  if (at.closest('.about')) return 'meanings'
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`
-  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']]
+  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.lead', 'context'],
+    ['.submit-bar', 'what is missing']]
   for (const [selector, name] of places)
     if (at.closest(selector)) return name
   return at.outerHTML.slice(0, 80)

@@ -46,7 +46,7 @@ class Office:
         self.context: Remote
         self.seen: Seen
         self.server = server
-        self.context, self.seen = open_context(server.url, accept_downloads=True)
+        self.context, self.seen = open_context(server.url)
         self.page = self.context.new_page()
         self.open("/sign-in")
         self.page.fill("[name=email]", who.email)

@@ -40,7 +40,7 @@ class Desk:
         self.context: Remote
         self.seen: Seen
         self.url = server.url
-        self.context, self.seen = open_context(server.url, accept_downloads=True)
+        self.context, self.seen = open_context(server.url)
         self.page = self.context.new_page()
         self.go("/sign-in")
         self.page.fill("[name=email]", who.email)

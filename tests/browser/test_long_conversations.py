@@ -167,7 +167,7 @@ def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
     ann = seat(long_chat(240, every=240))
     page = ann.take()
     earlier = "() => document.querySelectorAll('.earlier').length"
-    at_first = page.evaluate(earlier), page.inner_text(".context-body .said-user >> nth=-1")
+    at_first = page.evaluate(earlier), page.inner_text(".prompt .said-user")
 
     page.focus("[data-gap] a")
     page.keyboard.press("Enter")
@@ -223,3 +223,28 @@ def test_reviewers_and_managers_read_on_too(tenant, shared_server, open_context,
         assert page.query_selector("[data-gap]") is None
     assert violations(page) == []
     assert seen.errors == seen.violations == []
+
+
+def test_the_navigator_names_what_is_open_in_each_turn_and_leads_there(seat):
+    """Also to a turn that is not drawn yet; where somebody reads is marked."""
+    ann = seat(long_chat(TURNS))
+    page = ann.take()
+    place, turn = "document.getElementById('turn-place').textContent", "#turn-list button >> nth={}"
+    at_first = page.evaluate(place), page.get_attribute(turn.format(1), "aria-label")
+
+    page.keyboard.press("2")
+    page.wait_for_selector("#turn-list .is-done")
+    page.click(turn.format(37))
+    page.wait_for_function(f"() => ({FOCUSED})() === 't0u37'")
+    page.wait_for_function(f"() => {place}.startsWith('Turn 38')")
+    page.keyboard.press("2")
+    page.wait_for_function(f"() => {place}.startsWith('Turn 39')")
+    page.evaluate("document.getElementById('t0u20').scrollIntoView()")
+    page.wait_for_function(f"() => {place}.startsWith('Turn 21')")
+
+    assert at_first == ("Turn 1 · 1 of 40 · 0 of 1 answers", "Turn 2: 1 answer is missing")
+    done = page.locator("#turn-list .is-done").all_inner_texts()
+    assert [text.split() for text in done] == [["1", "✓"], ["38", "✓"]]
+    assert page.locator("#turn-list [aria-current]").inner_text().split()[0] == "21"
+    assert violations(page) == []
+    assert ann.seen.errors == ann.seen.violations == []

@@ -120,7 +120,7 @@ def test_no_hostile_text_runs_or_leaves(show):
     assert page.evaluate(FAULTS, [sorted(TAGS), sorted(ATTRIBUTES)]) == []
     assert page.evaluate("window.__pwned") is None
     assert page.url.endswith("/texts")
-    assert len(page.context.pages) == 1
+    assert len(seen.pages) == 1
     assert (seen.dialogs, seen.foreign, seen.violations, seen.errors) == ([], [], [], [])
 
 

@@ -223,7 +223,7 @@ def test_what_was_delivered_is_corrected_and_read_again(team, server, rae):
     rae.page.click(f"{rae.card('likert_value')} .fix summary")
     rae.pick("likert_value", "1")
     rae.page.click("#submit")
-    rae.page.wait_for_selector("#notice.good:not([hidden])")
+    rae.page.wait_for_selector("#notice >> text=The corrections are delivered.")
     rae.ready()
 
     now = task_of(server, team, task_id)

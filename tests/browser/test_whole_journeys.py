@@ -24,7 +24,7 @@ class Somewhere:
     def __init__(self, server: Server, open_context: Open) -> None:
         self.url = server.url
         self.seen: Seen
-        context, self.seen = open_context(server.url, accept_downloads=True)
+        context, self.seen = open_context(server.url)
         self.page: Remote = context.new_page()
 
     def go(self, path: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -272,6 +275,23 @@ def test_a_folder_may_be_named_as_a_path_or_a_url(settings, tmp_path, form):
 def test_a_place_that_cannot_be_one_is_refused_at_the_start(place):
     with pytest.raises(Misconfigured):
         BlobStore(place)
+
+
+@pytest.mark.parametrize("is_other_disk", [False, True])
+def test_a_file_becomes_a_blob_also_on_another_disk(tmp_path, monkeypatch, is_other_disk):
+    path, store = tmp_path / "made", BlobStore(str(tmp_path / "blobs"))
+    path.write_bytes(b"rows")
+    if is_other_disk:
+        monkeypatch.setattr(type(path), "replace", _of_another_disk)
+
+    store.move_blocking("org/export", path)
+
+    assert asyncio.run(store.read("org/export", 4)) == b"rows"
+    assert path.exists() is is_other_disk
+
+
+def _of_another_disk(path: Path, target: Path) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
 
 
 def test_a_folder_that_cannot_be_made_is_a_503(settings, tmp_path):

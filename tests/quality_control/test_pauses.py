@@ -12,7 +12,7 @@ from plaudit.errors import Conflict, InvalidContent, LeaseLost, NotFound, Paused
 from plaudit.model.labeling import LeaseStatus
 from plaudit.model.quality_control import Collector
 from plaudit.store.common import audit
-from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import given_back
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.pages.browser_client import add_person
 
@@ -234,7 +234,7 @@ def test_after_a_pause_nobody_paused_holds_a_task_whatever_they_took_meanwhile(w
 
         assert project.pause(user_id) is not None
         held = project.write(
-            lambda tx, u=user_id: leases_store.list_leased_seqs(tx, project.project.project_key, u)
+            lambda tx, u=user_id: given_back.list_leased_seqs(tx, project.project.project_key, u)
         )
         assert held == []
         assert project.violations() == {}

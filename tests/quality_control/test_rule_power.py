@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from plaudit.core.quality.people.flag_tests import FAST_RATIO
 from plaudit.core.quality_control.crossings import is_below
@@ -39,6 +40,19 @@ def test_people_cross_a_rule_as_often_as_documented():
         share = 1 / 3 if percent == "33" else int(percent) / 100
         found = crossed_within(share, bounds, rng)[[19, 49, 199]]
         assert found == pytest.approx([float(one) for one in written], abs=0.012)
+
+
+def test_tests_are_passed_as_often_as_documented():
+    page = (ROOT / "docs" / "quality" / "qualification.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) % \| ([\d. |]+) \|$", page, re.M)
+    assert len(rows) == 6
+
+    for percent, cells in rows:
+        share, expected = int(percent) / 100, []
+        for tasks, least in ((10, 8), (20, 16)):
+            once = stats.binom.sf(least - 1, tasks, share)
+            expected += [once, 1 - (1 - once) ** 3]
+        assert [float(cell) for cell in cells.split(" | ")] == pytest.approx(expected, abs=6e-4)
 
 
 def test_the_bounds_are_those_of_the_page():

@@ -11,13 +11,20 @@ from plaudit.core.labeling import leases, task_notes
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.quality_control import gold_tasks
+from plaudit.core.tasks import projects as projects_core
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
-from plaudit.model.quality_control import CrossingRow, PauseRow
+from plaudit.model.quality_control import (
+    CrossingRow,
+    PauseRow,
+    QualificationRow,
+    QualificationSettings,
+    QualificationState,
+)
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
-from plaudit.store.quality_control import crossings, pauses
+from plaudit.store.quality_control import crossings, pauses, qualifications
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs
 from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
@@ -179,12 +186,21 @@ def add_ann_pauses(world: World) -> None:
     async def work(tx: Any) -> None:
         project = await projects.find_project(tx, environment_id, NAMES["project_id"])
         assert project is not None
+        await projects_core.change_project(
+            tx,
+            environment_id,
+            NAMES["project_id"],
+            {"qualification": QualificationSettings(test=1)},
+        )
+        tried = QualificationState.failed
+        row = QualificationRow(project.project_key, NAMES["user_id"], "1", tried, 0, 1, 0, 1, 1)
+        await qualifications.put_row(tx, row)
         rule = b'{"action":"pause","collector":"gold","threshold":0.7}'
         for number, name in enumerate(("pause_id", "lifted_pause_id"), 1):
             key, person = project.project_key, f"paused_{number}_{CANARY}"
             crossing = f"crossing_{number}_{CANARY}"
-            row = CrossingRow(key, crossing, person, rule, 4, 10, 1, None, False, None, 0)
-            await crossings.insert_crossing(tx, row)
+            crossed = CrossingRow(key, crossing, person, rule, 4, 10, 1, None, False, None, 0)
+            await crossings.insert_crossing(tx, crossed)
             pause = PauseRow(key, NAMES[name], person, rule, 4, 10, None, 1, "server", True)
             assert await pauses.insert_pause(tx, pause)
             await pauses.set_appeal(tx, key, person, CANARY, 2)

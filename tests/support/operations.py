@@ -47,9 +47,9 @@ NAMES = {
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
+    "job_id": f"job_2_{CANARY}",
     "pause_id": f"pause_{CANARY}",
     "lifted_pause_id": f"pause_2_{CANARY}",
-    "job_id": f"job_2_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -80,6 +80,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "set_rules": {"rules": []},
+    "set_qualification": {"settings": None},
     "pause_person": {"reason": "Swept."},
     "uphold_pause": {"answer": "Swept."},
     "create_webhook": {"url": "https://93.184.216.34/swept"},
@@ -115,6 +116,8 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("cancel_quality_job", "job_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
     ("pause_person", "project_id"): {"user_id": NAMES["user_id"]},
+    ("begin_anew", "project_id"): {"user_id": NAMES["user_id"]},
+    ("begin_anew", "user_id"): _IN_PROJECT,
     ("pause_person", "user_id"): _IN_PROJECT,
     ("lift_pause", "pause_id"): _IN_PROJECT,
     ("lift_pause", "project_id"): {"pause_id": NAMES["lifted_pause_id"]},
@@ -237,6 +240,11 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "get_qualification": [_IN_PROJECT],
+    "set_qualification": [_IN_PROJECT | {"settings": {"test": 3, "pass_mark": 1}}],
+    "ask_again": [_IN_PROJECT],
+    "list_qualified": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "begin_anew": [_IN_PROJECT | {"user_id": NAMES["user_id"]}],
     "get_rules": [_IN_PROJECT],
     "set_rules": [
         _IN_PROJECT | {"rules": [{"collector": "gold", "threshold": 0.7, "action": "pause"}]}

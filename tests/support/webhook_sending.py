@@ -15,9 +15,11 @@ from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.tasks import lifecycle
 from plaudit.core.webhooks import endpoints
 from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.settings import Settings
 from plaudit.store.tasks import tasks
 from plaudit.store.webhooks import endpoints as endpoints_store
+from plaudit.store.webhooks import outbox
 from plaudit.store.webhooks.endpoints import WebhookEndpoint
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
@@ -26,6 +28,8 @@ from tests.support.network.receivers import LOOPBACK, Receiver
 
 WAITS = (0.05,) * 19
 SECONDS_MAX = 20.0
+HOOK_URL = "https://93.184.216.34/hook"
+ALL_WEBHOOKS = "/manage/v1/webhooks"
 
 
 def header(head: bytes, name: str) -> str:
@@ -139,3 +143,38 @@ def status(number: int, *headers: str) -> bytes:
     """An answer with a status and headers."""
     lines = [f"HTTP/1.1 {number} X", "Content-Length: 0", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def add_webhook(client: Any, **body: Any) -> Any:
+    """An endpoint that an administrator makes over HTTP."""
+    answer = client.post(ALL_WEBHOOKS, json={"url": HOOK_URL} | body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def give_up(
+    world: World,
+    environment_id: str,
+    endpoint_id: str | None = None,
+    count: int = 1,
+    url: str = HOOK_URL,
+) -> None:
+    """Webhook messages that were given up, for tests of what is done with them."""
+    queue = endpoint_id or "callbacks"
+
+    async def work(tx: Any) -> None:
+        await outbox.insert_events(
+            tx, [Event(0, f"evt_{queue}", environment_id, EventType.ping, 1, b"{}")]
+        )
+        await outbox.insert_messages(
+            tx,
+            [
+                WebhookMessageRow(0, f"message_{queue}_{n:04d}", environment_id, f"evt_{queue}",
+                                  endpoint_id, url, queue, 1)
+                for n in range(count)
+            ],
+        )  # fmt: skip
+        while await outbox.discard(tx, queue, outcome="timeout", now=2, limit=1000):
+            pass
+
+    world.run(world.db.write(work))

@@ -12,8 +12,9 @@ from plaudit.api.transfer import export_making
 from plaudit.errors import Unavailable
 from tests.support.builders import make_annotation
 from tests.support.harness import above_the_store
+from tests.support.network.leaving_client import leaving_at, scope_of
 from tests.support.operations import calling
-from tests.transfer.test_export_over_http import judged, leaving_at, path_of, scope_of
+from tests.transfer.test_export_over_http import judged, path_of
 
 pytestmark = above_the_store
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
@@ -17,6 +16,7 @@ from plaudit.api.http import job_runner, made_files
 from plaudit.api.transfer import export_making
 from tests.support.builders import make_annotation, make_message, make_task, make_turn
 from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
+from tests.support.network.leaving_client import leaving_at, scope_of
 from tests.support.operations import assert_is_error, calling
 
 PROJECT = "/manage/v1/projects/project_123/export"
@@ -412,36 +412,6 @@ async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
 
     await client.app(scope_of(client, path_of()), leaving_at(reached), send)
     return sent
-
-
-def leaving_at(reached: threading.Event) -> Any:
-    """A receive that has an empty body, and the client's leaving once `reached` is set."""
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Any:
-        if messages:
-            return messages.pop()
-        await asyncio.to_thread(reached.wait, 20)
-        return {"type": "http.disconnect"}
-
-    return receive
-
-
-def scope_of(client: Any, target: str) -> dict[str, Any]:
-    path, _, query = target.partition("?")
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "GET",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(b"authorization", client.headers["authorization"].encode())],
-        "client": ("127.0.0.1", 1),
-        "server": ("testserver", 80),
-        "scheme": "http",
-        "state": {},
-    }
 
 
 @on_sqlite_alone

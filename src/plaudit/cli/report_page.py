@@ -17,7 +17,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent);
   padding: 0.3rem 0.8rem 0.3rem 0; text-align: left; vertical-align: top; }
-svg.plot { display: block; height: auto; max-width: 100%; }
+svg.plot { display: block; margin-bottom: 0.5rem; }
 """
 
 
@@ -40,14 +40,18 @@ def _section(table: ReportTable) -> str:
     if table.says:
         parts.append(f"<p>{escape(table.says)}</p>")
     if table.plot:
-        parts.append(forest_plot(table.title, table.plot, table.lines))
+        drawn = forest_plot(table.title, table.plot, table.lines)
+        parts.append(_scrolled(f"Plot: {table.title}", drawn))
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
     )
-    parts.append(
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
-        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
-        "\n</section>"
-    )
+    listed = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    parts += [_scrolled(table.title, listed), "</section>"]
     return "\n".join(parts)
+
+
+def _scrolled(title: str, content: str) -> str:
+    """Content that scrolls by itself, also by keyboard, where the window is narrower."""
+    label = escape(title)
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{content}</div>'

@@ -131,6 +131,52 @@ class RepeatSettings(
     rate: float = 0.0
 
 
+class QualificationSettings(
+    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True
+):
+    """Settings of qualification: training tasks, then a test of gold tasks.
+
+    `pass_mark` is the least share of right ones, `attempts` how many tests a person may take,
+    `wait_hours` the time between two. `asks_again` begins anew when the questions change. Raising
+    `round` begins anew for everybody.
+    """
+
+    training: int = 0
+    test: int = 10
+    pass_mark: float = 0.8
+    attempts: int = 3
+    wait_hours: int = 24
+    asks_again: bool = False
+    round: int = 1
+
+
+class QualificationState(StrEnum):
+    """State of a person's qualification."""
+
+    training = "training"
+    test = "test"
+    passed = "passed"
+    failed = "failed"
+
+
+class QualificationRow(Struct, frozen=True):
+    """Qualification of a person (table `qualification`).
+
+    `round` says of what settings. `trained` counts training tasks, `attempt` tests from 1 on, and
+    the cases are those of the test that runs or ran last.
+    """
+
+    project_key: int
+    user_id: str
+    round: str
+    state: QualificationState
+    trained: int
+    attempt: int
+    right_cases: int
+    cases: int
+    changed_ms: int
+
+
 class GoldRow(Struct, frozen=True):
     """A gold task (table `gold_task`), under the control key of its project.
 

@@ -163,7 +163,7 @@ def walks(monkeypatch):
 )
 def test_a_later_report_equals_one_that_reads_everything(world, options, walks):
     project = Changing(world, **options)
-    project.work(10)
+    project.work(24)
     project.import_done("voted_0", 3)
     project.make()
     walks.clear()

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from plaudit.core.quality_control import crossings, follow_up, paces
-from plaudit.model.quality_control import Collector
+from typing import Any
+
+from plaudit.core.quality_control import (
+    crossings,
+    follow_up,
+    paces,
+    qualification,
+    qualified_people,
+)
+from plaudit.model.quality_control import (
+    Collector,
+    QualificationRow,
+    QualificationSettings,
+    QualificationState,
+)
 from plaudit.store.quality_control import crossings as crossings_store
 from plaudit.store.quality_control import paces as paces_store
 from plaudit.store.quality_control import pauses as pauses_store
+from plaudit.store.quality_control import qualifications
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.harness import World
 
@@ -46,5 +60,27 @@ def put_through_rules(world: World) -> None:
             )
         )
     floor.write(lambda tx: crossings_store.list_crossings(tx, key, before="z", limit=9))
+    put_through_a_test(floor)
     floor.set(rules=None)
     floor.write(lambda tx: paces.refresh(tx, key))
+
+
+def put_through_a_test(floor: ControlledProject) -> None:
+    """A test that nobody can take for want of gold, begun and begun anew."""
+    settings = QualificationSettings(test=1)
+    project = floor.write(
+        lambda tx: qualified_people.set_qualification(tx, floor.project, settings)
+    )
+    key, state = project.project_key, QualificationState.test
+    row = QualificationRow(key, "ann", "1", state, 0, 1, 0, 0, 1)
+
+    async def work(tx: Any) -> None:
+        await qualification.find_view(tx, project, "ann")
+        await qualifications.put_row(tx, row)
+        await qualifications.lock_row(tx, key, "ann")
+        await qualified_people.get_qualification(tx, project)
+        await qualification.list_people(tx, project, limit=9)
+        await qualification.begin_anew(tx, project, "ann")
+
+    floor.write(work)
+    floor.write(lambda tx: qualified_people.set_qualification(tx, project, None))

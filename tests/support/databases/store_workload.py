@@ -7,17 +7,6 @@ import re
 
 from plaudit.core.datasets import attachments
 from plaudit.core.deliveries import builder
-from plaudit.core.labeling import (
-    answer_samples,
-    leases,
-    review_decisions,
-    review_queue,
-    statistics,
-    submissions,
-    task_notes,
-    task_work,
-)
-from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
 from plaudit.core.quality.reporting.options import ReportOptions
@@ -27,26 +16,29 @@ from plaudit.core.quality.reporting.snapshots import (
     find_snapshot,
     read_part,
 )
-from plaudit.core.quality_control import counters, gold_tasks, own_work, repeats, undecided
-from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
-from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
+from plaudit.core.quality_control import (
+    counters,
+    gold_feedback,
+    gold_tasks,
+    own_work,
+    repeats,
+)
+from plaudit.core.tasks import lifecycle, resolve
 from plaudit.core.transfer import export
 from plaudit.model.core import TaskStatus
-from plaudit.model.quality_control import Collector, GoldSettings, RepeatSettings
+from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
-from plaudit.store.labeling import flags, skips, unread_votes
-from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions as submissions_store
+from plaudit.store.labeling import unread_votes
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
 from plaudit.store.quality_control import control_results, control_turns
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_heads, task_ranges, task_summaries, tasks
-from plaudit.store.tasks import work_queue as queue_store
+from plaudit.store.tasks import task_changes, task_heads, task_ranges, tasks
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import (
@@ -60,6 +52,7 @@ from tests.support.builders import (
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
 from tests.support.databases.judging_workload import put_through_judging
+from tests.support.databases.labeling_workload import put_through_work
 from tests.support.databases.rules_workload import put_through_rules
 from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World
@@ -146,6 +139,7 @@ def put_through_counting(world: World) -> None:
             row = await maker.make(lambda phase, done: None)
             await world.db.write(lambda tx, maker=maker, row=row: maker.show(tx, row))
             await maker.delete_others()
+            await world.db.write(lambda tx: task_changes.mark_task(tx, key, 1))
         async with world.db.read() as tx:
             snapshot = await find_snapshot(tx, key)
             assert b"".join(await read_part(tx, snapshot, Part.report)).startswith(b"{")
@@ -189,7 +183,8 @@ def put_through_control_tasks(floor: GoldProject) -> None:
     floor.submit(floor.take(), key="ordinary")
     floor.waiting()
     floor.new({"task_id": task_id})
-    floor.set(repeats=RepeatSettings(rate=0.5))
+    told = GoldSettings(rate=0.5, feedback=GoldFeedback.at_once)
+    floor.set(gold=told, repeats=RepeatSettings(rate=0.5))
     key = lease.project_key
 
     async def look(tx):
@@ -198,14 +193,17 @@ def put_through_control_tasks(floor: GoldProject) -> None:
         await own_work.list_recent(tx, floor.project, "ann")
         await own_work.find_batch_id(tx, floor.project, lease, None)
         await control_turns.list_had(tx, side, "ann", [1])
+        await control_turns.list_counted(tx, [key], "ann")
         await control_turns.list_repeated(tx, key, "ann", [1])
         [source, *_] = await control_turns.list_repeatable(
             tx, side, "ann", skipped=0, before_ms=FAR, limit=1
         )
         await control_turns.insert_repeat(tx, key, 0, "ann", source)
         assert await control_turns.find_source(tx, key, 0) == source
-        await repeats.self_agreement(tx, floor.project, "ann")
+        await repeats.self_agreement(tx, floor.project)
+        await control_results.count_by_person(tx, key, limit=9)
         await control_results.list_of_task(tx, key, lease.seq, limit=9)
+        assert len(await gold_feedback.list_answered(tx, floor.project, "ann")) == 1
         await gold_tasks.get_gold(tx, floor.project, gold_id)
         await gold_tasks.list_gold(tx, floor.project, limit=9)
         await gold_tasks.end_gold(tx, floor.project, gold_id)
@@ -254,99 +252,6 @@ def put_through_writing(world: World, key: str) -> None:
         await idempotency.delete_before(tx, before=FAR, limit=10)
 
     world.run(world.db.write(late))
-
-
-def put_through_work(world: World) -> None:
-    """Everything that people do with tasks, and what becomes of their leases."""
-    labeling = LabelingProject(world, review="all", overlap=2)
-    batch, project_key = labeling.batch(), labeling.project.project_key
-    [first, *_] = task_ids = labeling.create(5, batch=batch)
-    labeling.write(lambda tx: work_queue.prioritize(tx, batch, 1))
-    labeling.set(overlap=1)
-    lease = labeling.take()
-    labeling.draft(lease, 1, [])
-    labeling.do(leases.heartbeat, lease, active_ms=1)
-    labeling.do(task_notes.flag, lease, reason="odd")
-    flagged = lease
-    labeling.do(leases.release, lease)
-    lease = labeling.resume(lease)
-    labeling.submit(lease)
-    lease = labeling.undo(lease)
-    labeling.submit(lease, key="again")
-    labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
-    labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
-    labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
-    labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
-    labeling.submit(labeling.take(), key="third")
-    labeling.set(review_percent=5)
-    labeling.write(lambda tx: queue_store.list_undecided_projects(tx, limit=9))
-    labeling.write(lambda tx: undecided.decide(tx, project_key))
-    labeling.write(lambda tx: queue_store.set_aside(tx, project_key, 0))
-    labeling.accept(first)
-    fix = {"at": "t0u0", "key": "likert_value", "value": 2}
-    labeling.decide(review_decisions.correct, first, "rev", fixes=[fix])
-    labeling.write(lambda tx: review_queue.list_completed(tx, labeling.project))
-    labeling.write(lambda tx: review_queue.list_submit_actions(tx, labeling.project, 1))
-    labeling.write(lambda tx: submissions.list_recent(tx, labeling.project, "ann"))
-    labeling.move(lifecycle.reopen_task, first)
-    labeling.age(labeling.take("ben"))
-    lease = labeling.take("cem")
-    labeling.do(task_notes.skip, lease, reason="hard")
-    labeling.write(lambda tx: task_notes.offer_again(tx, labeling.project, [lease.seq], "rev"))
-    labeling.write(lambda tx: skips.release_skipped(tx, project_key, [lease.seq]))
-    labeling.write(
-        lambda tx: task_notes.see_flags(tx, labeling.project, flagged.seq, "rev", until_ms=FAR)
-    )
-    labeling.set(review="none")
-    lease = labeling.take("dan")
-    labeling.submit(lease)
-    labeling.undo(lease)
-    lease = labeling.take("eve")
-    labeling.do(task_notes.report_sensitive, lease, kind="violence")
-    [reported] = [one for one in task_ids if labeling.task(one).seq == lease.seq]
-    labeling.decide(review_decisions.dismiss_report, reported, "rev")
-    labeling.do(task_notes.report_sensitive, labeling.take("fay"), kind="violence")
-    labeling.write(lambda tx: review_queue.list_quarantined(tx, labeling.project))
-    [quarantined] = [one for one in task_ids if (place := labeling.place(one)) and place.reason]
-    labeling.decide(review_decisions.confirm_report, quarantined, "rev")
-
-    async def late(tx):
-        organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
-        await leases.end_leases_of(tx, organization_id, "dan")
-        await leases.list_open_leases(tx, labeling.project, "ann")
-        await leases.count_free_tasks(tx, labeling.project, limit_max=10)
-        await leases_store.list_projects_due(tx, now=FAR, limit=10)
-        await leases.expire_leases(tx, project_key)
-
-    labeling.age(labeling.take("gil"))
-    labeling.write(late)
-    done = labeling.task(first)
-    labeling.write(lambda tx: looked_after(tx, labeling, done))
-    labeling.write(lambda tx: batches.apply_action(tx, batch, "pause"))
-    labeling.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
-
-
-async def looked_after(tx, labeling: LabelingProject, task) -> None:
-    """What managers look at: counts, pictures, one task, tasks and batches as rows."""
-    project, secret = labeling.project, labeling.world.secret
-    await statistics.progress(tx, project)
-    await statistics.list_unasked(tx, project)
-    await statistics.pace(tx, project, FAR // 10**6)
-    await answer_samples.load_sample(tx, project)
-    await task_work.list_flagged(tx, project, after_seq=0, limit=10)
-    await flags.find_flagged_ms(tx, project.project_key, 1)
-    organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
-    await task_work.get_task_work(tx, task, organization_id)
-    words = resolve.ScopeNames(project_id=project.project_id)
-    shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
-    for batch_id, status, after in shapes:
-        where = TaskFilter(project.project_key, batch_id, status, after)
-        await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
-    await batches_store.find_batch_names(tx, labeling.environment_id, ["b"])
-    await task_summaries.list_openings(tx, project.project_key, [1, 2])
-    query = BatchQuery(scope=words)
-    for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:
-        await batches_store.list_progress(tx, project.project_key, [batch.batch_id])
 
 
 def put_through_people(world: World) -> None:

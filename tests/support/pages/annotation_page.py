@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 from scaleapi import ScaleClient
 
 from tests.support.annotators import AnnotationTeam, state_of
@@ -29,12 +30,24 @@ class AnnotatorTab:
         self.context: Remote
         self.seen: Seen
         self.context, self.seen = open_context(server.url, **options)
-        cookie = {"name": "plaudit", "value": team.person(name), "url": server.url}
+        self._session = team.person(name)
+        cookie = {"name": "plaudit", "value": self._session, "url": server.url}
         self.context.add_cookies([cookie])
         self.page = self.context.new_page()
 
     def take(self) -> Remote:
-        """Take the next task from the queue and wait until its page works."""
+        """Take the next task without the queue's page, and wait until its own page works."""
+        taken = httpx2.post(
+            self.server.url + self.team.path,
+            data={"csrf": self.team.world.secret.form_tokens(self._session)[0]},
+            headers={"Cookie": f"plaudit={self._session}", "Origin": self.server.url},
+        )
+        assert taken.status_code == 303, taken.text
+        self.page.goto(self.server.url + taken.headers["location"])
+        return self.ready()
+
+    def take_by_mouse(self) -> Remote:
+        """Take the next task on the queue's page and wait until its own page works."""
         self.page.goto(self.server.url + self.team.path)
         self.page.click("#claim")
         return self.ready()

@@ -28,6 +28,8 @@ _FEATURES_OFF = (
 )
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    # One process draws all pages of a person, where a real browser may take several for them.
+    *("--process-per-site", "--renderer-process-limit=1", "--disable-site-isolation-trials"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(_FEATURES_OFF)}",
     # Whatever a page or the browser itself asks for elsewhere finds nobody.
@@ -93,8 +95,10 @@ def opened() -> Iterator[Remote]:
 
 @dataclass
 class Seen:
-    """What happened in a context. `foreign` are requests to other origins."""
+    """What happened in a context that may speak to `origins`; `foreign` are requests to others."""
 
+    origins: tuple[str, ...] = ()
+    pages: list[Page] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -103,9 +107,10 @@ class Seen:
     def watch(self, context: BrowserContext, *origins: str) -> None:
         """Watch all pages of a context; it may speak to the origins named. Runs in its thread."""
 
-        allowed = tuple(f"{origin}/" for origin in origins)
+        self.origins = origins
 
         def judge(request: Request) -> None:
+            allowed = [f"{origin}/" for origin in self.origins]
             if not request.url.startswith((*allowed, "data:", "blob:", "about:")):
                 self.foreign.append(request.url)
 
@@ -119,10 +124,11 @@ class Seen:
 
     def forget(self) -> None:
         """Begin anew, for what comes next in the same context."""
-        for found in (self.foreign, self.dialogs, self.errors, self.violations):
+        for found in (self.pages, self.foreign, self.dialogs, self.errors, self.violations):
             found.clear()
 
     def _watch_page(self, page: Page) -> None:
+        self.pages.append(page)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
 

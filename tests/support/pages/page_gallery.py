@@ -124,7 +124,42 @@ def furnish(demo: Stage) -> None:
     furnish_review(demo)
     furnish_attention(demo)
     furnish_rules(demo)
+    furnish_test(demo)
     furnish_deliveries(demo)
+    furnish_gold(demo)
+
+
+def furnish_gold(demo: Stage) -> None:
+    """A project where somebody has answered gold, and is told at once."""
+    settings = {"types": ["RLHF: Pref Ranking"], "gold": {"rate": 0.5, "feedback": "at_once"}}
+    project = demo.call("/projects", {"name": "With gold"} | settings)
+    demo.made["gold_project"] = project["id"]
+    for prompt in ("What is a leap year?", "Why do leaves fall?"):
+        responses = [{"source_id": one, "text": f"As {one} says."} for one in ("first", "second")]
+        variables = {"prompt": prompt, "responses": responses}
+        body = {"project_name": "With gold", "template_variables": variables}
+        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+    texts = {"user": "How many legs has a spider?", "first": "Eight.", "second": "**Six**."}
+    messages = [
+        {
+            "role": "user" if source == "user" else "assistant",
+            "source_id": source,
+            "content": {"text": text},
+        }
+        for source, text in texts.items()
+    ]
+    thread = {"id": "thread_0", "turns": [{"id": "turn_0", "messages": messages}]}
+    expected = {"at": "t0u0", "key": "selected_model_id", "value": "first"}
+    new = {"content": [thread], "expected": [expected], "reason": "Spiders have **eight** legs."}
+    made = demo.call(f"/projects/{project['id']}/gold", {"tasks": [new]})
+    demo.made["gold"] = made["tasks"][0]["task_id"]
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        email, word = demo.logins["annotator"]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        at = take(client, project["id"])
+        hand_in(client, at, "submit", answers=good_answers(2, "t0u0"), client_key="k")
+        demo.made["feedback"] = f"{at}/feedback"
 
 
 def furnish_deliveries(demo: Stage) -> None:
@@ -207,6 +242,18 @@ def furnish_rules(demo: Stage) -> None:
         token = token_in(client.get(queue, headers={"Accept": "text/html"}))
         said = {"csrf": token, "text": "I was on holiday, and read the new guidelines today."}
         assert client.post(f"{queue}/appeal", data=said).status_code == 303
+
+
+def furnish_test(demo: Stage) -> None:
+    """A project whose test its annotator is to take."""
+    project = demo.call("/projects", {"name": "With a test"})["id"]
+    demo.made["tested_project"] = project
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/qualification",
+        json={"settings": {"training": 2, "test": 5}},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
 
 
 def take(client: httpx2.Client, project_id: str) -> str:
@@ -302,7 +349,8 @@ def drawn_rows(page: Any) -> None:
 
 
 def write_file(page: Any) -> None:
-    """Write a file of a delivery, and wait until it can be downloaded."""
+    """Write a file of a delivery in parts, and wait until they can be downloaded."""
+    page.fill("#split", "train=0.9,test=0.1")
     page.click("#plan button.main")
     page.wait_for_selector("tbody a[download] >> text=Manifest")
     page.wait_for_selector("#preview p")
@@ -342,6 +390,14 @@ SCENES: Sequence[Scene] = (
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
     Scene("my-projects", "show_my_projects", "/my-work", "annotator"),
     Scene("my-figures", "show_my_figures", "/work/{review_project}/figures", "annotator"),
+    Scene("feedback", "show_feedback", "{feedback}", "annotator"),
+    Scene("gold", "show_gold", "/projects/{gold_project}/gold"),
+    Scene("one-gold", "show_one_gold", "/projects/{gold_project}/gold/{gold}"),
+    Scene(
+        "task-as-gold",
+        "show_task_as_gold",
+        "/projects/{review_project}/tasks/{review_task}/gold",
+    ),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),
@@ -393,6 +449,8 @@ SCENES: Sequence[Scene] = (
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
     Scene("rules", "show_rules", "/projects/{ruled_project}/rules"),
+    Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
+    Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
@@ -430,9 +488,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
     """A context in which somebody of this role has signed in; nobody without a role."""
     context = browser.new_context(**options)
     if role is not None:
-        page = context.new_page()
-        demo.sign_in(page, role)
-        page.close()
+        # The page stays open, and with it the process that draws those to come.
+        demo.sign_in(context.new_page(), role)
     return context
 
 

@@ -51,6 +51,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "flag_task": {"lease_version": 1, "reason": "x"},
     "report_task": {"lease_version": 1, "reason": "x"},
     "release_task": {"lease_version": 1},
+    "preview_text": {"text": "x"},
     "accept_task": {"revision": "x", "fixes": []},
     "correct_task": {"revision": "x", "fixes": []},
     "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},
@@ -76,6 +77,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "reopen_task_on_page": {},
     "see_flags": {"until": "1"},
     "appeal_pause": {"text": "x"},
+    "save_qualification": {"test": "3"},
+    "ask_again_on_page": {},
+    "begin_anew_on_page": {},
     "save_rules": {"collector": "gold", "threshold": "70", "action": "note", "n": ""},
     "see_crossing": {},
     "pause_person_on_page": {"user_id": "user_x", "reason": "x"},
@@ -280,6 +284,28 @@ def test_other_methods_are_refused_with_allow(shared_world, shared_admin, page):
 
 
 @above_the_store
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("br, GZIP;q=0.5, *", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip;q=0.000", None),
+        ("xgzip", None),
+        ("", None),
+    ],
+)
+def test_a_file_is_compressed_for_whoever_takes_that(shared_world, accepted, encoding):
+    with shared_world.client() as client:
+        path = Assets().url("shared/base.css")
+        answer = client.get(path, headers={"Accept-Encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.text.startswith("/* Layout and shared components")
+    assert (int(answer.headers["content-length"]) < len(answer.content)) == (encoding is not None)
+
+
 @pytest.mark.parametrize("path", ["/work/", "/work/nothing", "/people/x", "/static/x/../base.css"])
 def test_what_is_no_page_is_said_in_html_to_people_and_in_json_to_scripts(
     shared_world, shared_admin, path

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from plaudit.model.quality_control import GoldFeedback, GoldSettings
+from plaudit.core.quality_control import repeats
+from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.workspace.quality_control import gold_pages
 from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
 from tests.support.harness import World
@@ -52,10 +53,27 @@ def test_the_list_says_how_people_do_and_what_is_probably_wrong(floor, mia):
 
     assert "A question? probably wrong" in listed
     assert "1 of 5 4–62 %" in listed
+    assert "user_4 1 of 1 21–100 % none yet" in listed
     assert "Most people fail this one." in one
     assert "Preferred response Response 1 1 of 5" in one
     assert one.count("Response 2 wrong") == 4
     assert one.count("Response 1 right") == 1
+
+
+def test_the_list_says_how_far_people_agree_with_themselves(world, mia, monkeypatch):
+    monkeypatch.setattr(repeats, "REPEAT_AFTER", 1)
+    monkeypatch.setattr(repeats, "REPEAT_AFTER_MS", 0)
+    floor = GoldProject(world, repeats=RepeatSettings(rate=0.5))
+    floor.create(8)
+    while (lease := floor.lease_next("ann")) is not None:
+        value = WRONG if floor.is_gold(lease) else RIGHT
+        floor.submit(lease, floor.prefer(lease, value), key=lease.assignment_id)
+
+    listed = shown(mia.get(gold_path(floor)).text)
+
+    [n] = re.findall(r"likert_value 0 of (\d+) -\d\.\d\d", listed)
+    assert int(n) > 1
+    assert f"overall {2 * int(n)} of {2 * int(n)} everybody always said 1" in listed
 
 
 def test_a_manager_sets_how_often_ends_gold_and_leaves_a_trace(floor, mia, world):

@@ -22,6 +22,7 @@ STATUSES: dict[type[Problem], int] = {
     errors.CrossSite: 403,
     errors.Forbidden: 403,
     errors.Paused: 403,
+    errors.Unqualified: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.Conflict: 409,

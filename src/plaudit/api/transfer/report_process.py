@@ -34,7 +34,7 @@ LINE_SECONDS = 0.2
 CHECK_SECONDS = 0.5
 """Time after which whoever waits for a line looks whether the job is to stop."""
 
-NICENESS = 10
+NICENESS = 5
 READ_BYTES = 65_536
 
 
@@ -73,10 +73,7 @@ def make_apart(
     What `on_progress` and `check` raise ends the process. Raises InvalidContent for options that
     do not fit the project, and Unavailable where the store fails.
     """
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    ) as process:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             row = _follow(process, request, on_progress, check)
         finally:
@@ -152,6 +149,7 @@ async def _make(request: ReportRequest) -> SnapshotRow:
 
 
 def main() -> None:
+    """Make the snapshot that standard input asks for; standard output gets its row."""
     os.nice(NICENESS)
     request = _read_request(sys.stdin.buffer.read())
     try:

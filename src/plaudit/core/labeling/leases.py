@@ -27,6 +27,7 @@ from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, control_key
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import given_back
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
@@ -301,9 +302,9 @@ async def release_all_of(tx: Transaction, project: ProjectRow, user_id: str) -> 
     Drafts stay. The caller has locked the person's leases.
     """
     released, key, now = 0, project.project_key, await tx.now_ms()
-    for seq in await leases_store.list_leased_seqs(tx, key, user_id):
+    for seq in await given_back.list_leased_seqs(tx, key, user_id):
         await work_queue.lock_work(tx, key, seq)
-        count = await leases_store.release_of_person(tx, key, seq, user_id, now)
+        count = await given_back.release_of_person(tx, key, seq, user_id, now)
         await work_queue.release_slots(tx, key, seq, count=count)
         released += count
     return released

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Sequence
+
+import msgspec
 
 from plaudit.core.labeling import leases
-from plaudit.core.quality_control import repeats, standing
-from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
+from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.quality_control import qualification, repeats, standing
+from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.gold_tasks import gold_settings, repeat_settings
+from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, control_key
 from plaudit.model.quality_control import ControlTurn
@@ -28,9 +33,13 @@ _SEED_BITS = 62
 async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
-    Raises Paused, LimitReached at too many open leases, Forbidden if the person was removed.
+    Whoever has not passed the project's test gets tasks of training and test alone. Raises Paused,
+    Unqualified, LimitReached at too many open leases, Forbidden if the person was removed.
     """
     await standing.require_standing(tx, project, user_id)
+    view = await qualification.find_view(tx, project, user_id)
+    if view.step is not QualificationStep.work:
+        return await qualification.lease_step(tx, project, user_id, view)
     turn: ControlTurn | None = None
 
     async def offer(now: int) -> Lease | None:
@@ -74,6 +83,22 @@ async def count_waiting(
         repeats_left = len(await repeats.list_candidates(tx, project, user_id, now))
     planned = count_planned(turn, rates, free=free, gold_left=gold_left, repeats_left=repeats_left)
     return min(free + planned, limit_max)
+
+
+async def with_control_tasks(
+    tx: Transaction, listed: Sequence[ProjectSummary], user_id: str, *, limit_max: int
+) -> list[ProjectSummary]:
+    """Projects with the number of tasks that wait for this person, as `count_waiting` says it."""
+    keys = [control_key(one.project.project_key) for one in listed]
+    counted = await control_turns.list_counted(tx, keys, user_id)
+    return [
+        msgspec.structs.replace(
+            one, free=await count_waiting(tx, one.project, user_id, limit_max=limit_max)
+        )
+        if control_key(one.project.project_key) in counted
+        else one
+        for one in listed
+    ]
 
 
 async def _rates(tx: Transaction, project: ProjectRow) -> ControlRates | None:

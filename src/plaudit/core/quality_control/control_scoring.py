@@ -16,12 +16,11 @@ from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import questions
 from plaudit.core.labeling.submissions import Receipt, content_of
 from plaudit.core.labeling.votes import answer_address, question_address
-from plaudit.core.quality_control import counters, repeats
+from plaudit.core.quality_control import counters, qualification, repeats
 from plaudit.core.quality_control.expected_answers import (
-    answer_to,
     is_equal,
     is_scored,
-    scores,
+    score_answers,
 )
 from plaudit.core.quality_control.gold_tasks import expected_of
 from plaudit.core.tasks.form_version import form_with_version
@@ -61,11 +60,24 @@ async def score(tx: Transaction, project: ProjectRow, receipt: Receipt) -> list[
         found = _repeat_results(form, content, first, submission, answers)
     if found:
         await control_results.insert_results(tx, found)
-        # Answers to one task depend on one another, so that it is one case.
-        is_right = 2 * sum(result.is_right for result in found) >= len(found)
-        collector = found[0].collector
-        await counters.count_case(tx, project, submission.user_id, collector, right=is_right)
+        await _count(tx, project, submission, found)
     return found
+
+
+async def _count(
+    tx: Transaction,
+    project: ProjectRow,
+    submission: SubmissionRow,
+    found: Sequence[ControlResult],
+) -> None:
+    """Count a control task as one case, since answers to one task depend on one another.
+
+    One of a test or a training is no case: the test itself says what follows.
+    """
+    is_right = 2 * sum(result.is_right for result in found) >= len(found)
+    user_id, collector = submission.user_id, found[0].collector
+    if not await qualification.record(tx, project, user_id, submission.seq, is_right=is_right):
+        await counters.count_case(tx, project, user_id, collector, right=is_right)
 
 
 def _gold_results(
@@ -81,16 +93,16 @@ def _gold_results(
             project_key=submission.project_key,
             seq=submission.seq,
             user_id=submission.user_id,
-            number=number,
+            number=scored.number,
             collector=Collector.gold,
-            question_key=expected[number].key,
-            at=expected[number].at,
-            is_right=is_right,
+            question_key=expected[scored.number].key,
+            at=expected[scored.number].at,
+            is_right=scored.is_right,
             submitted_ms=submission.submitted_ms,
-            expected=_encode(expected[number]),
-            given=_encode(answer_to(form, content, expected[number], answers)),
+            expected=_encode(expected[scored.number]),
+            given=_encode(scored.answer),
         )
-        for number, is_right in scores(form, content, expected, answers).items()
+        for scored in score_answers(form, content, expected, answers)
     ]
 
 

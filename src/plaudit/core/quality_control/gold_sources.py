@@ -1,4 +1,4 @@
-"""Where gold comes from besides the API: rows of CSV, and tasks that people have settled."""
+"""Sources of gold besides the API: rows of CSV, and tasks that people have settled."""
 
 from __future__ import annotations
 

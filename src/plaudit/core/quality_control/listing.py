@@ -36,6 +36,22 @@ async def get_project(tx: Transaction, environment_id: str, project_id: str) -> 
     return project
 
 
+class Attention(Struct, frozen=True):
+    """Numbers of people who are paused, and of crossings that no manager has seen."""
+
+    paused: int
+    unseen: int
+
+
+async def count_attention(tx: Transaction, project: ProjectRow, *, limit_max: int) -> Attention:
+    """Count what managers may want to look at, each up to `limit_max`."""
+    key = project.project_key
+    return Attention(
+        await pauses_store.count_open(tx, key, limit_max=limit_max),
+        await crossings.count_unseen(tx, key, limit_max=limit_max),
+    )
+
+
 async def pause_page(
     tx: Transaction,
     secret: ServerSecret,

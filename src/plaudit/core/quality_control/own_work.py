@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from plaudit.core.labeling import leases, submissions
-from plaudit.core.quality_control import standing
+from plaudit.core.quality_control import qualification, standing
 from plaudit.core.quality_control.control_tasks import control_side, on_either_side
 from plaudit.core.tasks import excerpts
 from plaudit.errors import Conflict
@@ -148,8 +148,13 @@ async def _require_reopenable(
 
 
 async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
-    """Open a person's lease again that has ended; raises Paused too."""
+    """Open a person's lease again that has ended; raises Paused and Unqualified too."""
     await standing.require_standing(tx, project, user_id)
-    return await on_either_side(
-        tx, project, lambda tx, side: leases.resume(tx, side, user_id, assignment_id)
-    )
+
+    async def work(tx: Transaction, side: ProjectRow) -> Lease:
+        lease = await leases.get_lease(tx, side, user_id, assignment_id)
+        if lease.project_key == project.project_key:
+            await qualification.require_qualified(tx, project, user_id)
+        return await leases.resume(tx, side, user_id, assignment_id)
+
+    return await on_either_side(tx, project, work)

@@ -1,6 +1,6 @@
 """Repeats: a person's own earlier task again, as a copy, to see how far they agree with themselves.
 
-One is due by chance (control_schedule.py), after REPEAT_AFTER other tasks and a day, and each task
+One is due by chance (control_tasks.py), after REPEAT_AFTER other tasks and a day, and each task
 is repeated once.
 """
 
@@ -32,13 +32,13 @@ REPEAT_AFTER = 50
 REPEAT_AFTER_MS = 24 * 3600 * 1000
 CANDIDATES_MAX = 200
 RESULTS_MAX = 10_000
-"""The last results of a person that are looked at."""
+"""The last results that are looked at."""
 
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class SelfAgreement(Struct, frozen=True):
-    """Agreement of a person with themselves on one question: how often equal, and nominal α."""
+    """Agreement of people with themselves on one question: how often equal, and nominal α."""
 
     question_key: str
     equal: int
@@ -93,16 +93,10 @@ async def first_answers(
     return []
 
 
-async def self_agreement(tx: Transaction, project: ProjectRow, user_id: str) -> list[SelfAgreement]:
-    """Agreement of a person with themselves on each question, by its key."""
-    results = await control_results.list_of_person(
-        tx,
-        control_key(project.project_key),
-        user_id,
-        Collector.repeats,
-        after_ms=0,
-        before_ms=2**62,
-        limit=RESULTS_MAX,
+async def self_agreement(tx: Transaction, project: ProjectRow) -> list[SelfAgreement]:
+    """Agreement of people with themselves on each question, by its key."""
+    results = await control_results.list_latest(
+        tx, control_key(project.project_key), Collector.repeats, limit=RESULTS_MAX
     )
     by_key: dict[str, list[ControlResult]] = {}
     for result in results:

@@ -11,7 +11,12 @@ import msgspec
 
 from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.core.labeling.submissions import Receipt
-from plaudit.core.quality_control import control_scoring, control_tasks, overlap
+from plaudit.core.quality_control import (
+    control_scoring,
+    control_tasks,
+    overlap,
+    qualification,
+)
 from plaudit.core.quality_control.agreement_cases import count_agreement
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.quality_control.counters import count_case
@@ -69,6 +74,10 @@ async def skip(
 
     async def work(tx: Transaction, side: ProjectRow) -> None:
         await task_notes.skip(tx, side, lease_ref, reason=reason, note=note)
+        if side.project_key != project.project_key:
+            lease = await leases.get_lease(tx, side, lease_ref.user_id, lease_ref.assignment_id)
+            # Else whoever skips what is hard passes any test.
+            await qualification.record(tx, project, lease.user_id, lease.seq, is_right=False)
 
     await on_either_side(tx, project, work)
     if Collector.skips in _collectors(project):

@@ -147,6 +147,8 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
         raise InvalidContent(
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"
         )
+    if detail.qualification is not None:
+        quality_rules.check_qualification(detail.qualification)
     form = None
     for name in ("form", "template", "rules"):
         try:

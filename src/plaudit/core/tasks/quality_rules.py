@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
-from plaudit.model.quality_control import Collector, RuleAction
+from plaudit.model.quality_control import Collector, QualificationSettings, RuleAction
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.resources import ProjectDetail
 
@@ -28,6 +28,15 @@ SKIPS_MIN, SKIPS_MAX = CASES_MIN, 60
 
 TASKS_MAX = {RuleAction.extra_reviews: 1000, RuleAction.redo_last: 200}
 """Actions on a number of tasks, and how many those are at most."""
+
+QUALIFICATION_BOUNDS: dict[str, tuple[float, float]] = {
+    "training": (0, 50),
+    "test": (1, 100),
+    "pass_mark": (SHARE_MIN, 1),
+    "attempts": (1, 10),
+    "wait_hours": (0, 720),
+    "round": (1, 2**53),
+}
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -78,6 +87,13 @@ def read_rules(value: Any) -> list[QualityRule]:
 def stored_rules(detail: ProjectDetail) -> list[QualityRule]:
     """The rules of a project."""
     return [] if detail.rules is None else msgspec.convert(detail.rules, list[QualityRule])
+
+
+def check_qualification(settings: QualificationSettings) -> None:
+    """Check settings of qualification; raises InvalidContent with a pointer."""
+    for name, (least, most) in QUALIFICATION_BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            raise InvalidContent(f"{name} is {least} to {most}", pointer=f"/qualification/{name}")
 
 
 def _read_rule(value: Any, pointer: str) -> QualityRule:

@@ -46,9 +46,9 @@ REBUILT: Mapping[str, str] = {
     "vote": "an import writes the votes of submissions and threads",
     "voted_threads": "an import notes which threads brought votes",
     "vote_clock": "an import's changes of votes are numbered anew",
+    "task_change": "an import notes which tasks it changed",
     "review_order": "an import lists tasks in review by its submissions",
     "disagreement_reason": "an import notes the reasons that decisions of review give",
-    "task_change": "an import notes which tasks it changed",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""
@@ -101,13 +101,13 @@ LEFT_BEHIND = (
         remedy="begin again what was under way",
     ),
     LeftBehind(
-        noun="counted cases and pauses of people",
+        noun="counted cases, pauses and tests of people",
         tables=(
             *("quality_counter", "quality_crossing", "quality_pause", "quality_pace"),
-            "extra_review",
+            *("extra_review", "qualification"),
         ),
         reason="they are of people at work on one server",
-        remedy="rules count anew; pause again who is paused",
+        remedy="rules count anew; pause again who is paused; tests are taken anew",
     ),
     LeftBehind(
         noun="gold tasks, and how people answered them",

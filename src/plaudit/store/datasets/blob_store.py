@@ -142,14 +142,22 @@ class BlobStore:
 
         The file may be gone then, and must not be changed any more.
         """
-        if self._folder is not None:
-            place = self._folder / key
-            with suppress(OSError):  # of another disk, or in a folder that is not there yet
-                private_files.make_folder(place.parent)
-                path.replace(place)
-                self._make_durable(key)
-                return
-        self.put_blocking(key, path)
+        if self._folder is None or not self._has_moved(path, self._folder / key):
+            self.put_blocking(key, path)
+            return
+        try:
+            self._make_durable(key)
+        except OSError as exc:
+            raise _unavailable(exc) from exc
+
+    def _has_moved(self, path: Path, place: Path) -> bool:
+        """False where a file cannot be moved, as to another disk."""
+        try:
+            private_files.make_folder(place.parent)
+            path.replace(place)
+        except OSError:
+            return False
+        return True
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Read the bytes from `start` up to, without, `end`; raises before the first chunk."""

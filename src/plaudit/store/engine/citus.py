@@ -63,6 +63,7 @@ DISTRIBUTED = {
     "quality_crossing": "project_key",
     "quality_pause": "project_key",
     "quality_pace": "project_key",
+    "qualification": "project_key",
     "extra_review": "project_key",
     "gold_task": "project_key",
     "repeat_task": "project_key",

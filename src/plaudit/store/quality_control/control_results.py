@@ -63,6 +63,34 @@ async def list_of_person(
     return [_result(row) for row in rows]
 
 
+async def list_latest(
+    tx: Transaction, control_key: int, collector: Collector, *, limit: int
+) -> list[ControlResult]:
+    """List the last `limit` results of a collector, of all people."""
+    rows = await tx.all(
+        f"{_SELECT} AND collector = :collector ORDER BY submitted_ms DESC, seq, user_id, number"
+        " LIMIT :row_limit",
+        {"control_key": control_key, "collector": collector.value, "row_limit": limit},
+    )
+    return [_result(row) for row in rows]
+
+
+async def count_by_person(
+    tx: Transaction, control_key: int, *, limit: int
+) -> dict[str, dict[Collector, tuple[int, int]]]:
+    """Right results and all, of up to `limit` people by collector."""
+    rows = await tx.all(
+        "SELECT user_id, collector, SUM(is_right), COUNT(*) FROM control_result"
+        " WHERE project_key = :control_key GROUP BY user_id, collector"
+        " ORDER BY user_id, collector LIMIT :row_limit",
+        {"control_key": control_key, "row_limit": 2 * limit},
+    )
+    found: dict[str, dict[Collector, tuple[int, int]]] = {}
+    for user_id, collector, right, count in rows:
+        found.setdefault(user_id, {})[Collector(collector)] = int(right), int(count)
+    return found
+
+
 async def list_of_task(
     tx: Transaction, control_key: int, seq: int, *, limit: int
 ) -> list[ControlResult]:

@@ -41,6 +41,16 @@ async def list_unseen(tx: Transaction, project_key: int, *, limit: int) -> list[
     return [_crossing(row) for row in rows]
 
 
+async def count_unseen(tx: Transaction, project_key: int, *, limit_max: int) -> int:
+    """Count the crossings that no manager has seen, up to `limit_max`."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM quality_crossing WHERE project_key = :project_key"
+        " AND seen_ms IS NULL LIMIT :row_limit) AS found",
+        {"project_key": project_key, "row_limit": limit_max},
+    )
+    return int(row[0]) if row else 0
+
+
 async def set_seen(tx: Transaction, project_key: int, crossing_id: str, now: int) -> bool:
     """Mark a crossing as seen; False if it is, or does not exist."""
     return bool(

@@ -13,7 +13,7 @@ _COLUMNS = GoldRow.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM gold_task WHERE project_key = :control_key"
 _UNSEEN = (
     " FROM gold_task AS g JOIN task_work AS w ON w.project_key = g.project_key AND w.seq = g.seq"
-    " WHERE g.project_key = :control_key AND g.ended_ms IS NULL AND g.is_training = 0"
+    " WHERE g.project_key = :control_key AND g.ended_ms IS NULL AND g.is_training = :is_training"
     " AND w.state = 'open' AND NOT EXISTS (SELECT 1 FROM assignment AS a"
     " WHERE a.project_key = :control_key AND a.seq = g.seq AND a.user_id = :user_id)"
 )
@@ -76,22 +76,44 @@ async def count_gold(tx: Transaction, control_key: int, *, limit_max: int) -> in
 
 
 async def list_unseen(
-    tx: Transaction, control_key: int, user_id: str, *, from_seq: int, limit: int
+    tx: Transaction,
+    control_key: int,
+    user_id: str,
+    *,
+    from_seq: int,
+    limit: int,
+    is_training: bool = False,
 ) -> list[tuple[int, int | None]]:
-    """Seq and source of up to `limit` gold tasks that a person never had, from a seq on."""
+    """Seq and source of up to `limit` gold tasks that a person never had, from a seq on.
+
+    Those for work and tests, or for training.
+    """
     rows = await tx.all(
         f"SELECT g.seq, g.source_seq{_UNSEEN} AND g.seq >= :from_seq ORDER BY g.seq"
         " LIMIT :row_limit",
-        {"control_key": control_key, "user_id": user_id, "from_seq": from_seq, "row_limit": limit},
+        {
+            "control_key": control_key,
+            "user_id": user_id,
+            "from_seq": from_seq,
+            "row_limit": limit,
+            "is_training": int(is_training),
+        },
     )
     return [(int(seq), None if source is None else int(source)) for seq, source in rows]
 
 
-async def count_unseen(tx: Transaction, control_key: int, user_id: str, *, limit_max: int) -> int:
-    """Count the gold tasks that a person never had, up to `limit_max`."""
+async def count_unseen(
+    tx: Transaction, control_key: int, user_id: str, *, limit_max: int, is_training: bool = False
+) -> int:
+    """Count the gold tasks that a person never had, up to `limit_max`, for work or for training."""
     row = await tx.one(
         f"SELECT COUNT(*) FROM (SELECT 1{_UNSEEN} LIMIT :row_limit) AS found",
-        {"control_key": control_key, "user_id": user_id, "row_limit": limit_max},
+        {
+            "control_key": control_key,
+            "user_id": user_id,
+            "row_limit": limit_max,
+            "is_training": int(is_training),
+        },
     )
     return int(row[0]) if row else 0
 

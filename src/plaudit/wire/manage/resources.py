@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
-from plaudit.model.quality_control import GoldSettings, RepeatSettings
+from plaudit.model.quality_control import GoldSettings, QualificationSettings, RepeatSettings
 from plaudit.wire.v2.resources import AdaptiveOverlap, project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 
@@ -36,6 +36,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
     rules: list[dict[str, Any]] | None = None
+    qualification: QualificationSettings | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
 

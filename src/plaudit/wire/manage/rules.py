@@ -63,3 +63,40 @@ class CrossingPage(Struct, kw_only=True):
 
     crossings: list[Crossing]
     next_token: str | None = None
+
+
+class Qualification(Struct, omit_defaults=True, kw_only=True):
+    """Qualification of a project; without `settings` everybody may work.
+
+    `training_tasks` and `gold_tasks` are how many there are to be drawn from, up to 10,000.
+    """
+
+    settings: dict[str, Any] | None = None
+    training_tasks: int
+    gold_tasks: int
+
+
+class QualifiedPerson(Struct, kw_only=True):
+    """Standing of a person; `is_current` is false for an earlier round, which begins anew."""
+
+    user_id: str
+    state: Literal["training", "test", "passed", "failed"]
+    trained: int
+    attempt: int
+    right: int
+    cases: int
+    is_current: bool
+    changed_at: str
+
+
+class QualifiedPage(Struct, kw_only=True):
+    """One page of people who have begun, by `user_id`."""
+
+    people: list[QualifiedPerson]
+    next_token: str | None = None
+
+
+class BegunAnew(Struct, kw_only=True):
+    """A person who begins anew."""
+
+    user_id: str

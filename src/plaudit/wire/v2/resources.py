@@ -10,7 +10,12 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.model import core
 from plaudit.model.core import BatchStatus, Review
-from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
+from plaudit.model.quality_control import (
+    GoldFeedback,
+    GoldSettings,
+    QualificationSettings,
+    RepeatSettings,
+)
 
 
 class Project(Struct, omit_defaults=True, kw_only=True):
@@ -83,8 +88,8 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     `judges` takes the place of `overlap` where it is set. `review_percent` is how many of a hundred
     tasks are looked at where `review` is a sample (20); `lease_seconds` is how long somebody has a
     task without a sign of life (1800); `blind` keeps from annotators which model wrote what (true);
-    `pseudonyms` keeps from managers who is who on the pages of quality (false). `rules`, `gold` and
-    `repeats` are of quality control (core/tasks/quality_rules.py, docs/quality/gold.md).
+    `pseudonyms` keeps from managers who is who on the pages of quality (false). `rules`,
+    `qualification`, `gold` and `repeats` are of quality control (docs/quality/).
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
@@ -103,6 +108,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     pseudonyms: bool | None = None
     import_mapping: dict[str, Any] | None = None
     rules: list[dict[str, Any]] | None = None
+    qualification: QualificationSettings | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
 

@@ -25,7 +25,6 @@ from plaudit.core.quality_control import (
     submitting,
 )
 from plaudit.core.quality_control.control_tasks import on_either_side
-from plaudit.core.quality_control.gold_tasks import gold_settings
 from plaudit.errors import (
     AnswersRejected,
     DraftConflict,
@@ -34,10 +33,10 @@ from plaudit.errors import (
     LimitReached,
     NotFound,
     Paused,
+    Unqualified,
 )
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Fault, Lease, LeaseRef
-from plaudit.model.quality_control import GoldFeedback
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -194,8 +193,6 @@ async def _feedback(request: PageRequest[NoQuery]) -> str | None:
     """Path of the feedback on what was submitted, if the person is shown any at once."""
     async with request.db.read(snapshot=False) as tx:
         project = await get_project(tx, request)
-        if gold_settings(project).feedback is not GoldFeedback.at_once:
-            return None
         assignment_id = request.path["assignment_id"]
         try:
             await gold_feedback.get_feedback(tx, project, request.user.user_id, assignment_id)
@@ -296,7 +293,7 @@ async def _next(request: PageRequest[Any]) -> str | None:
 
     try:
         lease = await _run(request, work)
-    except (LimitReached, Paused):
+    except (LimitReached, Paused, Unqualified):
         return None
     return None if lease is None else task_path(request.path["project_id"], lease.assignment_id)
 

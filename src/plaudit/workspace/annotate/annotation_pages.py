@@ -16,10 +16,17 @@ from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, review_queue
-from plaudit.core.quality_control import assigning, gold_feedback, own_work, pauses, standing
+from plaudit.core.quality_control import (
+    assigning,
+    gold_feedback,
+    own_work,
+    pauses,
+    qualification,
+    standing,
+)
 from plaudit.core.quality_control.control_tasks import on_either_side
 from plaudit.core.tasks.forms import form_of
-from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused
+from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused, Unqualified
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
@@ -99,11 +106,13 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         shown = [*held, *(one.lease for one in returned)]
         prompts = await own_work.list_excerpts(tx, project, shown)
         pause = await standing.find_pause(tx, project, user_id)
+        view = await qualification.find_view(tx, project, user_id)
     detail = project_detail(project)
     guidelines = await request.render(detail.guidelines or "")
     return {
         "project": project,
         "pause": pause,
+        "qualification": view,
         "why": None if pause is None else pauses.why(pause),
         "appeal_max": pauses.TEXT_CHARS_MAX,
         "held": held,
@@ -128,7 +137,7 @@ async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Red
         lease = await request.db.write(work)
     except Paused:
         return Redirect(to=f"/work/{project_id}")
-    except LimitReached as problem:
+    except (LimitReached, Unqualified) as problem:
         return Redirect(to=f"/work/{project_id}", flash=sentence(problem.message))
     if lease is None:
         return Redirect(to=f"/work/{project_id}")
@@ -259,7 +268,7 @@ async def _back_to(request: PageRequest[NoQuery], open_again: Any) -> Redirect:
         await request.db.write(work)
     except Paused:
         return Redirect(to=f"/work/{project_id}")
-    except (LeaseLost, LimitReached, Conflict) as problem:
+    except (LeaseLost, LimitReached, Conflict, Unqualified) as problem:
         return Redirect(to=f"/work/{project_id}/mine", flash=sentence(problem.message))
     return Redirect(to=task_path(project_id, assignment_id))
 

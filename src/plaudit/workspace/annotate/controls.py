@@ -18,6 +18,15 @@ from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Level
 
+NAMED_MAX = 4
+"""Choices in one cell of the rating grid whose buttons carry names."""
+
+NAME_MAX = 24
+"""Characters of such a name."""
+
+WORD_MAX = 10
+"""Characters of a word in it, which is not broken."""
+
 _WHYS = ("_justification", "_reason", "_why")
 
 
@@ -59,6 +68,19 @@ class Control(Struct, frozen=True, kw_only=True):
     """Answer that the task came with, which somebody may take over."""
     is_number: bool = False
     """True if its values are numbers; those that the page sends are texts."""
+
+    @property
+    def is_graded(self) -> bool:
+        """True if each choice has a name beside the text of its button."""
+        return bool(self.choices) and self.choices[0].name != self.choices[0].mark
+
+    @property
+    def words_fit(self) -> bool:
+        """True if the names of its choices are so few and short that its buttons carry them."""
+        names = [choice.name for choice in self.choices]
+        is_short = all(len(word) <= WORD_MAX for name in names for word in name.split())
+        is_brief = all(len(name) <= NAME_MAX for name in names)
+        return self.is_graded and len(names) <= NAMED_MAX and is_short and is_brief
 
 
 class Positions:

@@ -8,7 +8,7 @@ own store alone is shown; everything else stays what it is, a link to somewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -72,8 +72,13 @@ async def read_conversation(
 
 def list_named(content: Sequence[Thread]) -> list[str]:
     """Ids of attachments that a conversation names as this server would, FILES_MAX at most."""
+    return list_named_in(_texts(content))
+
+
+def list_named_in(texts: Iterable[str]) -> list[str]:
+    """Ids of attachments that texts name as this server would, FILES_MAX at most."""
     wanted: dict[str, None] = {}
-    for text in _texts(content):
+    for text in texts:
         for match in _NAMED.finditer(text):
             wanted[match["id"]] = None
             if len(wanted) == FILES_MAX:

@@ -6,7 +6,9 @@ get matching files, and browsers may cache them forever.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,10 @@ _TYPES = {
 }
 _IMMUTABLE = b"public, max-age=31536000, immutable"
 _VERSION_CHARS = 16
+_UNPACKED = frozenset({"image/png"})
+"""Media types that are compressed already."""
+
+_GZIP = re.compile(rb"(?:^|,)\s*gzip\s*(?:;\s*q=(?:1|0\.0*[1-9])[\d.]*\s*)?(?:,|$)", re.IGNORECASE)
 
 
 @cache
@@ -32,6 +38,12 @@ def _read() -> dict[str, tuple[bytes, str]]:
         for path in sorted(_FOLDER.rglob("*"))
         if path.suffix in _TYPES
     }
+
+
+@cache
+def _compressed(name: str) -> bytes:
+    """Content of a file, as gzip."""
+    return gzip.compress(_read()[name][0], mtime=0)
 
 
 class Assets:
@@ -50,8 +62,10 @@ class Assets:
         self._files[name]
         return f"/static/{self.version}/{name}"
 
-    def answer(self, version: str, name: str) -> Response:
-        """Response with a file; raises NotFound.
+    def answer(self, version: str, name: str, accepted: bytes = b"") -> Response:
+        """Response with a file, compressed if `accepted`, the Accept-Encoding, allows it.
+
+        Raises NotFound.
 
         During a rolling upgrade a browser may ask for the version of another server: it gets this
         server's file, marked no-store.
@@ -66,4 +80,7 @@ class Assets:
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"content-security-policy", b"default-src 'none'; sandbox"),
         ]
+        if content_type not in _UNPACKED and _GZIP.search(accepted):
+            content = _compressed(name)
+            headers.append((b"content-encoding", b"gzip"))
         return Response(content, 200, content_type, headers)

@@ -359,7 +359,8 @@ class _StaticRoute:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(allow="GET, HEAD")
         parts = path_parts(scope)
-        answer = self._assets.answer(parts["version"], parts["name"])
+        accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
+        answer = self._assets.answer(parts["version"], parts["name"], accepted)
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
 

@@ -11,6 +11,7 @@ from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
+from plaudit.core.quality_control import listing
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.overlap import OVERLAP_MAX
@@ -134,6 +135,7 @@ async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
         progress = await statistics.progress(tx, project)
         unasked = await statistics.list_unasked(tx, project) if progress.unasked else []
         pace = await statistics.pace(tx, project, clock.now_ms())
+        attention = await listing.count_attention(tx, project, limit_max=statistics.COUNTED_MAX)
     detail = project_detail(project)
     form = form_of(detail)
     statuses = {status.value: count for status, count in progress.statuses.items()}
@@ -144,6 +146,7 @@ async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "has_own_form": detail.form is not None,
         "progress": progress,
         "unasked": unasked,
+        "attention": attention,
         "statuses": statuses,
         "parts": charts.shares(statuses),
         "most": statistics.COUNTED_MAX,

@@ -11,6 +11,7 @@ from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard
 from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.quality_control import assigning
 from plaudit.core.tasks import excerpts
 from plaudit.model.core import PersonRole
 from plaudit.store.labeling import own_work
@@ -22,7 +23,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 OPEN_MAX = 20
 
 
-class NextTask(Struct, frozen=True, kw_only=True):
+class TaskAtHand(Struct, frozen=True, kw_only=True):
     """The one thing to do next: a task that is held, or the queue of a project with free ones."""
 
     project: ProjectSummary
@@ -37,13 +38,16 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
     user_id, now = request.user.user_id, clock.now_ms()
     async with request.db.read() as tx:
         standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
+        standings = await assigning.with_control_tasks(
+            tx, standings, user_id, limit_max=dashboard.COUNTED_MAX
+        )
         keys = [one.project.project_key for one in standings]
         held = await own_work.list_open(tx, keys, user_id, limit=OPEN_MAX)
         recent = await own_work.list_recent(tx, keys, user_id, since_ms=now - DAY_MS)
         going_on = next((one for one in held if not one.is_returned), None)
         prompts = {}
         if going_on is not None:
-            prompts = await excerpts.list_excerpts(tx, going_on.project_key, [going_on.seq])
+            prompts = await excerpts.list_excerpts(tx, going_on.task_key, [going_on.seq])
     by_key = {one.project.project_key: one for one in standings}
     busy = [one for one in standings if one.free]
     return {
@@ -64,17 +68,17 @@ def _next_task(
     going_on: OpenWork | None,
     recent: Sequence[RecentWork],
     prompts: dict[int, str],
-) -> NextTask | None:
+) -> TaskAtHand | None:
     """The task that is held; else the queue of the project worked in last, or the newest one."""
     if going_on is not None:
-        return NextTask(
+        return TaskAtHand(
             project=by_key[going_on.project_key],
             assignment_id=going_on.assignment_id,
             excerpt=prompts.get(going_on.seq, ""),
         )
     worked_in = [by_key[one.project_key] for one in recent]
     found = next((one for one in [*worked_in, *busy] if one.free), None)
-    return None if found is None else NextTask(project=found, assignment_id=None, excerpt="")
+    return None if found is None else TaskAtHand(project=found, assignment_id=None, excerpt="")
 
 
 def _returned(

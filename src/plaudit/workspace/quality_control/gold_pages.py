@@ -11,6 +11,7 @@ from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import IntRange, NoQuery
 from plaudit.core.labeling import question_results, review_queue
+from plaudit.core.quality.estimates import wilson
 from plaudit.core.quality_control import gold_sources, gold_tasks, repeats
 from plaudit.core.quality_control.gold_tasks import (
     CREATED_AT_ONCE_MAX,
@@ -22,7 +23,7 @@ from plaudit.core.tasks.forms import form_of
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import control_key
-from plaudit.model.quality_control import GoldFeedback, GoldSettings, RepeatSettings
+from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.quality_control import control_results
 from plaudit.store.tasks.tasks import FAR
 from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
@@ -40,6 +41,7 @@ ONE = f"{GOLD}/{{task_id}}"
 FROM_TASK = f"{TASK}/gold"
 ROWS = f"{PROJECT}/gold-rows"
 LISTED_MAX = 50
+PEOPLE_MAX = 1000
 RESULTS_MAX = 2000
 """Answers to one gold task that its page looks at."""
 
@@ -85,6 +87,10 @@ async def show_gold(request: PageRequest[GoldQuery]) -> dict[str, Any]:
         found = await gold_tasks.list_gold(
             tx, project, after_seq=request.query.after, limit=LISTED_MAX + 1
         )
+        key = control_key(project.project_key)
+        counts = await control_results.count_by_person(tx, key, limit=PEOPLE_MAX)
+        names = await review_queue.display_names(tx, request.user.organization_id, counts)
+        agreements = await repeats.self_agreement(tx, project)
     listed = found[:LISTED_MAX]
     gold, again = gold_settings(project), repeat_settings(project)
     return {
@@ -96,6 +102,15 @@ async def show_gold(request: PageRequest[GoldQuery]) -> dict[str, Any]:
             "feedback": gold.feedback.value,
             "repeat_rate": f"{100 * again.rate:g}",
         },
+        "people": [
+            (
+                names[user_id],
+                wilson(*counts[user_id].get(Collector.gold, (0, 0))),
+                wilson(*counts[user_id].get(Collector.repeats, (0, 0))),
+            )
+            for user_id in sorted(counts, key=lambda user_id: names[user_id].casefold())
+        ],
+        "agreements": agreements,
         "created_max": CREATED_AT_ONCE_MAX,
         "repeat_after": repeats.REPEAT_AFTER,
     }
@@ -223,9 +238,11 @@ async def show_one_gold(request: PageRequest[NoQuery]) -> dict[str, Any]:
             tx, request.user.organization_id, {one.user_id for one in results}
         )
     describer = AnswerDescriber(form_of(project_detail(project)), content)
+    reason = await request.render(listed.row.reason or "")
     return {
         "project": project,
         "one": listed,
+        "reason": reason if listed.row.reason else None,
         "questions": [
             (question, describer.expected(question.expected)) for question in listed.questions
         ],

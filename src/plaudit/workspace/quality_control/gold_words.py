@@ -59,7 +59,7 @@ class AnswerDescriber:
         return question.field.title or expected.key
 
     def _about(self, expected: ExpectedAnswer) -> str:
-        """What an answer is about, but for the turn or thread as a whole."""
+        """The thing that an answer is about; empty for the turn or thread as a whole."""
         parts = [expected.at] if len(self._content) > 1 or expected.at not in ("t0", "t0u0") else []
         if expected.source_id is not None:
             parts.append(self._response(expected.at, expected.source_id))

@@ -19,7 +19,6 @@ from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
 from plaudit.core.quality.reporting.annotators import FittedQuestion, annotators
 from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
-from plaudit.core.quality.reporting.disagreement_words import tell_reasons
 from plaudit.core.quality.reporting.flag_inputs import flags_of
 from plaudit.core.quality.reporting.options import BY_BATCH, BY_MODEL, BY_WEEK, ReportOptions
 from plaudit.core.quality.reporting.project_reading import (
@@ -36,6 +35,8 @@ from plaudit.core.quality.vote_columns import CountedOut
 from plaudit.errors import InvalidContent
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import disagreement_reasons
+from plaudit.wire.manage.quality import QuestionQuality
 from plaudit.wire.manage.quality_annotators import AnnotatorQuality
 from plaudit.wire.manage.quality_people import LeaderboardReport, LeaderboardSlice
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
@@ -65,8 +66,19 @@ async def quality_report(
     """
     read = await _read(db, project, options, on_progress, keeper)
     report = found_of(project, options, read).report
-    await tell_reasons(db, project, report.questions)
+    await _tell_reasons(db, project, report.questions)
     return report
+
+
+async def _tell_reasons(
+    db: Database, project: ProjectRow, questions: Sequence[QuestionQuality]
+) -> None:
+    """Tell of each question why people differed, as far as reviewers have said."""
+    async with db.read() as tx:
+        counted = await disagreement_reasons.count_by_question(tx, project.project_key)
+    for question in questions:
+        reasons = {why: count for key, why, count in counted if key == question.key}
+        question.disagreements.why = reasons or UNSET
 
 
 async def report_with_annotators(
@@ -80,7 +92,7 @@ async def report_with_annotators(
     read = await _read(db, project, options, on_progress, keeper)
     work = await read_reviewed_work(db, project.project_key)
     found = found_of(project, options, read)
-    await tell_reasons(db, project, found.report.questions)
+    await _tell_reasons(db, project, found.report.questions)
     return found.report, annotators_of(found, read, work)
 
 

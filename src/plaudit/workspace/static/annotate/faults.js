@@ -3,6 +3,7 @@
 import { announce } from "../shared/shell.js";
 import { keyOf } from "./store.js";
 import { notice } from "./notice.js";
+import { unfold } from "./fold.js";
 
 const questions = () => [...document.querySelectorAll("[data-question]")];
 
@@ -93,6 +94,7 @@ function mark(question, fault) {
   line.textContent = `${fault.message[0].toUpperCase()}${fault.message.slice(1)}.`;
   line.hidden = false;
   question.hidden = false;
+  unfold(question);
   if (question.tagName === "DETAILS") question.open = true;
   const fix = question.closest("details.fix"); // on the page of review
   if (fix !== null) fix.open = true;

@@ -1,46 +1,51 @@
 /** The keyboard. Keys of one character work while nobody is typing, and can be switched off. */
 
-import { firstField } from "./faults.js";
 import { Keymap } from "./keymap.js";
+import { showPrompt } from "./prompt.js";
 import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "../shared/pressed.js";
+import { Folding, unfold } from "./fold.js";
 import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
+const STAY = "plaudit-keys-stay";
+const WHOLE = "plaudit-keys-whole";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
 
-/** Returns the keymap. */
-export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, toggleGuidelines }) {
-  const box = document.getElementById("keys-on");
-  box.checked = localStorage.getItem(OFF) === null;
+/** A box of the list of keys that is checked unless somebody has taken that back: it is kept by name. */
+function bindSetting(id, name) {
+  const box = document.getElementById(id);
+  box.checked = localStorage.getItem(name) === null;
   box.addEventListener("change", () => {
-    if (box.checked) localStorage.removeItem(OFF);
-    else localStorage.setItem(OFF, "yes");
+    if (box.checked) localStorage.removeItem(name);
+    else localStorage.setItem(name, "yes");
   });
+  return box;
+}
 
-  const visible = (one) => one.getClientRects().length > 0;
-  const questions = () => [...document.querySelectorAll("[data-question]")].filter(visible);
-  const current = () => document.activeElement?.closest?.("[data-question]") ?? null;
+/** Returns the keymap. */
+export function bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines }) {
+  const box = bindSetting("keys-on", OFF);
+  const goesOn = bindSetting("keys-go-on", STAY);
+  const folds = bindSetting("keys-fold", WHOLE);
+  new Folding(document.getElementById("task"), store, current, () => folds.checked);
 
-  async function go(by) {
-    const all = questions();
-    const at = all.indexOf(current());
-    const next = at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by];
-    if (at >= 0 && await turns.fill(all[at], next ?? null, by)) {
-      if (current() === all[at]) go(by);
-      return;
-    }
-    if (next) (next.tagName === "DETAILS" && !next.open ? next.querySelector("summary") : firstField(next))?.focus();
-  }
-
-  /** Choose by number: the value of the question that has the focus. */
+  /** Choose by number a value of the current question. After several values nobody can know the last. */
   function choose(digit) {
-    const question = current();
+    const question = current.element;
     const target = question?.querySelector(`input[data-digit="${digit}"]`) ??
       (digit === 0 ? question?.querySelector("[data-offer]") : null);
     if (!target) return false;
     target.focus();
     if (target.type === "checkbox" || !target.checked) target.click();
+    if (target.type !== "checkbox" && goesOn.checked) current.goOn();
     return true;
+  }
+
+  /** Leave a text, and stay at its question. */
+  function leave(field) {
+    const question = field.closest("[data-question]");
+    if (question) current.stand(question);
+    else field.blur();
   }
 
   /** The first question of a kind, nearest to where the focus is. */
@@ -58,9 +63,17 @@ export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, to
     return true;
   }
 
+  /** Say what the current question means, or no more. */
+  function describe() {
+    const about = current.element?.closest(".row")?.querySelector(".about");
+    if (about) about.open = !about.open;
+    return Boolean(about);
+  }
+
   function remark(withMention) {
     const field = near(".remark[data-mentions] textarea") ?? near(".remark textarea");
     if (!field || store.isReadOnly) return false;
+    unfold(field);
     field.focus();
     if (withMention) {
       field.setRangeText("@", field.selectionStart, field.selectionEnd, "end");
@@ -72,6 +85,7 @@ export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, to
   function prefer(direction) {
     const question = near('[data-question="scale"]');
     if (!question || store.isReadOnly) return false;
+    unfold(question);
     lean(question, store, direction);
     question.querySelector("input:checked")?.focus();
     return true;
@@ -93,10 +107,15 @@ export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, to
     b: () => prefer(1),
     "=": () => prefer(0),
     x: bothBad,
-    j: () => remark(false),
+    w: () => remark(false),
+    j: () => current.goToTurn(1),
+    k: () => current.goToTurn(-1),
+    ".": () => current.goToOpen(),
     "@": () => remark(true),
     e: () => edit(".rewriting, .writing"),
     m: () => edit(".marking"),
+    i: describe,
+    p: () => showPrompt(document.activeElement?.closest?.(".asked") ?? current.element?.closest(".asked") ?? document.querySelector(".asked")),
     v: () => layout.next(),
     g: () => toggleGuidelines(),
     s: () => document.getElementById("open-skip").disabled || dialogs.skip(),
@@ -111,10 +130,12 @@ export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, to
     if (isCommand(event) && event.key === "Enter") submit.press();
     else if (isCommandOf(event, "s")) sync.flush();
     else if (event.altKey && event.key === "ArrowLeft" && !document.activeElement?.matches(TYPED)) sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
-    else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
+    else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) leave(document.activeElement);
     else if (isCommand(event) || document.activeElement?.matches(TYPED)) return;
-    else if (event.key === "ArrowDown" && !event.altKey && current()) go(1);
-    else if (event.key === "ArrowUp" && !event.altKey && current()) go(-1);
+    else if (event.key === "ArrowDown" && !event.altKey && current.focused) current.go(1);
+    else if (event.key === "ArrowUp" && !event.altKey && current.focused) current.go(-1);
+    else if (event.key === "Enter" && document.activeElement?.matches("[data-question] input")) current.goOn();
+    else if (event.key === "Enter" && document.activeElement?.matches("[data-question]")) current.enter(current.focused);
     else if (!box.checked) return;
     else {
       const action = charsOf(event).map((char) => keymap.actionOf(char)).find((one) => one !== undefined);

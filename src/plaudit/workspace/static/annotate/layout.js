@@ -1,5 +1,7 @@
 /** How responses stand: columns, stacked or one at a time; raw text, scrolling together, differences. */
 
+import { Panes } from "./panes.js";
+import { addStrips } from "./prompt.js";
 import { changes, draw } from "./words.js";
 
 const VIEW = "plaudit-view";
@@ -8,19 +10,29 @@ const TOGETHER = "plaudit-scroll-together";
 
 export class Layout {
   #root;
+  #panes;
   #narrow = matchMedia("(max-width: 56.24rem), (max-height: 31.99rem)");
+  #wide = matchMedia("(min-width: 75rem) and (min-height: 32rem)");
 
   constructor(root) {
     this.#root = root;
+    this.#panes = new Panes(root);
     this.#bindViews();
     this.#bindChoices();
     this.add(root);
   }
 
+  /** True where the page scrolls as a whole, in one column. */
+  get isNarrow() {
+    return this.#narrow.matches;
+  }
+
   /** Lay out a part of the page, which has just been put into it. */
   add(part) {
     document.getElementById("tools").hidden = this.#root.querySelectorAll(".response").length < 2;
-    for (const one of part.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    for (const one of part.querySelectorAll(".context")) one.open = this.#wide.matches;
+    addStrips(part);
+    this.#panes.add(part);
     this.#bindTabs(part);
     this.#bindScrolling(part);
     bindRaw(part);
@@ -57,6 +69,10 @@ export class Layout {
     for (const one of section.querySelectorAll(".response")) {
       one.toggleAttribute("data-current", one.dataset.response === String(position));
     }
+    // In a strip it comes into sight; a page that scrolls as a whole stays where it is.
+    const strip = section.querySelector(".columns-of-responses");
+    const current = strip?.querySelector("[data-current]");
+    if (current && strip.scrollWidth > strip.clientWidth) strip.scrollLeft += current.getBoundingClientRect().left - strip.getBoundingClientRect().left;
   }
 
   #bindViews() {
@@ -69,8 +85,8 @@ export class Layout {
       });
       if (way.checked) this.#root.dataset.view = way.value;
     }
-    this.#narrow.addEventListener("change", () => {
-      for (const one of this.#root.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    this.#wide.addEventListener("change", () => {
+      for (const one of this.#root.querySelectorAll(".context")) one.open = this.#wide.matches;
     });
   }
 

@@ -1,6 +1,6 @@
 /** The annotation page: put its parts together. See store.js for how they work with one another. */
 
-import { Store, keyOf } from "./store.js";
+import { Store } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
 import { bindSuggestions } from "./parts/suggestions.js";
@@ -12,6 +12,9 @@ import { Layout } from "./layout.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
+import { Current } from "./current.js";
+import { Progress } from "./progress.js";
+import { TurnNav } from "./turn_nav.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
 import { Drawn, readQuestions } from "./questions.js";
@@ -22,11 +25,13 @@ import { offer } from "./undo.js";
 
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
-const { addresses, required, sections } = readQuestions(task.questions);
+const index = readQuestions(task.questions);
+const { addresses, required, sections } = index;
 const store = new Store(addresses);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
 const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
+const current = new Current(root, store, turns, index);
 bindFaults(turns, sections);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
@@ -51,16 +56,6 @@ function freezeFields(part) {
   for (const field of part.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
     if (!field.matches("[data-source]")) field.disabled = store.isReadOnly;
   }
-}
-
-function bindProgress() {
-  const told = document.getElementById("progress");
-  const needed = new Set(required.map(keyOf));
-  const show = () => {
-    told.textContent = needed.size ? `${store.countAnswered(needed)} of ${needed.size} required answers` : "";
-  };
-  store.subscribe(show);
-  show();
 }
 
 /** What a part of the page does beside its questions' values. */
@@ -173,7 +168,8 @@ async function start() {
   drawn.drawAll();
   sync.revision = from.revision;
   bindPart(root);
-  bindProgress();
+  new Progress(store, index, drawn, current);
+  const nav = new TurnNav(root, store, index, turns, current);
   bindLinks();
   store.subscribe(({ key }) => { if (key !== null) drawn.draw(key); });
   root.addEventListener("input", (event) => {
@@ -183,10 +179,11 @@ async function start() {
 
   const dialogs = bindDialogs(task, sync, journal);
   const toggleGuidelines = bindGuidelines(task);
-  const keymap = bindKeys({ task, store, sync, submit, layout, turns, dialogs, toggleGuidelines });
+  const keymap = bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines });
   turns.onDrawn = (part) => {
     bindPart(part);
     layout.add(part);
+    nav.add(part);
     keymap.add(part);
     markWaiting(part);
     if (store.isReadOnly) freezeFields(part);
@@ -217,6 +214,7 @@ async function start() {
   await tabs.ask();
   // Until here nothing can be typed, as it would be nobody's.
   root.inert = false;
+  current.begin(!layout.isNarrow);
   turns.watch();
   root.dataset.ready = "yes";
   if (!tabs.isActive) return;

@@ -45,6 +45,11 @@ export class Drawn {
     for (const show of shows) show();
   }
 
+  /** The titles of the questions by their keys. */
+  titles() {
+    return new Map(this.questions.map(([element, address]) => [keyOf(address), element.dataset.title]));
+  }
+
   /** Draw one question by its key, wherever the change came from. */
   draw(key) {
     for (const show of this.#shows.get(key) ?? []) show();

@@ -146,7 +146,7 @@ export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dia
     b: () => prefer(1),
     "=": () => prefer(0),
     x: bothBad,
-    j: justify,
+    w: justify,
     "[": () => layout.step(-1),
     "]": () => layout.step(1),
     v: () => layout.next(),

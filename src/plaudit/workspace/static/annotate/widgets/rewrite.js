@@ -1,5 +1,6 @@
 /** A response made better: starts as the original, shows what changed, keeps the original as it is. */
 
+import { bindPreview } from "../live_preview.js";
 import { asTyped, inLineEndsOf } from "../../shared/line_ends.js";
 import { changes, draw, ratio } from "../words.js";
 
@@ -11,6 +12,7 @@ export function bind(element, store, original) {
   const shown = element.querySelector("[data-diff]");
   const told = element.querySelector("[data-ratio]");
   const plain = asTyped(original);
+  const showPreview = bindPreview(element, field, () => field.value !== plain);
   let timer = 0;
 
   function write() {
@@ -18,6 +20,7 @@ export function bind(element, store, original) {
     store.set(address, { value: field.value === plain ? undefined : inLineEndsOf(original, field.value) });
     clearTimeout(timer);
     timer = setTimeout(compare, DRAWN_AFTER_MS);
+    showPreview();
   }
 
   function compare() {
@@ -48,5 +51,6 @@ export function bind(element, store, original) {
     } else if (field.value !== asTyped(value)) field.value = value;
     if (value !== undefined) element.open = true;
     compare();
+    showPreview();
   };
 }

@@ -250,9 +250,9 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_rules,
         query=RulesQuery,
-        template="projects/rules.html",
+        template="quality_control/rules.html",
         tab="Rules",
-        tab_order=45,
+        tab_order=48,
     ),
     Page(
         page_id="save_rules",

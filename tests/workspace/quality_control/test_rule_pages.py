@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -158,6 +159,7 @@ def test_crossings_are_listed_until_somebody_has_seen_them(world, ann, mia):
     [crossing] = project.crossings()
 
     text = mia.get(managed(project, "rules")).text
+    assert re.search(r"crossed rules to see</a></dt><dd>1</dd>", mia.get(managed(project)).text)
     answer = mia.post(managed(project, "crossings", crossing.crossing_id, "seen"), {})
 
     assert WHY in text
@@ -165,6 +167,7 @@ def test_crossings_are_listed_until_somebody_has_seen_them(world, ann, mia):
     assert WHY not in mia.get(answer.headers["location"]).text
     again = mia.post(managed(project, "crossings", crossing.crossing_id, "seen"), {})
     assert again.status_code == 409
+    assert "crossed rules" not in mia.get(managed(project)).text
 
 
 def fields(*rows: tuple[str, str, str, str]) -> dict[str, list[str]]:

@@ -72,6 +72,21 @@ CREATE TABLE quality_pace (
 );
 CREATE INDEX quality_pace_due ON quality_pace (due_ms, project_key);
 
+-- Qualification of people: training, then tests. `round` says of what settings; a row of another
+-- round begins anew. Counts are of the training, and of the test that runs or ran last.
+CREATE TABLE qualification (
+    project_key BIGINT NOT NULL,
+    user_id ${id} NOT NULL,
+    round ${id} NOT NULL,
+    state ${id} NOT NULL,
+    trained BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    right_cases BIGINT NOT NULL,
+    cases BIGINT NOT NULL,
+    changed_ms BIGINT NOT NULL,
+    PRIMARY KEY (project_key, user_id)
+)${clustered};
+
 -- `is_compared` is 1 once a person's answers were compared with those of the others on the task.
 ALTER TABLE assignment ADD COLUMN is_compared SMALLINT NOT NULL DEFAULT 0;
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
-from plaudit.core.quality_control.expected_answers import check_expected, scores, spans_f1
+from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
+from plaudit.core.quality_control.expected_answers import check_expected, score_answers, spans_f1
 from plaudit.core.tasks.forms import read_form
 from plaudit.errors import InvalidContent
 from plaudit.model.quality_control import ControlTurn
@@ -48,6 +48,10 @@ CONTENT = make_content(
 
 def span(label: str, start: int, end: int) -> dict[str, Any]:
     return {"label": label, "text": TEXT[start:end], "start": start, "end": end}
+
+
+def scores(*args: Any) -> dict[int, bool]:
+    return {one.number: one.is_right for one in score_answers(*args)}
 
 
 def is_right(key: str, wanted: Any, given: Any, source: str | None = None, **more: Any) -> bool:

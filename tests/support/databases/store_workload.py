@@ -193,6 +193,7 @@ def put_through_control_tasks(floor: GoldProject) -> None:
         await own_work.list_recent(tx, floor.project, "ann")
         await own_work.find_batch_id(tx, floor.project, lease, None)
         await control_turns.list_had(tx, side, "ann", [1])
+        await control_turns.list_counted(tx, [key], "ann")
         await control_turns.list_repeated(tx, key, "ann", [1])
         [source, *_] = await control_turns.list_repeatable(
             tx, side, "ann", skipped=0, before_ms=FAR, limit=1

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Sequence
+
+import msgspec
 
 from plaudit.core.labeling import leases
+from plaudit.core.labeling.dashboard import ProjectSummary
 from plaudit.core.quality_control import qualification, repeats, standing
-from plaudit.core.quality_control.control_schedule import ControlRates, count_planned, is_due
+from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.gold_tasks import gold_settings, repeat_settings
 from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.model.core import ProjectRow, StoredTask
@@ -79,6 +83,22 @@ async def count_waiting(
         repeats_left = len(await repeats.list_candidates(tx, project, user_id, now))
     planned = count_planned(turn, rates, free=free, gold_left=gold_left, repeats_left=repeats_left)
     return min(free + planned, limit_max)
+
+
+async def with_control_tasks(
+    tx: Transaction, listed: Sequence[ProjectSummary], user_id: str, *, limit_max: int
+) -> list[ProjectSummary]:
+    """Projects with the number of tasks that wait for this person, as `count_waiting` says it."""
+    keys = [control_key(one.project.project_key) for one in listed]
+    counted = await control_turns.list_counted(tx, keys, user_id)
+    return [
+        msgspec.structs.replace(
+            one, free=await count_waiting(tx, one.project, user_id, limit_max=limit_max)
+        )
+        if control_key(one.project.project_key) in counted
+        else one
+        for one in listed
+    ]
 
 
 async def _rates(tx: Transaction, project: ProjectRow) -> ControlRates | None:

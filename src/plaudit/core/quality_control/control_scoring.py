@@ -18,10 +18,9 @@ from plaudit.core.labeling.submissions import Receipt, content_of
 from plaudit.core.labeling.votes import answer_address, question_address
 from plaudit.core.quality_control import counters, qualification, repeats
 from plaudit.core.quality_control.expected_answers import (
-    answer_to,
     is_equal,
     is_scored,
-    scores,
+    score_answers,
 )
 from plaudit.core.quality_control.gold_tasks import expected_of
 from plaudit.core.tasks.form_version import form_with_version
@@ -94,16 +93,16 @@ def _gold_results(
             project_key=submission.project_key,
             seq=submission.seq,
             user_id=submission.user_id,
-            number=number,
+            number=scored.number,
             collector=Collector.gold,
-            question_key=expected[number].key,
-            at=expected[number].at,
-            is_right=is_right,
+            question_key=expected[scored.number].key,
+            at=expected[scored.number].at,
+            is_right=scored.is_right,
             submitted_ms=submission.submitted_ms,
-            expected=_encode(expected[number]),
-            given=_encode(answer_to(form, content, expected[number], answers)),
+            expected=_encode(expected[scored.number]),
+            given=_encode(scored.answer),
         )
-        for number, is_right in scores(form, content, expected, answers).items()
+        for scored in score_answers(form, content, expected, answers)
     ]
 
 

@@ -3,19 +3,27 @@
 They stand in the tables of tasks and work under a key of their own (`control_key`), to which
 nothing else refers: no list, count, delivery, export or walk of a project meets them, and their ids
 lead nowhere. Leases, drafts and submissions work on them unchanged (docs/adr/0039-gold-tasks.md).
+
+A draw for each of a person's ordinary tasks, by a seed that nobody sees, decides after which of
+them gold or a repeat is due; so that two processes agree on it, and the number of control tasks to
+come is known beforehand: pages count them among the tasks that wait. After one ordinary task there
+is one control task at most, so never two in a row.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from plaudit import clock, ids
 from plaudit.errors import NotFound
 from plaudit.model.core import ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState, control_key
+from plaudit.model.quality_control import ControlTurn
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.quality_control import gold
 from plaudit.store.tasks import projects, tasks, work_queue
@@ -25,6 +33,7 @@ from plaudit.wire.v2.render import HeadFields
 SLOTS = 1_000_000_000
 """Slots of a control task: it never has all submissions, and so never completes."""
 
+_DRAWS = 2**32
 T = TypeVar("T")
 
 
@@ -95,3 +104,48 @@ async def create(
         ],
     )
     return created
+
+
+class ControlRates(Struct, frozen=True):
+    """Shares of a person's tasks that are gold, and repeats of their own."""
+
+    gold: float
+    repeats: float
+
+
+def draws(seed: int, ordinary_count: int) -> tuple[float, float]:
+    """Two draws from 0 to 1, for gold and for repeats, after so many ordinary tasks."""
+    digest = hashlib.blake2b(b"%d %d" % (seed, ordinary_count), digest_size=8).digest()
+    first, second = int.from_bytes(digest[:4]), int.from_bytes(digest[4:])
+    return first / _DRAWS, second / _DRAWS
+
+
+def is_due(turn: ControlTurn, rates: ControlRates) -> tuple[bool, bool]:
+    """True for gold, and for a repeat, if it is due now; both where either may be given."""
+    if turn.control_after == turn.ordinary_count:
+        return False, False
+    return _is_drawn(turn.seed, turn.ordinary_count, rates)
+
+
+def count_planned(
+    turn: ControlTurn, rates: ControlRates, *, free: int, gold_left: int, repeats_left: int
+) -> int:
+    """Number of control tasks before the last of `free` ordinary ones is given out."""
+    gold = repeats = 0
+    for number in range(turn.ordinary_count, turn.ordinary_count + free):
+        if number == turn.control_after:
+            continue
+        is_gold, is_repeat = _is_drawn(turn.seed, number, rates)
+        gold += is_gold
+        repeats += is_repeat and not is_gold
+    return min(gold, gold_left) + min(repeats, repeats_left)
+
+
+def _is_drawn(seed: int, number: int, rates: ControlRates) -> tuple[bool, bool]:
+    first, second = draws(seed, number)
+    return first < _odds(rates.gold), second < _odds(rates.repeats)
+
+
+def _odds(rate: float) -> float:
+    """Control tasks for each ordinary one, where they are this share of all, ½ at most."""
+    return rate / (1 - rate)

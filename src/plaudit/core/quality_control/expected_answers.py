@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from plaudit.core.labeling.agreement import preferred
 from plaudit.core.labeling.answer_values import given_value
@@ -151,32 +152,32 @@ def _fault(asked: AskedQuestions, expected: ExpectedAnswer) -> tuple[str, str] |
     return None
 
 
-def scores(
+class ScoredAnswer(Struct, frozen=True):
+    """An expected answer by its number, the answer that was given in its place, and its score."""
+
+    number: int
+    answer: Answer | None
+    is_right: bool
+
+
+def score_answers(
     form: Form,
     content: Sequence[Thread],
     expected: Sequence[ExpectedAnswer],
     answers: Sequence[Answer],
-) -> dict[int, bool]:
-    """True for each expected answer that was given, by number; no answer is a wrong one.
+) -> list[ScoredAnswer]:
+    """Scores of a submission; a question without an answer is wrong.
 
     Expected answers that the form asks or takes no longer are left out.
     """
     asked = AskedQuestions(form, content)
     given = {answer_address(answer): answer for answer in answers}
-    found = {}
+    found = []
     for number, one in enumerate(expected):
         if _fault(asked, one) is None:
-            found[number] = _is_right(asked, one, given)
+            answer = _given(asked, one, given)
+            found.append(ScoredAnswer(number, answer, _is_right(asked, one, answer)))
     return found
-
-
-def answer_to(
-    form: Form, content: Sequence[Thread], expected: ExpectedAnswer, answers: Sequence[Answer]
-) -> Answer | None:
-    """The answer that was given where one was expected, None without any."""
-    asked = AskedQuestions(form, content)
-    given = {answer_address(answer): answer for answer in answers}
-    return _given(asked, expected, given)
 
 
 def _given(
@@ -193,10 +194,7 @@ def _given(
     return msgspec.structs.replace(answer, key=SELECTED, value=TIE if best is None else best)
 
 
-def _is_right(
-    asked: AskedQuestions, expected: ExpectedAnswer, given: Mapping[Address, Answer]
-) -> bool:
-    answer = _given(asked, expected, given)
+def _is_right(asked: AskedQuestions, expected: ExpectedAnswer, answer: Answer | None) -> bool:
     if answer is None or answer.is_empty:
         return False
     if expected.value is None or answer.value is None:

@@ -1,6 +1,6 @@
 """Repeats: a person's own earlier task again, as a copy, to see how far they agree with themselves.
 
-One is due by chance (control_schedule.py), after REPEAT_AFTER other tasks and a day, and each task
+One is due by chance (control_tasks.py), after REPEAT_AFTER other tasks and a day, and each task
 is repeated once.
 """
 

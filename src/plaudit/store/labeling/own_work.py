@@ -1,4 +1,7 @@
-"""A person's own work, project by project: its counts, what is open, what was done of late."""
+"""A person's own work, project by project: its counts, what is open, what was done of late.
+
+Control tasks (`control_key`) are among it: by numbers without them people could tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from plaudit.model.labeling import LeaseStatus
+from plaudit.model.labeling import LeaseStatus, control_key
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
@@ -34,9 +37,11 @@ async def count_by_project(
         return []
     pairs = [(key, status.value) for key in project_keys for status in _STATUSES]
     sql, args = value_lists.union_all(
-        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_key = :key"
+        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM assignment"
+        " WHERE project_key IN (:key, :control_key)"
         " AND user_id = :user_id AND status = :status LIMIT :most) AS found",
         key=[key for key, _ in pairs],
+        control_key=[control_key(key) for key, _ in pairs],
         status=[status for _, status in pairs],
     )
     rows = await tx.all(sql, args | {"user_id": user_id, "most": most})
@@ -46,9 +51,13 @@ async def count_by_project(
 
 
 class OpenWork(Struct, frozen=True):
-    """A task that a person holds, or that was sent back to them."""
+    """A task that a person holds, or that was sent back to them.
+
+    `task_key` is the key under which the task stands: the project's, or that of control tasks.
+    """
 
     project_key: int
+    task_key: int
     assignment_id: str
     seq: int
     leased_ms: int
@@ -61,7 +70,7 @@ async def list_open(
     """Up to `limit` open and returned tasks of a person in these projects, taken latest first."""
     if not project_keys:
         return []
-    keys, args = value_lists.in_list("key", project_keys)
+    keys, args = value_lists.in_list("key", [*project_keys, *map(control_key, project_keys)])
     rows = await tx.all(
         "SELECT project_key, assignment_id, seq, leased_ms, status FROM assignment"
         f" WHERE project_key IN {keys} AND user_id = :user_id AND status IN ('open', 'returned')"
@@ -69,7 +78,7 @@ async def list_open(
         args | {"user_id": user_id, "row_limit": limit},
     )
     return [
-        OpenWork(key, assignment_id, seq, leased_ms, status == LeaseStatus.returned)
+        OpenWork(abs(key), key, assignment_id, seq, leased_ms, status == LeaseStatus.returned)
         for key, assignment_id, seq, leased_ms, status in rows
     ]
 
@@ -92,11 +101,20 @@ async def list_recent(
     """
     if not project_keys:
         return []
-    keys, args = value_lists.in_list("key", project_keys)
+    keys, args = value_lists.in_list("key", [*project_keys, *map(control_key, project_keys)])
     rows = await tx.all(
         "SELECT project_key, MAX(submitted_ms), COUNT(*), SUM(active_ms) FROM submission"
         f" WHERE project_key IN {keys} AND user_id = :user_id AND is_current = 1"
-        " AND submitted_ms > :since_ms GROUP BY project_key ORDER BY 2 DESC, project_key",
+        " AND submitted_ms > :since_ms GROUP BY project_key",
         args | {"user_id": user_id, "since_ms": since_ms},
     )
-    return [RecentWork(*map(int, row)) for row in rows]
+    found: dict[int, RecentWork] = {}
+    for key, latest_ms, submitted, active_ms in (map(int, row) for row in rows):
+        other = found.get(abs(key), RecentWork(abs(key), 0, 0, 0))
+        found[abs(key)] = RecentWork(
+            abs(key),
+            max(latest_ms, other.latest_ms),
+            submitted + other.submitted,
+            active_ms + other.active_ms,
+        )
+    return sorted(found.values(), key=lambda one: (-one.latest_ms, one.project_key))

@@ -22,6 +22,19 @@ async def find_turn(tx: Transaction, control_key: int, user_id: str) -> ControlT
     return ControlTurn(*map(int, row)) if row else None
 
 
+async def list_counted(tx: Transaction, control_keys: Sequence[int], user_id: str) -> set[int]:
+    """Those of these control keys under which a person's turns are counted."""
+    if not control_keys:
+        return set()
+    listed, args = value_lists.in_list("key", control_keys)
+    rows = await tx.all(
+        f"SELECT project_key FROM control_turn WHERE project_key IN {listed}"
+        " AND user_id = :user_id",
+        args | {"user_id": user_id},
+    )
+    return {int(row[0]) for row in rows}
+
+
 async def insert_turn(tx: Transaction, control_key: int, user_id: str, seed: int) -> ControlTurn:
     """Begin to count a person's turns; the caller has locked their leases."""
     await tx.run(

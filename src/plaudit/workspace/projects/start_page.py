@@ -11,6 +11,7 @@ from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard
 from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.quality_control import assigning
 from plaudit.core.tasks import excerpts
 from plaudit.model.core import PersonRole
 from plaudit.store.labeling import own_work
@@ -37,13 +38,16 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
     user_id, now = request.user.user_id, clock.now_ms()
     async with request.db.read() as tx:
         standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
+        standings = await assigning.with_control_tasks(
+            tx, standings, user_id, limit_max=dashboard.COUNTED_MAX
+        )
         keys = [one.project.project_key for one in standings]
         held = await own_work.list_open(tx, keys, user_id, limit=OPEN_MAX)
         recent = await own_work.list_recent(tx, keys, user_id, since_ms=now - DAY_MS)
         going_on = next((one for one in held if not one.is_returned), None)
         prompts = {}
         if going_on is not None:
-            prompts = await excerpts.list_excerpts(tx, going_on.project_key, [going_on.seq])
+            prompts = await excerpts.list_excerpts(tx, going_on.task_key, [going_on.seq])
     by_key = {one.project.project_key: one for one in standings}
     busy = [one for one in standings if one.free]
     return {

@@ -21,7 +21,7 @@ from plaudit.core.quality.reporting.snapshots import find_snapshot
 from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.forms import Field, Form, Level, form_of
 from plaudit.model.core import PersonRole
-from plaudit.model.labeling import LeaseStatus
+from plaudit.model.labeling import LeaseStatus, control_key
 from plaudit.store.labeling import leases, own_work
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -76,8 +76,9 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
         project = await get_project(tx, request)
         last = await find_snapshot(tx, project.project_key)
         person = None if last is None else await find_person(tx, last, user_id)
+        keys = project.project_key, control_key(project.project_key)
         done, skipped = [
-            await leases.count_leases(tx, project.project_key, user_id, status, 0)
+            sum([await leases.count_leases(tx, key, user_id, status, 0) for key in keys])
             for status in (LeaseStatus.submitted, LeaseStatus.skipped)
         ]
         feedback = await review_feedback.list_feedback(tx, project, user_id, limit=FEEDBACK_MAX)

@@ -47,6 +47,25 @@ def test_the_request_and_the_rows_of_the_page_make_gold(world):
     assert second.row.reason == "Spiders have eight legs."
 
 
+@one_engine
+def test_a_project_says_how_often_gold_and_repeats_are_given(world):
+    floor = GoldProject(world)
+    path = f"/manage/v1/projects/{floor.project.project_id}"
+    with world.client() as client:
+        given = {"gold": {"rate": 0.1, "feedback": "daily"}, "repeats": {"rate": 0.02}}
+        kept = client.patch(path, json=given).json()
+        assert {name: kept[name] for name in given} == given
+        assert "gold" not in client.patch(path, json={"gold": None}).json()
+        for wrong, pointer in (
+            ({"gold": {"rate": 0.51}}, "/gold/rate"),
+            ({"repeats": {"rate": -0.1}}, "/repeats/rate"),
+            ({"gold": {"feedback": "often"}}, "/gold/feedback"),
+            ({"gold": {"unknown": 1}}, "/gold"),
+        ):
+            refused = client.patch(path, json=wrong)
+            assert (refused.status_code, refused.json()["pointer"]) == (400, pointer)
+
+
 def test_the_page_names_every_column():
     table = PAGE[PAGE.index("| column |") : PAGE.index("## How it is scored")]
 

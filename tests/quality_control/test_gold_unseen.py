@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
 import numpy as np
@@ -260,12 +259,10 @@ def test_a_classifier_on_pages_ids_times_and_places_does_no_better_than_chance(w
 
     told, is_gold = np.array(rows, dtype=float), np.array(truth)
     assert len(told) == 100 + is_gold.sum() > 120
-    started = time.process_time()
     assert area_under_curve(told, is_gold) < 0.5 + 3.5 * chance_spread(is_gold)
     leak = np.column_stack([told, is_gold + np.random.default_rng(7).normal(size=len(told)) / 3])
     assert area_under_curve(leak, is_gold) > 0.9
     assert len(set(told[:, 5])) == 1, "done and waiting tasks together never change"
-    assert time.process_time() - started < 5
 
 
 def make_threads(sent: list[dict[str, Any]]) -> Any:

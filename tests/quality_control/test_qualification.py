@@ -9,8 +9,8 @@ from plaudit.core.quality_control import gold_feedback, qualification, qualified
 from plaudit.core.quality_control.control_tasks import control_side
 from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.errors import InvalidContent, NotFound, Paused, Unqualified
-from plaudit.model.labeling import Lease
-from plaudit.model.quality_control import Collector, QualificationSettings
+from plaudit.model.labeling import Lease, LeaseStatus
+from plaudit.model.quality_control import Collector, GoldSettings, QualificationSettings
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.gold.gold_project import RIGHT, WRONG, GoldProject
 
@@ -62,7 +62,9 @@ def tested(world):
     """A project with five ordinary tasks, and twelve of gold for its test."""
 
     def make(**settings):
-        project = TestedProject(world, qualification=asked(**settings))
+        # No gold among the work, which comes by chance.
+        no_gold = GoldSettings(rate=0)
+        project = TestedProject(world, qualification=asked(**settings), gold=no_gold)
         project.create(5)
         project.add_gold(12)
         return project
@@ -218,6 +220,20 @@ def test_a_paused_person_takes_no_test(tested):
 
     with pytest.raises(Paused):
         project.lease_next()
+
+
+def test_a_task_of_the_test_goes_back_with_a_pause_and_comes_again(tested):
+    project = tested()
+    project.set(rules=[rule("skips", 10)])
+    lease = project.take()
+    project.count("ann", Collector.skips, *[False] * 10)
+
+    project.follow_up()
+
+    assert project.lease_of("ann", lease.assignment_id).status is LeaseStatus.released
+    project.lift(project.pause().pause_id)
+    assert project.take().assignment_id == lease.assignment_id
+    assert project.violations() == {}
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import pytest
 from scipy import stats
 
 from plaudit.core.quality.estimates import wilson
+from plaudit.core.quality_control import follow_up
 from plaudit.core.quality_control.crossings import is_below
 from plaudit.core.quality_control.pauses import why
-from plaudit.errors import InvalidContent
+from plaudit.core.quality_control.taking_back import take_back
+from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.labeling import WorkState
 from plaudit.model.quality_control import Collector
 from tests.quality.pandalm import golden
@@ -72,6 +74,17 @@ def test_a_rule_acts_once_until_the_share_is_back_at_its_threshold(controlled):
     project.gold("ann", 0, 40)
     assert len(project.crossings()) == 2
     assert [row.user_id for row in project.crossings()] == ["ann", "ann"]
+
+
+def test_between_the_interval_and_the_threshold_nothing_is_crossed_anew(controlled):
+    project = controlled(rule("gold", 0.7, "note"))
+    project.gold("ann", 4, 6)
+
+    project.count("ann", Collector.gold, True, False, False)  # 5 of 11 may be 0.7, 5 of 13 are not
+
+    assert not is_below(5, 11, 0.7)
+    assert is_below(5, 13, 0.7)
+    assert len(project.crossings()) == 1
 
 
 def test_rules_on_one_collector_act_each_for_itself(controlled):
@@ -186,6 +199,42 @@ def test_what_was_reviewed_or_delivered_is_not_taken_back(controlled, world):
     assert project.status(reviewed).value == "completed"
     assert project.place(waiting).state is WorkState.open
     assert project.violations() == {}
+
+
+def test_a_submission_that_is_reviewed_meanwhile_stays(controlled):
+    project = controlled(review="all", **FORM)
+    [task_id] = project.create(1)
+    receipt = project.work_on("ann")
+    project.accept(task_id)
+
+    taken = project.write(
+        lambda tx: take_back(tx, project.project, receipt.submission_id, "server")
+    )
+
+    assert taken is None
+    assert project.status(task_id).value == "completed"
+    assert project.violations() == {}
+
+
+def test_one_that_cannot_be_taken_back_keeps_no_other_waiting(controlled, monkeypatch):
+    project = controlled(rule("gold", 0.7, "redo_last", 3), **FORM)
+    first, second = project.create(2)
+    project.work_on("ann")
+    newest = project.work_on("ann")
+    real = follow_up.take_back
+
+    async def refused(tx, row, submission_id, author_id):
+        if submission_id == newest.submission_id:
+            raise Conflict
+        return await real(tx, row, submission_id, author_id)
+
+    monkeypatch.setattr(follow_up, "take_back", refused)
+    project.gold("ann", 0, 10)
+    project.follow_up()
+
+    assert project.status(first).value == "pending"
+    assert project.status(second).value == "completed"
+    assert [row.is_under_way for row in project.crossings()] == [False]
 
 
 def test_a_submission_in_a_batch_is_taken_back_and_its_batch_counts_it(controlled):

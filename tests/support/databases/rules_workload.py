@@ -7,6 +7,7 @@ from typing import Any
 from plaudit.core.quality_control import (
     crossings,
     follow_up,
+    listing,
     paces,
     qualification,
     qualified_people,
@@ -51,6 +52,7 @@ def put_through_rules(world: World) -> None:
     [crossing, *_] = floor.write(lambda tx: crossings.list_unseen(tx, floor.project))
     floor.write(lambda tx: crossings.see(tx, floor.project, crossing.crossing_id))
     floor.crossings()
+    floor.write(lambda tx: listing.count_attention(tx, floor.project, limit_max=9))
     floor.write(lambda tx: pauses_store.count_open(tx, key, limit_max=9))
     floor.write(lambda tx: pauses_store.list_open_among(tx, [key], "ann"))
     for before in (None, pause_id):

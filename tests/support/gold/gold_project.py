@@ -7,10 +7,12 @@ from typing import Any
 from plaudit.core.quality_control import assigning, gold_tasks, own_work, submitting
 from plaudit.core.quality_control.control_tasks import control_side
 from plaudit.model.labeling import Lease
+from plaudit.model.quality_control import GoldSettings
 from plaudit.store.quality_control import control_results
 from plaudit.wire.manage.gold import NewGold
 from plaudit.wire.v2.parse import convert
 from tests.support.builders import make_message, make_turn
+from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject, good_answers, lease_ref
 
 RIGHT, WRONG = 2, 6
@@ -27,7 +29,10 @@ EXPECTED = {"at": "t0u0", "key": "selected_model_id", "value": "base_model"}
 
 
 class GoldProject(LabelingProject):
-    """A project with gold; `new(**fields)` adds a gold task."""
+    """A project with gold; nobody is given any by chance, unless its rate is set."""
+
+    def __init__(self, world: World, name: str = "Floor", **detail: Any) -> None:
+        super().__init__(world, name, **({"gold": GoldSettings(rate=0)} | detail))
 
     def new(self, *sent: dict[str, Any]) -> list[str]:
         tasks = [convert({"expected": [EXPECTED]} | one, NewGold) for one in sent]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.model.quality_control import QualificationSettings
+from plaudit.model.quality_control import GoldSettings, QualificationSettings
 from plaudit.store.tasks.projects import get_project
 from plaudit.wire.v2.resources import project_detail
 from tests.quality_control.test_qualification import TestedProject
@@ -24,7 +24,7 @@ SETTINGS = QualificationSettings(training=1, test=2, pass_mark=1.0, attempts=2)
 
 @pytest.fixture
 def project(world: World) -> TestedProject:
-    project = TestedProject(world, qualification=SETTINGS)
+    project = TestedProject(world, qualification=SETTINGS, gold=GoldSettings(rate=0))
     project.create(3)
     project.add_gold(6)
     project.add_gold(1, training=True, reason="Because *it* is short.")

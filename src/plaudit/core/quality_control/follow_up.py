@@ -13,7 +13,7 @@ from plaudit.core.common import audit
 from plaudit.core.quality_control import pauses as pauses_core
 from plaudit.core.quality_control.crossings import decode_rule
 from plaudit.core.quality_control.taking_back import take_back
-from plaudit.errors import Conflict, Unavailable
+from plaudit.errors import Problem, Unavailable
 from plaudit.model.core import SERVER, ProjectRow
 from plaudit.model.quality_control import CrossingRow
 from plaudit.store.deliveries import frozen_tasks
@@ -46,11 +46,12 @@ async def follow_up(db: Database, project_key: int) -> int:
         while steps < STEPS_MAX:
             try:
                 is_done = not await db.write(lambda tx, step=step: step(tx, project_key))  # type: ignore[misc]
-            except Conflict:
-                # The task changes at this moment by other hands: theirs is the newer word.
-                is_done = not await db.write(lambda tx: _take_back(tx, project_key, skips=True))
             except Unavailable:
                 is_done = True
+            except Problem:
+                # The task changes at this moment by other hands: theirs is the newer word. One that
+                # can never be taken back must not keep the others waiting either.
+                is_done = not await db.write(lambda tx: _take_back(tx, project_key, skips=True))
             if is_done:
                 break
             steps += 1

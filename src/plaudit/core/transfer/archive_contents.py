@@ -113,7 +113,7 @@ LEFT_BEHIND = (
         noun="gold tasks, and how people answered them",
         tables=("gold_task", "repeat_task", "control_turn", "control_place", "control_result"),
         reason="nothing that leaves the server may tell them from others",
-        remedy="read each with `GET …/gold/{task_id}`, and send it again",
+        remedy="read each with GET …/gold/{task_id}, and send it again",
     ),
     LeftBehind(
         noun="reports on quality",

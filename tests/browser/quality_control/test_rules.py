@@ -92,7 +92,7 @@ def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
 
 
 def test_a_test_is_set_up_and_passed(world, start_server, open_context):
-    project = TestedProject(world, form={"fields": [GOOD]})
+    project = TestedProject(world, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
     project.create(2)
     project.add_gold(4, expected=[EXPECTED])
     project.add_gold(1, expected=[EXPECTED], training=True, reason="It is *good*.")

@@ -17,6 +17,9 @@ from tests.support.operations import GOOD, NAMES, OPERATIONS, ask, calling
 
 LOST = NAMES["task_id"]
 NAMES_OF_TASKS = ("task_id", "taskId", "annotation_id")
+OF_GOLD = {"get_gold", "end_gold"}
+"""Operations on gold tasks, whose ids are apart; one of them is called like the task that is lost."""
+
 EXCHANGED, GONE = "exchanged", "gone"
 
 
@@ -26,7 +29,8 @@ def lost(request: pytest.FixtureRequest, world: World, ann: str) -> World:
 
     async def lose(tx):
         [[key, seq]] = await tx.all(
-            "SELECT project_key, seq FROM task WHERE task_id = :id", {"id": LOST}
+            "SELECT project_key, seq FROM task WHERE task_id = :id AND project_key > 0",
+            {"id": LOST},
         )
         at = "project_key = :key AND seq = :seq"
         tables = ("task_body", "task_content", "task")
@@ -50,7 +54,7 @@ def test_every_operation_answers_that_there_is_no_such_task(lost, ann):
         for operation in OPERATIONS:
             for good in GOOD.get(operation.operation_id, [])[:1]:
                 named = [name for name in NAMES_OF_TASKS if good.get(name) == NAMES.get(name)]
-                if named and set(named) & good.keys():
+                if named and operation.operation_id not in OF_GOLD and set(named) & good.keys():
                     answer = ask(client, operation, good)
                     asked.append(operation.operation_id)
                     assert answer.status_code == 404, (operation.operation_id, answer.text)

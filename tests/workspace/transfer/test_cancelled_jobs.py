@@ -37,6 +37,7 @@ PATHS = {
     JobKind.archive: "/archive/{}",
     JobKind.delivery: "/deliveries/jobs/{}",
     JobKind.export: "/exports/{}",
+    JobKind.quality: "/projects/project_123/quality/{}",
 }
 PAGES = {
     JobKind.upload: "/import/file/{}",
@@ -44,6 +45,7 @@ PAGES = {
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
     JobKind.export: "/projects/project_123/download",
+    JobKind.quality: "/projects/project_123/quality",
 }
 every_kind = pytest.mark.parametrize("kind", JobKind)
 every_long_kind = pytest.mark.parametrize(
@@ -84,6 +86,8 @@ def begin(world: Any, browser: Browser, kind: JobKind) -> str:
     elif kind is JobKind.export:
         fields = {"format": "trl-prompt", "container": "jsonl"}
         assert browser.post(PAGES[kind], fields).status_code == 303
+    elif kind is JobKind.quality:
+        assert browser.post(PAGES[kind], {}).status_code == 303
     else:
         assert browser.post(PAGES[kind], {"name": "May"}).status_code == 303
     environment_id = world.org()
@@ -272,7 +276,8 @@ def test_who_cancelled_a_job_is_in_the_audit_log_once_and_another_may_begin(
         assert [answer.status_code for answer in answers] == [303, 303]
         assert begin(stored, browser, kind) != job_id
     actions = [entry for entry in trace(stored, key) if entry[0].startswith("cancel_")]
-    assert [(action, job) for action, _, job in actions] == [(f"cancel_{kind.value}", job_id)]
+    name = "cancel_quality_job" if kind is JobKind.quality else f"cancel_{kind.value}"
+    assert [(action, job) for action, _, job in actions] == [(name, job_id)]
 
 
 @every_kind

@@ -36,6 +36,7 @@ ABOUT = {
     JobKind.archive: {"compression": "none"},
     JobKind.delivery: {"project_id": "project_123", "name": "May"},
     JobKind.export: {"project_id": "project_123", "format": "trl-kto", "name": "P"},
+    JobKind.quality: {"project_id": "project_123", "name": "P"},
 }
 PAGES = {
     JobKind.upload: "/import/file/{}",
@@ -43,6 +44,7 @@ PAGES = {
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
     JobKind.export: "/projects/project_123/download",
+    JobKind.quality: "/projects/project_123/quality",
 }
 PROGRESS = {
     JobKind.upload: "/import/file/{}/progress",
@@ -50,6 +52,7 @@ PROGRESS = {
     JobKind.archive: "/archive/{}/progress",
     JobKind.delivery: "/deliveries/jobs/{}/progress",
     JobKind.export: "/exports/{}/progress",
+    JobKind.quality: "/projects/project_123/quality/{}/progress",
 }
 
 

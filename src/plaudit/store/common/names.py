@@ -7,6 +7,8 @@ from enum import Enum
 
 from plaudit.store.engine.engine import Transaction
 
+LAST_CHARACTER = "\U0010ffff"
+
 
 class Named(Enum):
     """Rows with a name: their table, the column of its lookup key, the column of their owner."""
@@ -36,6 +38,9 @@ async def list_name_keys(
     return [row[0] for row in rows]
 
 
+SCANNED_MAX = 2000
+"""Rows whose names are looked through, the newest ones; older ones are found by their beginning."""
+
 _SHOWN = {
     Named.project: ("project_id", "name", "name"),
     Named.person: ("user_id", "email", "COALESCE(name, '') || ' ' || email"),
@@ -47,14 +52,24 @@ async def find_by_part(
 ) -> list[tuple[str, str]]:
     """Ids and names of up to `limit` projects or people whose name contains `part`, by name.
 
-    ASCII letters are the same in both cases. A person is found by name and e-mail address.
+    Of the SCANNED_MAX newest any part is found, ASCII letters the same in both cases; of older ones
+    the beginning of the lookup key. A person is found by name and e-mail address.
     """
-    table, _, owner = named.value
-    key, name, searched = _SHOWN[named]
+    table, key, owner = named.value
+    id_column, name, searched = _SHOWN[named]
     pattern = re.sub(r"([!%_])", r"!\1", part.lower())
-    rows = await tx.all(
-        f"SELECT {key}, {name} FROM {table} WHERE {owner} = :owner_id"
-        f" AND LOWER({searched}) LIKE :pattern ESCAPE '!' ORDER BY {name}, {key} LIMIT :row_limit",
-        {"owner_id": owner_id, "pattern": f"%{pattern}%", "row_limit": limit},
+    args = {"owner_id": owner_id, "row_limit": limit}
+    newest = await tx.all(
+        f"SELECT {id_column}, {name} FROM (SELECT * FROM {table} WHERE {owner} = :owner_id"
+        f" ORDER BY created_ms DESC, {id_column} DESC LIMIT :scanned_max) AS newest"
+        f" WHERE LOWER({searched}) LIKE :pattern ESCAPE '!' ORDER BY {name}, {id_column}"
+        " LIMIT :row_limit",
+        args | {"pattern": f"%{pattern}%", "scanned_max": SCANNED_MAX},
     )
-    return [(row[0], row[1]) for row in rows]
+    older = await tx.all(
+        f"SELECT {id_column}, {name} FROM {table} WHERE {owner} = :owner_id AND {key} >= :part"
+        f" AND {key} < :behind ORDER BY {key} LIMIT :row_limit",
+        args | {"part": part, "behind": part + LAST_CHARACTER},
+    )
+    found = {row[0]: row[1] for row in (*newest, *older)}
+    return sorted(found.items(), key=lambda one: (one[1], one[0]))[:limit]

@@ -93,28 +93,25 @@ class RecentWork(Struct, frozen=True):
 
 
 async def list_recent(
-    tx: Transaction, project_keys: Sequence[int], user_id: str, *, since_ms: int
+    tx: Transaction, project_keys: Sequence[int], user_id: str, *, since_ms: int, most: int
 ) -> list[RecentWork]:
     """Submissions of a person in these projects since `since_ms`, the latest project first.
 
-    A submission that was corrected counts once.
+    A submission that was corrected counts once; of each project up to `most` are counted.
     """
     if not project_keys:
         return []
-    keys, args = value_lists.in_list("key", [*project_keys, *map(control_key, project_keys)])
-    rows = await tx.all(
-        "SELECT project_key, MAX(submitted_ms), COUNT(*), SUM(active_ms) FROM submission"
-        f" WHERE project_key IN {keys} AND user_id = :user_id AND is_current = 1"
-        " AND submitted_ms > :since_ms GROUP BY project_key",
-        args | {"user_id": user_id, "since_ms": since_ms},
+    sql, args = value_lists.union_all(
+        "SELECT :number, MAX(submitted_ms), COUNT(*), COALESCE(SUM(active_ms), 0) FROM"
+        " (SELECT submitted_ms, active_ms FROM submission WHERE project_key = :key"
+        " AND user_id = :user_id AND is_current = 1 AND submitted_ms > :since_ms"
+        " ORDER BY submitted_ms DESC LIMIT :most) AS found",
+        key=list(project_keys),
     )
-    found: dict[int, RecentWork] = {}
-    for key, latest_ms, submitted, active_ms in (map(int, row) for row in rows):
-        other = found.get(abs(key), RecentWork(abs(key), 0, 0, 0))
-        found[abs(key)] = RecentWork(
-            abs(key),
-            max(latest_ms, other.latest_ms),
-            submitted + other.submitted,
-            active_ms + other.active_ms,
-        )
-    return sorted(found.values(), key=lambda one: (-one.latest_ms, one.project_key))
+    rows = await tx.all(sql, args | {"user_id": user_id, "since_ms": since_ms, "most": most})
+    found = [
+        RecentWork(project_keys[number], int(latest_ms), int(submitted), int(active_ms))
+        for number, latest_ms, submitted, active_ms in rows
+        if submitted
+    ]
+    return sorted(found, key=lambda one: (-one.latest_ms, one.project_key))

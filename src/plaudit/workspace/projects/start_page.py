@@ -21,6 +21,8 @@ from plaudit.workspace.http.page import Page, PageRequest
 
 DAY_MS = 24 * 60 * 60 * 1000
 OPEN_MAX = 20
+DAY_TASKS_MAX = 1000
+"""Tasks of a day that are counted in one project."""
 
 
 class TaskAtHand(Struct, frozen=True, kw_only=True):
@@ -43,7 +45,9 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
         )
         keys = [one.project.project_key for one in standings]
         held = await own_work.list_open(tx, keys, user_id, limit=OPEN_MAX)
-        recent = await own_work.list_recent(tx, keys, user_id, since_ms=now - DAY_MS)
+        recent = await own_work.list_recent(
+            tx, keys, user_id, since_ms=now - DAY_MS, most=DAY_TASKS_MAX
+        )
         going_on = next((one for one in held if not one.is_returned), None)
         prompts = {}
         if going_on is not None:

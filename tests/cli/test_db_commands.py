@@ -159,6 +159,15 @@ DAMAGE = {
         _queued(0, "task_pending"),
         "UPDATE task_work SET is_skipped = 1",
     ),
+    "the tasks in review are those that are listed for reviewers": (
+        "DELETE FROM task_work",
+        _queued(0, "task_pending"),
+        "UPDATE task_work SET state = 'in_review'",
+    ),
+    "what is listed for reviewers is in review": (
+        "INSERT INTO review_order (project_key, seq, question_key, user_id, rank)"
+        f" SELECT project_key, seq, '', '', 0 {_OF_PLAIN}",
+    ),
     "every flagged task is a task": (
         "INSERT INTO task_flag (project_key, seq, flag_count, flagged_ms)"
         f" SELECT project_key, seq + 1000, 1, 1 {_OF_PLAIN}",

@@ -266,13 +266,15 @@ def _path_of(page: Page, store: StallStore) -> str:
         "batch_id": PAGE_BATCH,
         "endpoint_id": NAMES["ended_endpoint_id"],
         "name": "sample.csv",
+        "number": "1",
+        "crossing_id": "absent",
+        "job_id": store.job_ids[JobKind.delivery],
     }
     for kind in JobKind:
         if kind.value in page.path:
             names["job_id"] = store.job_ids[kind]
     if page.path.startswith(upload_pages.FILE):
         names["job_id"] = store.job_ids[JobKind.upload]
-    names.setdefault("job_id", store.job_ids[JobKind.delivery])
     query = f"?other={NAMES['delivery_id']}" if page.path.endswith("/diff") else ""
     return page.path.format(**names) + query
 

@@ -49,7 +49,8 @@ def test_each_request_is_answered_and_each_refusal_is_meant(world):
     assert {name for name, _ in pages} == {page.page_id for page in app.all_pages()}
     unread = {name for name, status in pages if status not in ANSWERED and name not in changing}
     exported = {"get_export_file", "get_export_manifest", "get_export_side_file"}
-    assert unread == {"download_archive", *exported}
+    of_gold_alone = {"show_feedback", "show_one_gold"}
+    assert unread == {"download_archive", *exported, *of_gold_alone}
     assert {status for _, status in pages} <= ANSWERED | {400, 401, 404, 409, 413}
     assert {name for name, _ in operations} == {one.operation_id for one in OPERATIONS}
     refused = {name for name, status in operations if status not in ANSWERED}

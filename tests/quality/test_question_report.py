@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import msgspec
@@ -256,7 +257,7 @@ def test_the_benchmark_measures_a_report(tmp_path, monkeypatch):
     plan = dataclasses.replace(quick_plan(tmp_path), quality_tasks=200)
     plan.work.mkdir(parents=True, exist_ok=True)
 
-    statistics, command = measurement.measure_quality(plan)
+    statistics, command = itertools.islice(measurement.measure_quality(plan), 2)
 
     assert [row[:3] for row in statistics.rows] == [(measurement.JUDGED, "200", "600")]
     assert command.rows[0][:2] == ("200", "600")

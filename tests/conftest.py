@@ -5,28 +5,19 @@ Tests that change nothing share one for their module: `shared_world`, and `share
 
 from __future__ import annotations
 
-import functools
 import gc
-import importlib
-import itertools
 import os
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx2
-import jinja2
 import pytest
-import starlette.routing
 import structlog
-from argon2 import PasswordHasher
 
-from plaudit.core.accounts import passwords
 from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
@@ -39,7 +30,8 @@ from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
 
-_PRODUCT_HASHER = passwords._HASHER
+pytest_plugins = ("tests.support.running.collection", "tests.support.running.shared_work")
+
 _folder: Path | None = None
 
 
@@ -53,65 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # Servers of this process log whenever they like, and never into what a command prints.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
     gc.disable()  # what collection makes stays; looking through it took a quarter of its time
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Let each worker begin with other modules, so that each is compiled by one of them.
-
-    In a fresh checkout all of them are compiled, for half of the time that collection takes.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is None or session.config.args != session.config.getini("testpaths"):
-        return
-    root = session.config.rootpath
-    step = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    for path in sorted(root.glob("tests/**/test_*.py"))[int(worker.removeprefix("gw")) :: step]:
-        # One that cannot be imported, or skips itself, says so when it is collected.
-        with suppress(Exception, pytest.skip.Exception):
-            importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let half of the workers begin with the slow tests and the others with those in a browser.
-
-    So none of them is left for the end, and no more browsers are started than workers begin with
-    them. Slow tests mostly wait, while browsers keep the machine busy. A worker is given a piece of
-    the list, all of the same length, and steals when it is done. What a module has of either kind
-    stays together, for what its tests share.
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    weights = [0] * workers
-    half = (workers + 1) // 2
-    kinds = [_kind_of(one) for one in items]
-    for kind, places in (("slow", range(half)), ("browser", range(half % workers, workers))):
-        found = [one for one, its in zip(items, kinds, strict=True) if its == kind]
-        for _, group in itertools.groupby(found, key=lambda one: one.path):
-            module = list(group)
-            place = min(places, key=weights.__getitem__)
-            shares[place] += module
-            weights[place] += len({getattr(one, "originalname", one.name) for one in module})
-    others = [one for one, its in zip(items, kinds, strict=True) if its is None]
-    length = len(items) // workers
-    items.clear()
-    for share in shares:
-        count = max(0, length - len(share))
-        items += share + others[:count]
-        del others[:count]
-    items += others
-
-
-def _kind_of(item: pytest.Item) -> str | None:
-    if "browser" in getattr(item, "fixturenames", ()):
-        return "browser"
-    return "slow" if item.get_closest_marker("slow") else None
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Ten thousand tests stay to the end; looking at them again and again took a tenth of a run."""
-    gc.freeze()
-    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -143,66 +76,6 @@ def _nobody_is_called() -> Iterator[None]:
     called = list(loopback_only.OUTSIDE)
     loopback_only.OUTSIDE.clear()
     assert called == [], "a test calls this machine alone"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_tls_context() -> Iterator[None]:
-    """Let clients share what they never use on loopback: reading the authorities takes 30 ms each.
-
-    Servers are polled until they are ready, and races start dozens of clients.
-    """
-    context = httpx2.create_ssl_context()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("httpx2._transports.default.create_ssl_context", lambda **_: context)
-        yield
-
-
-class _CompiledTemplates(jinja2.BytecodeCache):
-    """Compiled templates of pages, for all applications of a test run."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], Any] = {}
-
-    def load_bytecode(self, bucket: Any) -> None:
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Any) -> None:
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _templates_compiled_once() -> Iterator[None]:
-    """Let applications share compiled templates: a page's first drawing took 50 ms in each."""
-    shared = functools.partial(jinja2.Environment, bytecode_cache=_CompiledTemplates())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja2, "Environment", shared)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _routes_compiled_once() -> Iterator[None]:
-    """Let applications share the patterns of their routes, half of the time to make one."""
-    with pytest.MonkeyPatch.context() as patch:
-        compile_path = functools.cache(starlette.routing.compile_path)
-        patch.setattr(starlette.routing, "compile_path", compile_path)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _passwords_hashed_fast() -> Iterator[None]:
-    """Let a hash cost almost nothing; `product_hasher` is for what concerns its cost."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
-        yield
-
-
-@pytest.fixture
-def product_hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The product's own hashes of passwords, which take 30 ms."""
-    monkeypatch.setattr(passwords, "_HASHER", _PRODUCT_HASHER)
-    passwords._nobodys_hash.cache_clear()
-    yield
-    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,70 @@
+"""Collection of a run's tests: what each worker imports first, and the order of the tests."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import itertools
+import os
+from contextlib import suppress
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin with other modules, so that each is compiled by one of them.
+
+    In a fresh checkout all of them are compiled, for half of the time that collection takes.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    root = session.config.rootpath
+    step = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for path in sorted(root.glob("tests/**/test_*.py"))[int(worker.removeprefix("gw")) :: step]:
+        # One that cannot be imported, or skips itself, says so when it is collected.
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let half of the workers begin with the slow tests and the others with those in a browser.
+
+    So none of them is left for the end, and no more browsers are started than workers begin with
+    them. Slow tests mostly wait, while browsers keep the machine busy. A worker is given a piece of
+    the list, all of the same length, and steals when it is done. What a module has of either kind
+    stays together, for what its tests share.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    weights = [0] * workers
+    half = (workers + 1) // 2
+    kinds = [_kind_of(one) for one in items]
+    for kind, places in (("slow", range(half)), ("browser", range(half % workers, workers))):
+        found = [one for one, its in zip(items, kinds, strict=True) if its == kind]
+        for _, group in itertools.groupby(found, key=lambda one: one.path):
+            module = list(group)
+            place = min(places, key=weights.__getitem__)
+            shares[place] += module
+            weights[place] += len({getattr(one, "originalname", one.name) for one in module})
+    others = [one for one, its in zip(items, kinds, strict=True) if its is None]
+    length = len(items) // workers
+    items.clear()
+    for share in shares:
+        count = max(0, length - len(share))
+        items += share + others[:count]
+        del others[:count]
+    items += others
+
+
+def _kind_of(item: pytest.Item) -> str | None:
+    if "browser" in getattr(item, "fixturenames", ()):
+        return "browser"
+    return "slow" if item.get_closest_marker("slow") else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ten thousand tests stay to the end; looking at them again and again took a tenth of a run."""
+    gc.freeze()
+    gc.enable()

@@ -18,7 +18,7 @@ from tests.support.operations import GOOD, NAMES, OPERATIONS, ask, calling
 LOST = NAMES["task_id"]
 NAMES_OF_TASKS = ("task_id", "taskId", "annotation_id")
 OF_GOLD = {"get_gold", "end_gold"}
-"""Operations on gold tasks, whose ids are apart; one of them is called like the task that is lost."""
+"""Of gold tasks, whose ids are apart; one of them is called like the task that is lost."""
 
 EXCHANGED, GONE = "exchanged", "gone"
 

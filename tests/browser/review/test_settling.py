@@ -8,7 +8,7 @@ import pytest
 
 from plaudit.core.labeling.adjudication.disagreement_reasons import count_reasons
 from plaudit.model.labeling import DisagreementReason
-from tests.browser.test_review import WIDER, Chair, task_of, values
+from tests.browser.review.test_review import WIDER, Chair, task_of, values
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
 from tests.support.pages.axe_rules import faults_in_both_schemes

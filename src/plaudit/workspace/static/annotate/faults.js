@@ -3,7 +3,7 @@
 import { announce } from "../shared/shell.js";
 import { keyOf } from "./store.js";
 import { notice } from "./notice.js";
-import { unfold } from "./fold.js";
+import { unfold } from "./judging/fold.js";
 
 const questions = () => [...document.querySelectorAll("[data-question]")];
 

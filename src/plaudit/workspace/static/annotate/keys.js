@@ -1,9 +1,9 @@
 /** The keyboard. Keys of one character work while nobody is typing, and can be switched off. */
 
 import { Keymap } from "./keymap.js";
-import { showPrompt } from "./prompt.js";
+import { showPrompt } from "./judging/prompt.js";
 import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "../shared/pressed.js";
-import { Folding, unfold } from "./fold.js";
+import { Folding, unfold } from "./judging/fold.js";
 import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";

@@ -1,7 +1,7 @@
 /** How responses stand: columns, stacked or one at a time; raw text, scrolling together, differences. */
 
-import { Panes } from "./panes.js";
-import { addStrips } from "./prompt.js";
+import { Panes } from "./judging/panes.js";
+import { addStrips } from "./judging/prompt.js";
 import { changes, draw } from "./words.js";
 
 const VIEW = "plaudit-view";

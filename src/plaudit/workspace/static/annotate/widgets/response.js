@@ -1,6 +1,6 @@
 /** An answer written from nothing: a text in a wide box, and how it will be read. */
 
-import { bindPreview } from "../live_preview.js";
+import { bindPreview } from "../judging/live_preview.js";
 import { bind as bindText } from "./text.js";
 
 export function bind(element, store) {

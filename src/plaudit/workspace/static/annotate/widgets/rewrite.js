@@ -1,6 +1,6 @@
 /** A response made better: starts as the original, shows what changed, keeps the original as it is. */
 
-import { bindPreview } from "../live_preview.js";
+import { bindPreview } from "../judging/live_preview.js";
 import { asTyped, inLineEndsOf } from "../../shared/line_ends.js";
 import { changes, draw, ratio } from "../words.js";
 

@@ -1,9 +1,9 @@
 /** The current question: marked, in sight, and where the keys go on from. It is the one that holds the
  * focus, or held it last. */
 
-import { announce } from "../shared/shell.js";
-import { firstField } from "./faults.js";
-import { keyOf } from "./store.js";
+import { announce } from "../../shared/shell.js";
+import { firstField } from "../faults.js";
+import { keyOf } from "../store.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 

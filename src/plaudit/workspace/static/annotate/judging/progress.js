@@ -1,6 +1,6 @@
 /** The bar at the bottom: how many of the required answers are given, and what is missing, a click away. */
 
-import { keyOf } from "./store.js";
+import { keyOf } from "../store.js";
 
 /** "Turn 5", by the path of a turn; of several conversations with the number of its own. */
 export function turnName(at, isOne) {

@@ -11,8 +11,8 @@ import pytest
 
 from plaudit.formats.exporting.export_format import ExportContainer
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from tests.browser.test_bring_in import Office
-from tests.browser.test_import_walk import Desk
+from tests.browser.transfer.test_bring_in import Office
+from tests.browser.transfer.test_import_walk import Desk
 from tests.support.builders import make_task
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
 from tests.support.operations import calling

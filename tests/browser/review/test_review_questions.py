@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from plaudit.core.tasks.forms import PRESETS
-from tests.browser.test_review import Chair, task_of, values
+from tests.browser.review.test_review import Chair, task_of, values
 from tests.support.annotators import AnnotationTeam
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import on_shared_sqlite

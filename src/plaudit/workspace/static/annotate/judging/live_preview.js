@@ -1,7 +1,7 @@
 /** Live preview: what is written, as it will be read, drawn by the server shortly after the last key. */
 
-import { draw } from "../shared/drawn.js";
-import { isBlank } from "./blank.js";
+import { draw } from "../../shared/drawn.js";
+import { isBlank } from "../blank.js";
 
 const WAIT_MS = 300;
 const HIDDEN = "plaudit-preview-hidden";

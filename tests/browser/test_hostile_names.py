@@ -24,6 +24,9 @@ TASK_ID = f'"><img src=x onerror={RUN}>'
 OF_NOBODY = {"sign-in", "welcome", "account"}
 """Scenes that show nothing which somebody else has written."""
 
+OF_OTHERS = {"my-projects", "feedback", "test-begun", "paused"}
+"""Scenes of projects that the gallery makes itself, whose texts are harmless."""
+
 MEDDLE = """() => {
   for (const one of document.querySelectorAll('summary, [data-raw], [data-toggle]')) one.click()
   for (const one of document.querySelectorAll('main *'))
@@ -239,7 +242,7 @@ def test_no_string_on_the_page_runs(demo, rooms, scene):
     page.evaluate(MEDDLE)
     page.wait_for_timeout(300)
 
-    assert "__pwned" in page.content() or scene.name in OF_NOBODY
+    assert "__pwned" in page.content() or scene.name in OF_NOBODY | OF_OTHERS
     assert page.evaluate("window.__pwned") is None
     assert (seen.dialogs, seen.foreign, seen.violations, seen.errors) == ([], [], [], [])
     page.close()

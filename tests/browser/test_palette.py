@@ -29,6 +29,7 @@ def test_a_project_is_opened_by_a_part_of_its_name(tenant, page):
     birds = tenant.project("Garden Birds").project_id
 
     page.keyboard.press("Control+k")
+    page.wait_for_selector("#palette[open]")
     page.keyboard.type("en bir")
     page.wait_for_selector("#palette-found [data-path]")
     faults = faults_in_both_schemes(page)
@@ -40,10 +41,12 @@ def test_a_project_is_opened_by_a_part_of_its_name(tenant, page):
 
 def test_a_page_is_opened_by_its_name_and_escape_closes(page):
     page.click("#open-palette")
+    page.wait_for_selector("#palette[open]")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "open-palette"
 
     page.keyboard.press("Control+k")
+    page.wait_for_selector("#palette[open]")
     page.keyboard.press("ArrowUp")
     page.keyboard.type("deliv")
     page.keyboard.press("Enter")

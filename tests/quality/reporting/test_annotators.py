@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.quality.reporting import reviewed_work
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.report import report_with_annotators
+from plaudit.model.quality_control import Collector
 from tests.quality.reporting.test_report_command import (
     BETTER,
     TOPIC,
@@ -16,6 +18,7 @@ from tests.quality.reporting.test_report_command import (
     content,
     topic,
 )
+from tests.quality_control.controlled_project import ControlledProject
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 
@@ -91,6 +94,23 @@ def test_time_is_the_median_of_tasks_and_of_a_hundred_words_of_responses(floor):
 
 def test_gold_has_no_case_without_gold(floor):
     assert found_by(floor.labeling)["ann"].gold.n == 0
+
+
+def test_gold_and_repeats_are_the_cases_that_rules_count(world: World, monkeypatch):
+    monkeypatch.setattr(reviewed_work, "PEOPLE_AT_ONCE", 1)
+    project = ControlledProject(world, "Gold", form={"fields": [TOPIC]}, overlap=2)
+    project.create(content=content(0))
+    for user_id in ("ann", "bea"):
+        project.submit(project.take(user_id), [topic("egg")])
+    project.count("ann", Collector.gold, True, False, True)
+    project.count("ann", Collector.repeats, False)
+    project.count("bea", Collector.gold, False)
+    people = found_by(project)
+
+    assert [(one.gold.right, one.gold.n) for one in people.values()] == [(2, 3), (0, 1)]
+    assert people["ann"].gold.low < 2 / 3 < people["ann"].gold.high
+    assert (people["ann"].repeats.right, people["ann"].repeats.n) == (0, 1)
+    assert people["bea"].repeats.share is None
 
 
 def test_skips_and_what_reviewers_changed_or_sent_back_are_counted(world: World):

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.quality.reporting import snapshots
+from plaudit.model.quality_control import GoldSettings
 from tests.support.databases.statement_counter import counting
+from tests.support.gold.gold_project import GoldProject
 from tests.support.harness import World, one_engine
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import add_person, signed_in
@@ -223,3 +225,22 @@ def test_five_hundred_people_are_read_page_by_page(floor, mia, monkeypatch):
         assert time.process_time() - started < 0.3
         assert len(page.content) < 150_000
         assert len(counter) <= STATEMENTS_MAX
+
+
+def test_gold_counts_among_ones_own_tasks_like_any_other(world):
+    """Somebody who counts what they have done finds no gap by which to tell gold."""
+    project = GoldProject(world, "Silent", gold=GoldSettings(rate=0.5))
+    project.add_gold(6)
+    project.create(12)
+    ann = add_person(world, email="ann@example.com")
+    leases = []
+    for _ in range(12):
+        leases.append(project.take(ann.user_id))
+        project.submit(leases[-1])
+    assert any(project.is_gold(lease) for lease in leases)
+
+    with signed_in(world, ann) as browser:
+        page = text_of(browser.get(f"/work/{project.project.project_id}/figures"))
+        assert "tasks done 12 skipped 0" in page
+        assert "12 0 0 My figures" in text_of(browser.get("/my-work"))
+        assert "gold" not in page.casefold()

@@ -36,6 +36,7 @@ def person(contributor_id: str = "ann", **members: Any) -> AnnotatorQuality:
             "gold": share(),
             "with_others": share(8, 9),
             "consistency": share(),
+            "repeats": share(),
             "reviews": reviews,
             "moving_average": {"n": 0, "why": "nothing"},
             "questions": [],
@@ -91,7 +92,8 @@ def test_managers_see_gold_and_the_person_does_not():
     own = person_view.own_figure_rows(person(gold=share(3, 5)))
 
     assert "Right on gold tasks" in names
-    assert not any("gold" in (row.name + row.cases).casefold() for row in own)
+    words = " ".join(row.name + row.cases for row in own).casefold()
+    assert not any(word in words for word in ("gold", "again", "repeat"))
     # Gold tasks are not among these 9, so that the number would tell of them.
     assert not any("9 tasks" in row.cases for row in own)
 
@@ -102,7 +104,7 @@ def test_a_figure_says_what_it_comes_from_or_that_there_is_nothing():
     assert rows["Time per task, median"].figure.value == "1 min 23 s"
     assert rows["Tasks skipped"].cases == "1 of 10 tasks skipped or done"
     assert rows["Right on gold tasks"].figure.value == "no gold yet"
-    assert rows["Equal when given again"].cases == "no votes given again"
+    assert rows["Votes equal when given again"].cases == "no votes given again"
     assert rows["As the majority of the others"].figure.interval == "[10.0, 90.0]"
 
 

@@ -78,6 +78,23 @@ async def list_counts(
     return {row[0]: _counted(row[1:]) for row in rows}
 
 
+async def list_of_collector(
+    tx: Transaction, project_key: int, collector: Collector, *, after_id: str, limit: int
+) -> dict[str, CountedCases]:
+    """Counted cases of up to `limit` people after an id, by id, which ascend."""
+    rows = await tx.all(
+        f"SELECT user_id, {_COLUMNS} FROM quality_counter WHERE project_key = :project_key"
+        " AND collector = :collector AND user_id > :after_id ORDER BY user_id LIMIT :row_limit",
+        {
+            "project_key": project_key,
+            "collector": collector.value,
+            "after_id": after_id,
+            "row_limit": limit,
+        },
+    )
+    return {row[0]: _counted(row[1:]) for row in rows}
+
+
 def _counted(row: Row) -> CountedCases:
     cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed = row
     return CountedCases(cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed)

@@ -100,10 +100,12 @@ class DifferingVote(Struct, kw_only=True):
 
 
 class AnnotatorFigures(Struct, kw_only=True):
-    """Figures of a person's work on a project; `gold` has no case where the project has no gold.
+    """Figures of a person's work on a project.
 
-    `skips` are tasks skipped, of those skipped or done. `with_others` is over all questions
-    together, `consistency` over votes that were given again.
+    `skips` are tasks skipped, of those skipped or done. Cases of `gold` are gold tasks, right with
+    at least half of the expected answers; those of `repeats` own earlier tasks, right with at least
+    half of the answers of before. `with_others` is over all questions together, `consistency` over
+    votes that were given again.
     """
 
     contributor_id: str
@@ -113,6 +115,7 @@ class AnnotatorFigures(Struct, kw_only=True):
     gold: ShareOfCases
     with_others: ShareOfCases
     consistency: ShareOfCases
+    repeats: ShareOfCases
     reviews: ReviewsOfPerson
     flags: list[PersonFlag]
 

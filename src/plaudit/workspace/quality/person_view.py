@@ -89,14 +89,18 @@ def figure_rows(quality: AnnotatorQuality) -> list[FigureRow]:
     rows = _shared_rows(quality, f"{quality.active_time.n:,} tasks with a known time")
     gold = FigureRow("Right on gold tasks", Figure("no gold yet"), "–")
     if quality.gold.n:
-        gold = _share_row("Right on gold tasks", quality.gold, "answers to gold")
+        gold = _share_row("Right on gold tasks", quality.gold, "gold tasks")
+    again = [
+        _share_row("Own tasks answered alike again", quality.repeats, "repeated tasks"),
+        _share_row("Votes equal when given again", quality.consistency, "votes given again"),
+    ]
     skips = _share_row("Tasks skipped", quality.skips, "tasks skipped or done")
     done = FigureRow("Tasks done", Figure(f"{quality.tasks:,}"), "–")
-    return [done, *rows[:2], skips, gold, *rows[2:]]
+    return [done, *rows[:2], skips, gold, rows[2], *again, *rows[3:]]
 
 
 def own_figure_rows(quality: AnnotatorQuality) -> list[FigureRow]:
-    """Figures that a person sees of their own work: nothing that tells of gold, nor of flags."""
+    """Figures that a person sees of their own work: nothing of gold, repeats or flags."""
     return _shared_rows(quality, "tasks with a known time")
 
 
@@ -111,7 +115,6 @@ def _shared_rows(quality: AnnotatorQuality, timed: str) -> list[FigureRow]:
             timed,
         ),
         _share_row("As the majority of the others", quality.with_others, "votes compared"),
-        _share_row("Equal when given again", quality.consistency, "votes given again"),
         _share_row("Changed by a reviewer", reviews.changed, "reviewed tasks"),
         _share_row("Sent back by a reviewer", reviews.sent_back, "reviewed tasks"),
     ]

@@ -1,4 +1,4 @@
-"""Skips of people and what reviewers did with their work, out of the notes on a project's tasks."""
+"""Work of people beside their votes: skips, what reviewers did with it, gold and repeats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.counting.submission_votes import encode_value
 from plaudit.core.labeling.votes import Address, answer_address
 from plaudit.model.labeling import TaskNote
+from plaudit.model.quality_control import Collector
 from plaudit.model.votes import Abstention
 from plaudit.store.engine.engine import Database, Row
 from plaudit.store.quality import vote_pages, work_notes
+from plaudit.store.quality_control import counters
 
 NOTES_AT_ONCE = 500
 TASKS_AT_ONCE = 64
+PEOPLE_AT_ONCE = 1000
 VALUE_BYTES_MAX = 1_000_000
 """Longer values are not compared with what a reviewer put in their place."""
 
@@ -39,10 +42,15 @@ class WorkOfPerson(Struct):
 
 
 class ReviewedWork(Struct):
-    """Work of people by their ids, and the tasks that a reviewer accepted or corrected."""
+    """Work of people by their ids, and the tasks that a reviewer accepted or corrected.
+
+    `gold` and `repeats` have the right cases and all cases of each person, a task being one.
+    """
 
     people: defaultdict[str, WorkOfPerson]
     decided: set[int]
+    gold: dict[str, tuple[int, int]]
+    repeats: dict[str, tuple[int, int]]
 
 
 class NoteDetail(Struct):
@@ -59,8 +67,13 @@ decode_detail = msgspec.json.Decoder(NoteDetail).decode
 
 
 async def read_reviewed_work(db: Database, project_key: int) -> ReviewedWork:
-    """Read the notes of a project, and the votes on tasks that a reviewer changed."""
-    found = ReviewedWork(defaultdict(_nothing), set())
+    """Read the notes of a project, votes on tasks that a reviewer changed, and counted cases."""
+    found = ReviewedWork(
+        defaultdict(_nothing),
+        set(),
+        gold=await _counted(db, project_key, Collector.gold),
+        repeats=await _counted(db, project_key, Collector.repeats),
+    )
     fixes: _Fixes = {}
     after_id: str | None = ""
     while after_id is not None:
@@ -81,6 +94,22 @@ async def read_reviewed_work(db: Database, project_key: int) -> ReviewedWork:
             found.people[user_id].changed.add(seq)
         await asyncio.sleep(0)
     return found
+
+
+async def _counted(
+    db: Database, project_key: int, collector: Collector
+) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    after_id = ""
+    while True:
+        async with db.read(snapshot=False) as tx:
+            page = await counters.list_of_collector(
+                tx, project_key, collector, after_id=after_id, limit=PEOPLE_AT_ONCE
+            )
+        found |= {user_id: (one.right_cases, one.cases) for user_id, one in page.items()}
+        if len(page) < PEOPLE_AT_ONCE:
+            return found
+        after_id = max(page)
 
 
 def changed_votes(rows: Iterable[Row], fixes: _Fixes) -> set[tuple[str, int]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from plaudit.model.labeling import LeaseStatus, control_key
 from plaudit.store.engine import value_lists
@@ -25,9 +24,6 @@ class OwnCounts(Struct, frozen=True):
     submitted: int
     returned: int
     skipped: int
-
-    def __add__(self, other: OwnCounts) -> OwnCounts:
-        return OwnCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 _STATUSES = [LeaseStatus(name) for name in OwnCounts.__struct_fields__]

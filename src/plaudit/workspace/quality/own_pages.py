@@ -1,8 +1,8 @@
 """Everybody's own pages: the projects that they work in, and their own figures in each.
 
 A person sees their own work alone: no figure of anybody else but the mean of all, no ranking, no
-flag, and nothing that tells of gold tasks and repeats. Those count among tasks done like any other,
-so no other number stands here that would be smaller by them.
+flag, and nothing that tells of gold tasks. Those count among tasks done like any other, so no other
+number stands here that would be smaller by them.
 """
 
 from __future__ import annotations
@@ -55,12 +55,9 @@ async def show_my_work(request: PageRequest[NoQuery]) -> dict[str, Any]:
     user_id = request.user.user_id
     async with request.db.read() as tx:
         newest, has_more = await dashboard.list_newest(tx, request.user.environment_id)
-        keys = [one.project_key for one in newest]
-        ordinary, control = [
-            await own_work.count_by_project(tx, side, user_id, most=COUNTED_MAX)
-            for side in (keys, list(map(control_key, keys)))
-        ]
-        counts = [one + other for one, other in zip(ordinary, control, strict=True)]
+        counts = await own_work.count_by_project(
+            tx, [one.project_key for one in newest], user_id, most=COUNTED_MAX
+        )
     return {
         "projects": [
             (project, own)
@@ -77,7 +74,6 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
     user_id = request.user.user_id
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        keys = project.project_key, control_key(project.project_key)
         last = await find_snapshot(tx, project.project_key)
         person = None if last is None else await find_person(tx, last, user_id)
         keys = project.project_key, control_key(project.project_key)

@@ -29,8 +29,10 @@ TOO_LARGE = ("look_at_invitation", "save_draft", "create_task")
 REFUSED_OPERATIONS = {
     "follow_attachment_link", "offer_task", "replay_webhook_message", "delete_webhook",
     "revoke_key",
+    "begin_anew", "pause_person", "lift_pause", "uphold_pause", "get_gold", "end_gold",
+    "get_quality_job", "cancel_quality_job",
 }  # fmt: skip
-"""Without a signature, or after a page has done the same."""
+"""Without a signature, after a page has done the same, or about what this store does not have."""
 
 
 @one_engine

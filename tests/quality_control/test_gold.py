@@ -170,7 +170,7 @@ def test_every_page_of_a_person_counts_gold_as_it_counts_any_task(floor):
         listed, _ = await dashboard.list_summaries(tx, floor.environment_id)
         [home] = await assigning.with_control_tasks(tx, listed, "ann", limit_max=1000)
         [counts] = await own_work.count_by_project(tx, keys, "ann", most=99)
-        [recent] = await own_work.list_recent(tx, keys, "ann", since_ms=0)
+        [recent] = await own_work.list_recent(tx, keys, "ann", since_ms=0, most=99)
         held = await own_work.list_open(tx, keys, "ann", limit=9)
         return home.free, counts.open, counts.submitted, recent.submitted, len(held)
 

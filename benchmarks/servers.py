@@ -75,8 +75,8 @@ class Server:
         rss = uss = 0
         for pid in process_tree(self.process.pid):
             sizes = _memory_kb(pid)
-            rss += sizes["Rss"]
-            uss += sizes["Private_Clean"] + sizes["Private_Dirty"]
+            rss += sizes.get("Rss", 0)
+            uss += sizes.get("Private_Clean", 0) + sizes.get("Private_Dirty", 0)
         return rss / 1024, uss / 1024
 
     def stop(self) -> None:
@@ -236,5 +236,9 @@ def _stat_fields(pid: int) -> list[str]:
 
 
 def _memory_kb(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    """Return the sums of /proc/PID/smaps_rollup by name, nothing when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
     return {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}

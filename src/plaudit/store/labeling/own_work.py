@@ -106,19 +106,18 @@ async def list_recent(
         "SELECT :number, MAX(submitted_ms), COUNT(*), COALESCE(SUM(active_ms), 0) FROM"
         " (SELECT submitted_ms, active_ms FROM submission WHERE project_key = :key"
         " AND user_id = :user_id AND is_current = 1 AND submitted_ms > :since_ms"
-        " ORDER BY submitted_ms DESC LIMIT :most) AS found",
+        " ORDER BY submitted_ms DESC LIMIT :most) AS found HAVING COUNT(*) > 0",
         key=keys,
     )
     rows = await tx.all(sql, args | {"user_id": user_id, "since_ms": since_ms, "most": most})
     found: dict[int, RecentWork] = {}
     for number, latest_ms, submitted, active_ms in rows:
-        if submitted:
-            key = abs(keys[number])
-            one = found.get(key, RecentWork(key, 0, 0, 0))
-            found[key] = RecentWork(
-                key,
-                max(one.latest_ms, int(latest_ms)),
-                one.submitted + int(submitted),
-                one.active_ms + int(active_ms),
-            )
+        key = abs(keys[number])
+        one = found.get(key, RecentWork(key, 0, 0, 0))
+        found[key] = RecentWork(
+            key,
+            max(one.latest_ms, int(latest_ms)),
+            one.submitted + int(submitted),
+            one.active_ms + int(active_ms),
+        )
     return sorted(found.values(), key=lambda one: (-one.latest_ms, one.project_key))

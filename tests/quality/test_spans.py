@@ -59,6 +59,15 @@ def test_a_published_text_with_spans_of_two_people():
     assert not is_overlapping
 
 
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_texts_that_everybody_marked_whole_with_one_label_have_no_alpha_and_say_why(label):
+    units = [[[(0, 12, label)], [(0, 12, label)]]]
+
+    found, _ = agreement_of(units, [12], labels=3)
+
+    assert found.alpha == Undefined("everybody always said one label")
+
+
 @st.composite
 def marked_texts(draw):
     """Texts of 12 characters, marked by two or three people without overlaps."""

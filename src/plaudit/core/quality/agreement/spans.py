@@ -65,8 +65,9 @@ class SpanPlan:
     def __init__(self, spans: SpanArrays) -> None:
         patterns, self.is_overlapping = _character_patterns(spans)
         self._plans = [
-            AgreementPlan(one, CategoryScale(one.counts.shape[1]), [NONE, "a label"])
+            AgreementPlan(one, CategoryScale(width), [NONE, *["one label"] * (width - 1)])
             for one in patterns
+            for width in (one.counts.shape[1],)
         ]
         self._f1 = _f1_summands(spans)
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from plaudit.cli.context import EnvironmentContext, with_store
 from plaudit.cli.progress import progress
 from plaudit.cli.report_page import report_page
-from plaudit.cli.report_tables import all_coefficients, coefficients, report_tables
+from plaudit.cli.report_tables import report_tables
 from plaudit.cli.terminal import refuse, say, show
 from plaudit.core.accounts import api_keys
 from plaudit.core.quality.agreement.distances import MeasurementLevel
@@ -30,6 +30,7 @@ from plaudit.errors import InvalidContent
 from plaudit.store.engine.engine import Database
 from plaudit.wire.manage.quality import Coefficient
 from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.quality.figures import all_coefficients, coefficients
 
 CSV_COLUMNS = ("project", "question", "about", "level", "slice", "units", "coefficient", "value",
                "low", "high", "why")  # fmt: skip
@@ -183,11 +184,11 @@ def _as_csv(found: QualityReport) -> str:
 def _csv_rows(found: QualityReport) -> Iterator[list[str]]:
     for question in found.questions:
         start = [found.project, question.key, question.about, question.level]
-        for name, one in all_coefficients(question):
-            yield [*start, "", str(question.pairable), name, *_cells(one)]
+        for one in all_coefficients(question):
+            yield [*start, "", str(question.pairable), one.file_name, *_cells(one.found)]
         for slice_name, part in (question.slices or {}).items():
-            for name, one in coefficients(part.agreement):
-                yield [*start, slice_name, str(part.units), name, *_cells(one)]
+            for one in coefficients(part.agreement):
+                yield [*start, slice_name, str(part.units), one.file_name, *_cells(one.found)]
 
 
 def _cells(one: Coefficient) -> list[str]:

@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from msgspec import UNSET
 
 from plaudit.wire.manage.quality import (
-    AgreementOnQuestion,
     Coefficient,
     QuestionQuality,
     ShareOfCases,
 )
 from plaudit.wire.manage.quality_people import LeaderboardModel, PersonReport
 from plaudit.wire.manage.quality_report import QualityReport
-from plaudit.workspace.quality.figures import LINES, number_words
+from plaudit.workspace.quality.figures import (
+    LINES,
+    all_coefficients,
+    figure_of,
+    interval_words,
+    main_alpha,
+    matching_ac,
+    number_words,
+    plot_row,
+)
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
 ROWS_MAX = 40
@@ -63,66 +71,17 @@ def report_tables(report: QualityReport) -> Iterator[ReportTable]:
         )
 
 
-def own_alpha(question: QuestionQuality) -> tuple[str, Coefficient] | None:
-    """α of a question's own level, with the level; of sets that by MASI."""
-    if question.agreement is UNSET:
-        return None
-    alpha = question.agreement.alpha
-    level = "masi" if "masi" in alpha else question.level
-    return (level, alpha[level]) if level in alpha else None
-
-
-def coefficients(agreement: AgreementOnQuestion) -> Iterator[tuple[str, Coefficient]]:
-    """Coefficients by name."""
-    yield "percent", agreement.percent
-    for level, found in agreement.alpha.items():
-        yield f"alpha {level}", found
-    yield "fleiss", agreement.fleiss
-    yield "ac1", agreement.ac1
-    yield "ac2 linear", agreement.ac2.linear
-    yield "ac2 quadratic", agreement.ac2.quadratic
-
-
-def all_coefficients(question: QuestionQuality) -> Iterator[tuple[str, Coefficient]]:
-    """Every coefficient of a question by name, those of rankings and spans too."""
-    if question.agreement is not UNSET:
-        yield from coefficients(question.agreement)
-        if question.agreement.choices is not UNSET:
-            for choice, found in question.agreement.choices.items():
-                yield f"alpha of {choice}", found
-    if question.ranking is not UNSET:
-        yield "kendall w", question.ranking.kendall_w
-        yield "tau b", question.ranking.tau_b
-    if question.spans is not UNSET:
-        yield "alpha of characters", question.spans.alpha
-        yield "f1 exact", question.spans.f1_exact
-        yield "f1 overlap", question.spans.f1_overlap
-    if question.abstention is not UNSET:
-        yield "alpha of abstention", question.abstention.alpha
-
-
-def in_words(found: Coefficient) -> str:
+def _in_words(found: Coefficient) -> str:
     """A coefficient with its interval, or the reason why there is none."""
-    if found.value is None:
-        return "undefined" if found.why is UNSET else found.why
-    low, high = found.low, found.high
-    if not isinstance(low, float) or not isinstance(high, float):
-        return number_words(found.value)
-    return f"{number_words(found.value)} [{number_words(low)}, {number_words(high)}]"
+    figure = figure_of(found)
+    return figure.why or f"{figure.value} {figure.interval}".rstrip()
 
 
 def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
     rows: list[Sequence[str]] = []
     plot = []
     for question in questions:
-        alpha = own_alpha(question)
-        ac = "–"
-        percent = "–"
-        if question.agreement is not UNSET:
-            is_scale = question.level != "nominal"
-            ac = in_words(question.agreement.ac2.quadratic if is_scale else question.agreement.ac1)
-            ac = f"{'AC2' if is_scale else 'AC1'} {ac}"
-            percent = in_words(question.agreement.percent)
+        alpha, ac = main_alpha(question), matching_ac(question)
         rows.append(
             (
                 question.key,
@@ -132,13 +91,13 @@ def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
                 f"{question.pairable:,}",
                 f"{question.votes:,}",
                 f"{question.abstained:,}",
-                percent,
-                "–" if alpha is None else in_words(alpha[1]),
-                ac,
+                "–" if question.agreement is UNSET else _in_words(question.agreement.percent),
+                "–" if alpha is None else _in_words(alpha[1]),
+                "–" if ac is None else f"{ac[0]} {_in_words(ac[1])}",
             )
         )
         if alpha is not None:
-            plot.append(_plot_row(question.key, alpha[1]))
+            plot.append(plot_row(question.key, alpha[1]))
     return ReportTable(
         "Agreement",
         ("question", "about", "level", "units", "by 2 or more", "votes", "abstained", "percent",
@@ -152,7 +111,7 @@ def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
 
 
 def _question_tables(question: QuestionQuality) -> Iterator[ReportTable]:
-    found = [(name, in_words(one)) for name, one in all_coefficients(question)]
+    found = [(one.file_name, _in_words(one.found)) for one in all_coefficients(question)]
     if found:
         yield ReportTable(f"{question.key}: coefficients", ("coefficient", "value"), list(found))
     if question.texts is not UNSET:
@@ -193,8 +152,8 @@ def _slices(question: QuestionQuality) -> ReportTable:
         alpha = one.agreement.alpha.get(question.level) or one.agreement.alpha.get("masi")
         if alpha is None:
             continue
-        rows.append((name, f"{one.units:,}", in_words(one.agreement.percent), in_words(alpha)))
-        plot.append(_plot_row(name, alpha))
+        rows.append((name, f"{one.units:,}", _in_words(one.agreement.percent), _in_words(alpha)))
+        plot.append(plot_row(name, alpha))
     return ReportTable(
         f"{question.key}: slices",
         ("slice", "units", "percent", "α"),
@@ -317,12 +276,6 @@ def _flags(people: Sequence[PersonReport]) -> ReportTable:
     )
 
 
-def _plot_row(label: str, found: Coefficient) -> PlotRow:
-    low = found.low if isinstance(found.low, float) else None
-    high = found.high if isinstance(found.high, float) else None
-    return PlotRow(label, found.value, low, high, number_words(found.value))
-
-
 def _share(one: ShareOfCases) -> str:
     if one.share is None:
         return "–"
@@ -330,8 +283,7 @@ def _share(one: ShareOfCases) -> str:
 
 
 def _interval(value: float, low: float | None, high: float | None) -> str:
-    ends = "" if low is None or high is None else f" [{number_words(low)}, {number_words(high)}]"
-    return number_words(value) + ends
+    return f"{number_words(value)} {interval_words(low, high)}".rstrip()
 
 
 def _rest(count: int) -> str:

@@ -156,7 +156,7 @@ def question_view(question: QuestionQuality) -> QuestionView:
     """A question of a report, as its page shows it."""
     found = list(figures.all_coefficients(question))[:ROWS_MAX]
     unread = figures.unread_names(question)
-    read = [(name, one) for name, one in found if name not in unread]
+    read = [one for one in found if one.name not in unread]
     model = question.dawid_skene
     accuracy = {} if model is UNSET or model.people is UNSET else model.people
     labels = {} if model is UNSET or model.labels is UNSET else model.labels
@@ -167,10 +167,10 @@ def question_view(question: QuestionQuality) -> QuestionView:
         question=question,
         plot=drawn(
             f"Coefficients of {question.key}",
-            [figures.plot_row(name, one) for name, one in read if name != "percent"],
+            [figures.plot_row(one.name, one.found) for one in read if one.name != "percent"],
         ),
-        coefficients=[(name, figures.figure_of(one)) for name, one in read],
-        others=[(name, figures.figure_of(one)) for name, one in found if name in unread],
+        coefficients=[(one.name, figures.figure_of(one.found)) for one in read],
+        others=[(one.name, figures.figure_of(one.found)) for one in found if one.name in unread],
         heat=heat_map(question),
         people=[
             PersonOnQuestionRow(

@@ -109,22 +109,30 @@ def matching_ac(question: QuestionQuality) -> tuple[str, Coefficient] | None:
     return "AC2", question.agreement.ac2.quadratic
 
 
-def coefficients(agreement: AgreementOnQuestion) -> Iterator[tuple[str, Coefficient]]:
-    """Coefficients of agreement by name."""
-    yield "percent", agreement.percent
+class NamedCoefficient(Struct, frozen=True):
+    """A coefficient with its name for people, and its name in files, which never changes."""
+
+    name: str
+    file_name: str
+    found: Coefficient
+
+
+def coefficients(agreement: AgreementOnQuestion) -> Iterator[NamedCoefficient]:
+    """Coefficients of agreement, in the order in which they are shown."""
+    yield NamedCoefficient("percent", "percent", agreement.percent)
     for level, found in agreement.alpha.items():
-        yield f"α {level}", found
-    yield "Fleiss’ κ", agreement.fleiss
-    yield "AC1", agreement.ac1
-    yield "AC2 linear", agreement.ac2.linear
-    yield "AC2 quadratic", agreement.ac2.quadratic
+        yield NamedCoefficient(f"α {level}", f"alpha {level}", found)
+    yield NamedCoefficient("Fleiss’ κ", "fleiss", agreement.fleiss)
+    yield NamedCoefficient("AC1", "ac1", agreement.ac1)
+    yield NamedCoefficient("AC2 linear", "ac2 linear", agreement.ac2.linear)
+    yield NamedCoefficient("AC2 quadratic", "ac2 quadratic", agreement.ac2.quadratic)
 
 
 def unread_names(question: QuestionQuality) -> set[str]:
     """Names of the coefficients that do not fit the level of a question, such as AC2 of names."""
     if question.agreement is UNSET:
         return set()
-    return {name for name, _ in coefficients(question.agreement)} - _read_names(question)
+    return {one.name for one in coefficients(question.agreement)} - _read_names(question)
 
 
 def _read_names(question: QuestionQuality) -> set[str]:
@@ -135,19 +143,21 @@ def _read_names(question: QuestionQuality) -> set[str]:
     return names | {"AC2 linear", "AC2 quadratic"}
 
 
-def all_coefficients(question: QuestionQuality) -> Iterator[tuple[str, Coefficient]]:
-    """Every coefficient of a question by name, those of rankings and spans too."""
+def all_coefficients(question: QuestionQuality) -> Iterator[NamedCoefficient]:
+    """Every coefficient of a question, those of rankings and spans too."""
     if question.agreement is not UNSET:
         yield from coefficients(question.agreement)
         if question.agreement.choices is not UNSET:
             for choice, found in question.agreement.choices.items():
-                yield f"α of {choice}", found
+                yield NamedCoefficient(f"α of {choice}", f"alpha of {choice}", found)
     if question.ranking is not UNSET:
-        yield "Kendall’s W", question.ranking.kendall_w
-        yield "τ-b", question.ranking.tau_b
+        yield NamedCoefficient("Kendall’s W", "kendall w", question.ranking.kendall_w)
+        yield NamedCoefficient("τ-b", "tau b", question.ranking.tau_b)
     if question.spans is not UNSET:
-        yield "α of characters", question.spans.alpha
-        yield "F1 of equal spans", question.spans.f1_exact
-        yield "F1 of overlapping spans", question.spans.f1_overlap
+        spans = question.spans
+        yield NamedCoefficient("α of characters", "alpha of characters", spans.alpha)
+        yield NamedCoefficient("F1 of equal spans", "f1 exact", spans.f1_exact)
+        yield NamedCoefficient("F1 of overlapping spans", "f1 overlap", spans.f1_overlap)
     if question.abstention is not UNSET:
-        yield "α of answered or not", question.abstention.alpha
+        alpha = question.abstention.alpha
+        yield NamedCoefficient("α of answered or not", "alpha of abstention", alpha)

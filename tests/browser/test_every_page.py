@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plaudit import app
-from tests.support.pages import chromium, page_gallery
+from tests.support.pages import chromium, gallery_stage, page_gallery
 from tests.support.pages.axe_rules import axe_faults, axe_rules
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -15,7 +15,7 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 def demo():
     if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with page_gallery.demonstration() as demo:
+    with gallery_stage.demonstration() as demo:
         yield demo
 
 

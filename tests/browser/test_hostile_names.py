@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.annotators import state_of
 from tests.support.builders import make_annotation
-from tests.support.pages import chromium, hostile_project, page_gallery
+from tests.support.pages import chromium, gallery_stage, hostile_project, page_gallery
 from tests.support.pages.browser_client import token_in
 from tests.support.pages.hostile_texts import RUN
 
@@ -38,7 +38,7 @@ MEDDLE = """() => {
 class Hostile:
     """Fills a demonstration with a project and people whose every string is hostile."""
 
-    def __init__(self, demo: page_gallery.Stage) -> None:
+    def __init__(self, demo: gallery_stage.Stage) -> None:
         self.demo = demo
         self.http = httpx2.Client(base_url=demo.url, auth=(demo.key, ""))
 
@@ -128,11 +128,11 @@ class Hostile:
         roles = {"annotator": self.browser("annotator"), "admin": self.browser("admin")}
         for _ in range(2):
             for client in roles.values():
-                at = page_gallery.take(client, "hostile")
-                page_gallery.hand_in(client, at, "flag", reason="flagged", note=BAD[:1000])
-                page_gallery.hand_in(client, at, "submit", answers=self.answers(), client_key="k")
-        reported = page_gallery.take(roles["admin"], "hostile")
-        page_gallery.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
+                at = gallery_stage.take(client, "hostile")
+                gallery_stage.hand_in(client, at, "flag", reason="flagged", note=BAD[:1000])
+                gallery_stage.hand_in(client, at, "submit", answers=self.answers(), client_key="k")
+        reported = gallery_stage.take(roles["admin"], "hostile")
+        gallery_stage.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
         path = "/review/hostile/tasks/back"
         page = roles["admin"].get(path, headers={"Accept": "text/html"})
         who = re.search(r'name="user_id" value="([^"]+)"', page.text)
@@ -165,7 +165,7 @@ class Hostile:
 def demo():
     if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with page_gallery.demonstration() as demo:
+    with gallery_stage.demonstration() as demo:
         made = Hostile(demo)
         made.furnish()
         made.http.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.pages import chromium, page_gallery
+from tests.support.pages import chromium, gallery_stage, page_gallery
 
 FOCUSED = """() => {
   const one = document.activeElement
@@ -17,7 +17,7 @@ TABS_MAX = 60
 def demo():
     if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with page_gallery.demonstration() as demo:
+    with gallery_stage.demonstration() as demo:
         yield demo
 
 

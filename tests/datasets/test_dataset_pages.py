@@ -10,7 +10,7 @@ import pytest
 
 from plaudit.model.deliveries import DatasetDeliveryRow
 from plaudit.settings import Settings
-from plaudit.store.datasets import datasets
+from plaudit.store.datasets import dataset_tasks
 from plaudit.store.engine import connect
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
 from tests.support.harness import World
@@ -47,13 +47,13 @@ def page(connection: apsw.Connection, shape: str, place: tuple[int, int]) -> Any
     tx = SqliteTransaction(connection)
     delivery = DatasetDeliveryRow("", "v7", key, "", 0)
     work = {
-        "by sequence": lambda: datasets.list_dataset_tasks(
+        "by sequence": lambda: dataset_tasks.list_dataset_tasks(
             tx, key, after_seq=place[1], bound=FAR, limit=10
         ),
-        "by time": lambda: datasets.list_tasks_by_delivery_time(
+        "by time": lambda: dataset_tasks.list_tasks_by_delivery_time(
             tx, key, after=place, bound=FAR, limit=10
         ),
-        "of a delivery": lambda: datasets.list_tasks_of_delivery(
+        "of a delivery": lambda: dataset_tasks.list_tasks_of_delivery(
             tx, delivery, after_seq=place[1], limit=10
         ),
     }[shape]

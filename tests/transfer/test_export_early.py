@@ -14,7 +14,7 @@ from tests.support.builders import make_annotation
 from tests.support.harness import above_the_store
 from tests.support.network.leaving_client import leaving_at, scope_of
 from tests.support.operations import calling
-from tests.transfer.test_export_over_http import judged, path_of
+from tests.transfer.judged_exports import judged, path_of
 
 pytestmark = above_the_store
 

@@ -14,26 +14,11 @@ import pytest
 
 from plaudit.api.http import job_runner, made_files
 from plaudit.api.transfer import export_making
-from tests.support.builders import make_annotation, make_message, make_task, make_turn
+from tests.support.builders import make_task
 from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
 from tests.support.network.leaving_client import leaving_at, scope_of
 from tests.support.operations import assert_is_error, calling
-
-PROJECT = "/manage/v1/projects/project_123/export"
-OPTIONS = {"format": "trl-preference", "container": "jsonl"}
-
-
-def judged(number: int, strength: int = 1, **fields: Any) -> Any:
-    """A task with two responses and a strength between them; 4 is a tie."""
-    messages = [
-        make_message("user", f"Question {number}?"),
-        make_message("base_model", f"First {number}."),
-        make_message("test_model", f"Second {number}."),
-    ]
-    annotation = make_annotation("likert_value", strength)
-    turn = make_turn(messages=messages, annotations=[annotation])
-    threads = [{"id": "thread_0", "turns": [turn], "annotations": []}]
-    return make_task(f"task_{number:05d}", threads=threads, **fields)
+from tests.transfer.judged_exports import blobs_of, judged, path_of
 
 
 @pytest.fixture(autouse=True)
@@ -68,15 +53,6 @@ def by_command(
     ran = run_cli("export", *store_arguments(world.settings), *arguments, *options)
     assert ran.returncode == 0, ran.stderr
     return bytes(out.read_bytes()) if out.exists() else b""
-
-
-def path_of(path: str = PROJECT, **query: str) -> str:
-    return f"{path}?{urlencode(OPTIONS | query)}"
-
-
-def blobs_of(world: Any) -> list[str]:
-    folder = world.settings.data / "attachments"
-    return [one.name for one in folder.rglob("export-*")] if folder.exists() else []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from plaudit.partitioned.transport import ATTEMPTS_MAX, ExportTransport, ReadFai
 from tests.support.builders import make_task
 from tests.support.network.faulty_proxy import Cut, Refusal, faulty_proxy
 from tests.support.network.odd_server import OddServer, answered
-from tests.transfer.test_export_over_http import judged
+from tests.transfer.judged_exports import judged
 from tests.transfer.test_partitions import chosen
 
 COMPLETED = 30

@@ -17,7 +17,7 @@ from tests.support.databases.statement_counter import counting
 from tests.support.deliveries import deliver, move
 from tests.support.harness import one_engine
 from tests.support.operations import assert_is_error, calling
-from tests.transfer.test_export_over_http import judged
+from tests.transfer.judged_exports import judged
 
 PROJECT = "/manage/v1/projects/project_123"
 COMPLETED, PENDING = 50, 30

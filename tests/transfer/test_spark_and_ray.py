@@ -19,7 +19,7 @@ from tests.support.builders import make_task
 from tests.support.deliveries import move
 from tests.support.harness import clean_environment
 from tests.test_docs import BLOCKS, DEFAULT_ADDRESS
-from tests.transfer.test_export_over_http import judged
+from tests.transfer.judged_exports import judged
 
 TASKS, PENDING = 100_000, 1_000
 CORRECTED = 5

@@ -18,7 +18,7 @@ from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
 from tests.support.operations import calling
 from tests.support.pages.axe_rules import faults_in_both_schemes
 from tests.support.pages.browser_client import add_person
-from tests.transfer.test_export_over_http import judged
+from tests.transfer.judged_exports import judged
 
 IN_CSV = next(
     (one.name for one in EXPORT_FORMATS.values() if ExportContainer.csv in one.containers), None

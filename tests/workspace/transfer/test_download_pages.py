@@ -15,7 +15,7 @@ from tests.support.builders import make_task
 from tests.support.harness import run_cli, store_arguments
 from tests.support.operations import calling
 from tests.support.pages.browser_client import add_person, ended, signed_in
-from tests.transfer.test_export_over_http import judged
+from tests.transfer.judged_exports import judged
 
 PAGE = "/projects/project_123/download"
 

@@ -13,7 +13,7 @@ from plaudit.core.common import look_alikes, names
 from plaudit.errors import Conflict, InvalidContent, NotFound
 from plaudit.model.deliveries import AttachmentRow, DatasetDeliveryRow, DatasetRow, DatasetTaskRow
 from plaudit.store.common.names import Named
-from plaudit.store.datasets import attachments, datasets
+from plaudit.store.datasets import attachments, dataset_tasks, datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.datasets import turn_count
 
@@ -86,7 +86,7 @@ async def require_unused(
     if await datasets.has_delivery_name(tx, dataset.dataset_key, names.check_name(name)):
         raise Conflict(f"the dataset has a delivery named {name!r} already (or of that id)")
     for task_id in task_ids:
-        if await datasets.find_task_location(tx, dataset.environment_id, task_id) is not None:
+        if await dataset_tasks.find_task_location(tx, dataset.environment_id, task_id) is not None:
             raise Conflict(f"a dataset has a task {task_id!r} already")
 
 
@@ -144,7 +144,7 @@ async def add_tasks(
     rows = []
     for seq, task in enumerate(tasks, first_seq):
         task_id = task.task_id or ids.mint("task")
-        if not await datasets.reserve_task_id(
+        if not await dataset_tasks.reserve_task_id(
             tx, delivery.environment_id, task_id, dataset_key=delivery.dataset_key, seq=seq
         ):
             raise Conflict(f"a dataset has a task {task_id!r} already")
@@ -163,7 +163,7 @@ async def add_tasks(
                 attachments=_encode(pairs) if pairs else None,
             )
         )
-    await datasets.insert_dataset_tasks(tx, rows)
+    await dataset_tasks.insert_dataset_tasks(tx, rows)
     await datasets.count_tasks(
         tx,
         delivery,
@@ -194,7 +194,7 @@ async def find_attachment(
     tx: Transaction, environment_id: str, task_id: str, public_id: str
 ) -> AttachmentRow:
     """Return an attachment of a dataset's task by the id that clients use; raises NotFound."""
-    task = await datasets.find_dataset_task(tx, environment_id, task_id)
+    task = await dataset_tasks.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         raise NotFound("there is no such dataset task")
     for listed_id, attachment_id in list_attachment_ids(task):

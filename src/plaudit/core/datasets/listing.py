@@ -12,7 +12,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets.datasets import get_dataset
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound, PageTokenExpired
 from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
-from plaudit.store.datasets import datasets
+from plaudit.store.datasets import dataset_tasks, datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2 import datasets as wire
 
@@ -112,7 +112,7 @@ async def get_task(
     tx: Transaction, environment_id: str, task_id: str, expand: frozenset[str]
 ) -> bytes | None:
     """Return one task as JSON; None if this environment has none of that id."""
-    task = await datasets.find_dataset_task(tx, environment_id, task_id)
+    task = await dataset_tasks.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         return None
     dataset = await datasets.find_dataset_by_key(tx, environment_id, task.dataset_key)
@@ -202,7 +202,7 @@ async def _list_tasks(
     limit: int,
 ) -> tuple[list[DatasetTaskRow], bool]:
     if delivery is None:
-        return await datasets.list_tasks_by_delivery_time(
+        return await dataset_tasks.list_tasks_by_delivery_time(
             tx,
             dataset.dataset_key,
             after=(cursor.after_ms, cursor.after_seq),
@@ -214,7 +214,9 @@ async def _list_tasks(
     if not (is_after and is_before):
         return [], False
     after_seq = cursor.after_seq if cursor.after_ms == delivery.delivered_ms else 0
-    return await datasets.list_tasks_of_delivery(tx, delivery, after_seq=after_seq, limit=limit)
+    return await dataset_tasks.list_tasks_of_delivery(
+        tx, delivery, after_seq=after_seq, limit=limit
+    )
 
 
 async def _render_rest(

@@ -10,7 +10,7 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects, work_queue
+from plaudit.store.tasks import projects, work_lists
 
 PROJECTS_MAX = 50
 COUNTED_MAX = 1000
@@ -75,7 +75,7 @@ async def _summaries(tx: Transaction, listed: Sequence[ProjectRow]) -> list[Proj
     keys = [project.project_key for project in listed]
     counts = zip(
         listed,
-        await work_queue.count_free_by_project(tx, keys, limit_max=COUNTED_MAX),
+        await work_lists.count_free_by_project(tx, keys, limit_max=COUNTED_MAX),
         await projects.count_tasks_by_project(tx, keys, TaskStatus.pending, COUNTED_MAX),
         await projects.count_tasks_by_project(tx, keys, TaskStatus.completed, COUNTED_MAX),
         strict=True,

@@ -29,7 +29,7 @@ from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import given_back
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.tasks import tasks, work_queue
+from plaudit.store.tasks import tasks, work_lists, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -203,7 +203,7 @@ async def list_open_leases(tx: Transaction, project: ProjectRow, user_id: str) -
 
 async def count_free_tasks(tx: Transaction, project: ProjectRow, *, limit_max: int) -> int:
     """Count tasks with a free slot, for anybody, up to `limit_max`. Needs no write transaction."""
-    return await work_queue.count_free(tx, project.project_key, limit_max=limit_max)
+    return await work_lists.count_free(tx, project.project_key, limit_max=limit_max)
 
 
 async def heartbeat(

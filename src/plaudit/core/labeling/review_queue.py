@@ -21,7 +21,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, recent_completions, task_summaries, work_queue
+from plaudit.store.tasks import projects, recent_completions, task_summaries, work_lists
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 
@@ -75,7 +75,7 @@ async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[Proje
     looked_at = newest[:PROJECTS_MAX]
     keys = [project.project_key for project in looked_at]
     in_review, quarantined = [
-        await work_queue.count_waiting_by_project(tx, keys, state, limit_max=COUNTED_MAX)
+        await work_lists.count_waiting_by_project(tx, keys, state, limit_max=COUNTED_MAX)
         for state in (WorkState.in_review, WorkState.quarantined)
     ]
     backlogs = map(ProjectBacklog, looked_at, in_review, quarantined)
@@ -87,7 +87,7 @@ async def list_quarantined(
     tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
 ) -> list[QueuedTask]:
     """List up to `limit` quarantined tasks with a greater seq than `after_seq`, by seq."""
-    return await work_queue.list_waiting(
+    return await work_lists.list_waiting(
         tx, project.project_key, WorkState.quarantined, after_seq=after_seq, limit=limit
     )
 

@@ -12,7 +12,7 @@ from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, statistics
-from plaudit.store.tasks import projects, recent_completions, work_queue
+from plaudit.store.tasks import projects, recent_completions, work_lists
 
 COUNTED_MAX = 100_000
 """The most rows that are counted; a count of it means that many or more."""
@@ -66,7 +66,7 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     }
     return ProjectProgress(
         statuses=statuses,
-        waiting=await work_queue.count_free(tx, key, limit_max=COUNTED_MAX),
+        waiting=await work_lists.count_free(tx, key, limit_max=COUNTED_MAX),
         held=await statistics.count_open_leases(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
         in_review=await statistics.count_waiting(tx, key, WorkState.in_review, most=COUNTED_MAX),
         quarantined=await statistics.count_waiting(

@@ -22,7 +22,7 @@ from plaudit.model.quality_control import GoldRow, GoldSettings, RepeatSettings,
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, leases
 from plaudit.store.quality_control import control_results, gold
-from plaudit.store.tasks import projects, tasks, work_queue
+from plaudit.store.tasks import projects, tasks, work_lists, work_queue
 from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
 from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.parse import check_content, convert, fill_content
@@ -215,7 +215,7 @@ async def _listed(
         counts.setdefault(count.seq, {})[count.number] = count
     flagged = await flags.count_flags(tx, key, seqs)
     prompts = await excerpts.list_excerpts(tx, key, seqs)
-    reported = await work_queue.list_in_state(tx, key, seqs, WorkState.quarantined)
+    reported = await work_lists.list_in_state(tx, key, seqs, WorkState.quarantined)
     older = await tasks.get_tasks(tx, key, [row.seq for row in rows if row.form_version != version])
     contents = {task.seq: content_of(task) for task in older}
     listed = []

@@ -13,6 +13,7 @@ from plaudit.core.transfer.archive_line import archive_line
 from plaudit.errors import Misconfigured
 from plaudit.model.deliveries import AttachmentRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.datasets import dataset_tasks
 from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas
@@ -79,7 +80,7 @@ async def _tasks(
     while True:
         page = []
         async with db.read() as tx:
-            for task in await datasets_store.list_dataset_tasks(
+            for task in await dataset_tasks.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
                 page.append((task, await list_files(tx, dataset.environment_id, task)))

@@ -30,6 +30,7 @@ from plaudit.model.deliveries import (
 )
 from plaudit.store.common.names import Named
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.datasets import dataset_tasks
 from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas as schemas_store
@@ -101,7 +102,7 @@ class DatasetImport:
             return
         ids = [pending.declared.task_id for pending in chunk]
         known = await self._write(
-            lambda tx: datasets_store.find_stored_ids(tx, self._environment_id, ids)
+            lambda tx: dataset_tasks.find_stored_ids(tx, self._environment_id, ids)
         )
         new = {
             pending.declared.task_id: NewTask(
@@ -348,7 +349,7 @@ class DatasetImport:
                 if pending.declared.task_id in new:
                     outcomes.append("added")
                     continue
-                stored = await datasets_store.find_dataset_task(
+                stored = await dataset_tasks.find_dataset_task(
                     tx, self._environment_id, pending.declared.task_id
                 )
                 assert stored is not None

@@ -21,13 +21,20 @@ from plaudit.core.common import names
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.url_length import check_url_length
 from plaudit.core.tasks.forms import Form
-from plaudit.core.transfer import attachment_archive, dataset_import, merge, row_import
+from plaudit.core.transfer import (
+    attachment_archive,
+    dataset_import,
+    merge,
+    prepared_tasks,
+    row_import,
+)
 from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
 from plaudit.core.transfer.attachment_archive import AttachmentImport
 from plaudit.core.transfer.dataset_import import DatasetImport
 from plaudit.core.transfer.delivery_archive import DeliveryImport
 from plaudit.core.transfer.import_summary import KINDS, Summary
-from plaudit.core.transfer.merge import ImportResult, IncomingTask
+from plaudit.core.transfer.merge import ImportResult
+from plaudit.core.transfer.prepared_tasks import IncomingTask
 from plaudit.core.transfer.references import ProjectReferences
 from plaudit.core.transfer.row_import import RowImport
 from plaudit.errors import Conflict, InvalidContent, Problem
@@ -207,12 +214,12 @@ class Importer:
             await self._flush()
             await self._await_writing()
         # Before anything is created for it: a task that is refused leaves nothing behind.
-        prepared = merge.prepare(parsed, clock.now_ms())
+        prepared = prepared_tasks.prepare(parsed, clock.now_ms())
         await self._references.check_creatable(task, self._project_name)
         project = await self._references.project_for(task.project, self._project_name)
         batch = await self._references.batch_for(task.batch, project)
         is_restored = self._references.is_restored(batch)
-        incoming = merge.place(prepared, project, batch, is_restored_batch=is_restored)
+        incoming = prepared_tasks.place(prepared, project, batch, is_restored_batch=is_restored)
         self._chunk[task.task_id] = _PendingTask(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.transfer import merge
+from plaudit.core.transfer import prepared_tasks
 from plaudit.core.transfer.import_summary import KINDS
 from plaudit.core.transfer.importer import Reject
 from plaudit.errors import InvalidContent
@@ -55,7 +55,7 @@ def try_import(
                 if entry.problem is not None:
                     raise entry.problem
                 if entry.kind == "task":
-                    merge.prepare(parse.read_task(entry.value), clock.now_ms())
+                    prepared_tasks.prepare(parse.read_task(entry.value), clock.now_ms())
                     if len(result.tasks) < TASKS_SHOWN:
                         result.tasks.append(entry.value)
             except InvalidContent as problem:

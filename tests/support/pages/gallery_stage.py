@@ -1,0 +1,255 @@
+"""A demonstration that runs, furnished with what the scenes of the gallery show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from tests.support.annotators import good_answers, state_of
+from tests.support.harness import clean_environment, free_port
+from tests.support.pages.browser_client import token_in
+
+READY_S = 30
+
+
+@dataclass
+class Stage:
+    """A demonstration that runs, who can sign in, and what was put into it for the scenes."""
+
+    url: str
+    key: str
+    logins: dict[str, tuple[str, str]]
+    made: dict[str, str] = field(default_factory=dict)
+
+    def call(self, path: str, body: Any = None) -> Any:
+        """Ask the management API; with a body, by POST."""
+        method = "GET" if body is None else "POST"
+        answer = httpx2.request(
+            method, f"{self.url}/manage/v1{path}", json=body, auth=(self.key, "")
+        )
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    def sign_in(self, page: Any, role: str) -> None:
+        """Go through the sign-in page."""
+        email, password = self.logins[role]
+        page.goto(f"{self.url}/sign-in")
+        page.fill("[name=email]", email)
+        page.fill("[name=password]", password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{self.url}/work")
+
+
+@contextmanager
+def demonstration() -> Iterator[Stage]:
+    """`plaudit demo` as a newcomer starts it, furnished for the scenes."""
+    port = free_port()
+    command = [sys.executable, "-m", "plaudit", "demo", "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(PYTHONUNBUFFERED="1", PLAUDIT_EGRESS_ALLOW="127.0.0.0/8"),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            words = "".join(
+                iter(process.stdout.readline, "Stop it with Ctrl-C; nothing is kept.\n")
+            )
+            demo = read_welcome(words)
+            wait_until_ready(demo.url)
+            furnish(demo)
+            yield demo
+        finally:
+            process.terminate()
+
+
+def read_welcome(words: str) -> Stage:
+    """What the demonstration says when it starts."""
+    logins = {
+        role: (email, word) for role, email, word in re.findall(r"as (\w+) +(\S+) +(\S+)", words)
+    }
+    url = re.search(r"http://[\d.:]+", words)
+    key = re.search(r"API key +(\S+)", words)
+    assert url is not None
+    assert key is not None
+    return Stage(url[0], key[1], logins)
+
+
+def wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + READY_S
+    while True:
+        try:
+            httpx2.get(f"{url}/readyz", timeout=1).raise_for_status()
+            return
+        except httpx2.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def furnish(demo: Stage) -> None:
+    """Put into a fresh demonstration what the scenes need."""
+    furnish_review(demo)
+    furnish_attention(demo)
+    furnish_rules(demo)
+    furnish_test(demo)
+    furnish_deliveries(demo)
+    furnish_gold(demo)
+
+
+def furnish_gold(demo: Stage) -> None:
+    """A project where somebody has answered gold, and is told at once."""
+    settings = {"types": ["RLHF: Pref Ranking"], "gold": {"rate": 0.5, "feedback": "at_once"}}
+    project = demo.call("/projects", {"name": "With gold"} | settings)
+    demo.made["gold_project"] = project["id"]
+    for prompt in ("What is a leap year?", "Why do leaves fall?"):
+        responses = [{"source_id": one, "text": f"As {one} says."} for one in ("first", "second")]
+        variables = {"prompt": prompt, "responses": responses}
+        body = {"project_name": "With gold", "template_variables": variables}
+        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+    texts = {"user": "How many legs has a spider?", "first": "Eight.", "second": "**Six**."}
+    messages = [
+        {
+            "role": "user" if source == "user" else "assistant",
+            "source_id": source,
+            "content": {"text": text},
+        }
+        for source, text in texts.items()
+    ]
+    thread = {"id": "thread_0", "turns": [{"id": "turn_0", "messages": messages}]}
+    expected = {"at": "t0u0", "key": "selected_model_id", "value": "first"}
+    new = {"content": [thread], "expected": [expected], "reason": "Spiders have **eight** legs."}
+    made = demo.call(f"/projects/{project['id']}/gold", {"tasks": [new]})
+    demo.made["gold"] = made["tasks"][0]["task_id"]
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        email, word = demo.logins["annotator"]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        at = take(client, project["id"])
+        hand_in(client, at, "submit", answers=good_answers(2, "t0u0"), client_key="k")
+        demo.made["feedback"] = f"{at}/feedback"
+
+
+def furnish_deliveries(demo: Stage) -> None:
+    """Two deliveries, a change since, and an endpoint that nobody answers behind."""
+    path = "/projects/project_preference/deliveries"
+    first = demo.call(path, {"name": "January", "completed_before": "2025-02-01"})
+    hook = {"url": "http://127.0.0.1:1/hook", "events": ["delivery.created"]}
+    demo.made["endpoint"] = demo.call("/webhooks", hook)["id"]
+    second = demo.call(path, {"name": "All of it"})
+    demo.made |= {"delivery": first["id"], "other_delivery": second["id"]}
+
+
+def furnish_review(demo: Stage) -> None:
+    """A project in which two people have answered, and one has reported a task."""
+    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all"}
+    project = demo.call("/projects", {"name": "Under review"} | asked)
+    demo.made["review_project"] = project["id"]
+    for prompt in ("How do I boil an egg?", "Why is the sky blue?"):
+        variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
+        answer = httpx2.post(
+            f"{demo.url}/v2/task/chat",
+            json={"project_name": "Under review", "template_variables": variables},
+            auth=(demo.key, ""),
+        )
+        assert answer.status_code == 200, answer.text
+        demo.made.setdefault("review_task", answer.json()["task_id"])
+        demo.made["reported_task"] = answer.json()["task_id"]
+    for role, likert in (("annotator", 2), ("admin", 6)):
+        with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+            email, word = demo.logins[role]
+            token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+            client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+            at = take(client, project["id"])
+            hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
+            if role == "admin":
+                at = take(client, project["id"])
+                hand_in(client, at, "report", reason="harmful", note="It is unkind.")
+
+
+def furnish_attention(demo: Stage) -> None:
+    """A project whose tasks its only annotator has flagged and skipped."""
+    project = demo.call("/projects", {"name": "Unclear prompts"})
+    demo.made["attention_project"] = project["id"]
+    for prompt in ("Do it.", "And then?"):
+        variables = {"prompt": prompt, "responses": ["What?", "When?"]}
+        body = {"project_name": "Unclear prompts", "template_variables": variables}
+        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        email, word = demo.logins["annotator"]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        for note in ("Nobody can tell what is asked.", ""):
+            at = take(client, project["id"])
+            hand_in(client, at, "flag", reason="flagged", note=note or None)
+            hand_in(client, at, "skip", reason="too_hard")
+
+
+def furnish_rules(demo: Stage) -> None:
+    """A project with rules, whose annotator is paused and has said something to it."""
+    project = demo.call("/projects", {"name": "Under rules"})["id"]
+    demo.made["ruled_project"] = project
+    rules = [
+        {"collector": "gold", "threshold": 0.7, "action": "pause"},
+        {"collector": "agreement", "threshold": 0.6, "action": "extra_reviews", "n": 20},
+    ]
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/rules",
+        json={"rules": rules},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
+    email, word = demo.logins["annotator"]
+    people = demo.call("/users")["users"]
+    person = next(one["user_id"] for one in people if one["email"] == email)
+    demo.call(f"/projects/{project}/pauses", {"user_id": person, "reason": "Talk to me first."})
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        queue = f"/work/{project}"
+        token = token_in(client.get(queue, headers={"Accept": "text/html"}))
+        said = {"csrf": token, "text": "I was on holiday, and read the new guidelines today."}
+        assert client.post(f"{queue}/appeal", data=said).status_code == 303
+
+
+def furnish_test(demo: Stage) -> None:
+    """A project whose test its annotator is to take."""
+    project = demo.call("/projects", {"name": "With a test"})["id"]
+    demo.made["tested_project"] = project
+    answer = httpx2.put(
+        f"{demo.url}/manage/v1/projects/{project}/qualification",
+        json={"settings": {"training": 2, "test": 5}},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def take(client: httpx2.Client, project_id: str) -> str:
+    """Take a task for whoever is signed in; where its page is."""
+    queue = f"/work/{project_id}"
+    token = token_in(client.get(queue, headers={"Accept": "text/html"}))
+    taken = client.post(queue, data={"csrf": token})
+    assert taken.status_code == 303, taken.text
+    return str(taken.headers["location"])
+
+
+def hand_in(client: httpx2.Client, at: str, verb: str, **body: Any) -> None:
+    """What a task's page sends about it."""
+    page = client.get(at, headers={"Accept": "text/html"})
+    if verb == "submit":
+        body["active_ms"] = 1000
+    answer = client.post(
+        f"{at}/{verb}",
+        json={"lease_version": state_of(page.text)["lease_version"]} | body,
+        headers={"X-CSRF-Token": token_in(page), "Accept": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text

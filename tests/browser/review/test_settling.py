@@ -94,7 +94,7 @@ def test_disagreements_come_first_and_are_settled_by_one_key(tenant, shared_serv
     look("list of a question")
     reasons = " ".join(rae.page.inner_text("#reasons").split())
 
-    assert [one.split()[1:] for one in order[:2]] == [["safe,", "stars"], ["stars"]]
+    assert [one.split()[1:] for one in order[:2]] == [["Is", "it", "safe?,", "stars"], ["stars"]]
     assert first == task_ids[2]
     assert before == ("1 undecided · 1 with different answers · no fixes", False)
     assert taken == ("1 with different answers · 1 fix", True)

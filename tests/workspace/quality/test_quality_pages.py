@@ -226,3 +226,19 @@ def test_annotators_and_strangers_see_nothing_of_it(world, floor):
     with signed_in(world, add_person(world, "annotator", email="x@example.com")) as browser:
         assert browser.get(path_of(floor)).status_code == 403
         assert browser.post(path_of(stranger)).status_code == 403
+
+
+def test_questions_are_called_by_their_titles_where_they_have_one(world, mia):
+    form = {"fields": [BETTER | {"title": "Which is better?"}, WHY]}
+    floor = LabelingProject(world, form=form, overlap=1)
+    floor.create(1)
+    floor.work_on(add_person(world, email="one@example.com").user_id)
+    compute(mia, floor)
+
+    overview = mia.get(path_of(floor)).text
+    question = mia.get(question_path(floor, "turn:likert_value")).text
+
+    assert "<bdi>Which is better?</bdi></a>" in overview
+    assert "<bdi>why</bdi></a>" in overview
+    assert "<bdi>Which is better?</bdi>" in question
+    assert "<code>likert_value</code>" in question

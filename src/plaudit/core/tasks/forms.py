@@ -153,6 +153,11 @@ def preset(name: str) -> Form:
     return PRESETS[name]
 
 
+def titles_of(form: Form) -> dict[str, str]:
+    """Titles of the questions by key, the key itself of those without one."""
+    return {field.key: field.title or field.key for field in form.fields}
+
+
 def form_of(detail: ProjectDetail) -> Form:
     """A project's own form, else the preset for its kind of work."""
     if detail.form is not None:

@@ -19,7 +19,7 @@ from plaudit.core.quality.people.review_feedback import Feedback
 from plaudit.core.quality.reporting.kept_people import find_person
 from plaudit.core.quality.reporting.snapshots import find_snapshot
 from plaudit.core.tasks import excerpts
-from plaudit.core.tasks.forms import Field, Form, Level, form_of
+from plaudit.core.tasks.forms import Field, Form, Level, form_of, titles_of
 from plaudit.model.core import PersonRole
 from plaudit.model.labeling import LeaseStatus, control_key
 from plaudit.store.labeling import leases, own_work
@@ -93,6 +93,7 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
         line = await request.run_in_thread(lambda: person_view.line_view(average))
     return {
         "project": project,
+        "titles": titles_of(form),
         "done": done,
         "skipped": skipped,
         "computed_ms": None if last is None else last.row.computed_ms,

@@ -15,6 +15,7 @@ from plaudit.core.quality.reporting.snapshots import (
     read_part,
     report_of_pieces,
 )
+from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import users
@@ -142,6 +143,7 @@ async def shown_context(
         found = None if quality.last is None else await read(tx, quality.last.snapshot)
     return {
         "project": project,
+        "titles": titles_of(form_of(project_detail(project))),
         "tab": tab,
         "snapshot": quality.last,
         "people_count": None,

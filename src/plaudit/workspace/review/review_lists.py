@@ -20,7 +20,7 @@ from plaudit.core.labeling.adjudication import disagreement_reasons, review_orde
 from plaudit.core.labeling.adjudication.disagreement import is_compared
 from plaudit.core.labeling.adjudication.review_order import EVERYTHING, RankedTask, ReviewFilter
 from plaudit.core.tasks import excerpts
-from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import QueuedTask
@@ -112,6 +112,7 @@ async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, A
         "chosen": chosen,
         "query": query_of(chosen).replace("?", "&"),
         "questions": _compared_keys(project),
+        "titles": titles_of(form_of(project_detail(project))),
         "people": sorted(names.items(), key=lambda person: person[1].casefold()),
         "reasons": {why.value: count for why, count in reasons.items()},
         "reasons_max": disagreement_reasons.COUNTED_MAX,

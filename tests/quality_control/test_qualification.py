@@ -11,6 +11,7 @@ from plaudit.core.quality_control.qualification import QualificationStep
 from plaudit.errors import InvalidContent, NotFound, Paused, Unqualified
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.model.quality_control import Collector, GoldSettings, QualificationSettings
+from plaudit.wire.v2.resources import project_detail
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.gold.gold_project import RIGHT, WRONG, GoldProject
 
@@ -153,6 +154,33 @@ def test_a_task_of_the_test_that_is_skipped_is_wrong(tested):
     project.answer(True)
 
     assert project.step() is QualificationStep.wait
+
+
+@pytest.mark.parametrize("training", [0, 3])
+def test_a_task_that_is_submitted_opened_again_and_skipped_counts_once(tested, training):
+    project = tested(test=3, training=training)
+    project.add_gold(4, training=True)
+
+    lease = project.take()
+    project.submit(lease, project.prefer(lease, RIGHT))
+    project.skip(project.undo(lease))
+
+    [person] = project.write(lambda tx: qualification.list_people(tx, project.project, limit=10))
+    assert (person.trained, person.right_cases, person.cases) == (
+        (1, 0, 0) if training else (0, 1, 1)
+    )
+
+
+def test_settings_that_are_changed_while_everybody_is_asked_again_keep_the_round(tested):
+    project = tested()
+    before = project.project
+
+    again = project.write(lambda tx: qualified_people.ask_again(tx, before))
+    assert project_detail(again).qualification.round == 2
+    project.ask(asked(test=3))
+    assert project_detail(project.project).qualification == asked(test=3, round=2)
+    both = project.write(lambda tx: qualified_people.ask_again(tx, before))
+    assert project_detail(both).qualification == asked(test=3, round=3)
 
 
 def test_one_task_of_the_test_is_out_at_a_time_and_given_back_ones_come_again(tested):

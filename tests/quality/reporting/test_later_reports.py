@@ -14,7 +14,7 @@ from plaudit.core.quality.reporting.snapshots import Part, SnapshotMaker, find_s
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.model.core import ALL_OPTS
-from plaudit.store.quality import task_pages
+from plaudit.store.quality import snapshots, task_pages
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.databases.statement_counter import counting
 from tests.support.labeling_project import LabelingProject, make_content
@@ -243,3 +243,21 @@ def test_facts_that_are_too_large_are_not_kept(world, walks, monkeypatch):
 
     assert project.make() == project.whole()
     assert "all" in walks
+
+
+def test_what_the_next_report_has_written_stays_when_the_one_before_is_cleaned_up(world):
+    project = LabelingProject(world)
+    key = project.project.project_key
+    first, second = (SnapshotMaker(world.db, project.project, ReportOptions()) for _ in range(2))
+
+    async def run():
+        row = await first.make(lambda phase, done: None)
+        await world.db.write(lambda tx: first.show(tx, row))
+        await second.keep_facts(b"facts")
+        await first.delete_others()
+        async with world.db.read() as tx:
+            return await snapshots.list_pieces(
+                tx, key, second.snapshot_id, "facts", after=-1, limit=9
+            )
+
+    assert len(world.run(run())) == 1

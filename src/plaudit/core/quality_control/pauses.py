@@ -119,9 +119,10 @@ async def lift(
     pause = await get_pause(tx, project, pause_id)
     now = await tx.now_ms()
     answer = None if answer is None else answer.strip()
+    # Counters before the pause, as whoever crosses a rule has them locked when it pauses.
+    await counters.begin_anew(tx, project.project_key, pause.user_id)
     if not await pauses.end_pause(tx, pause, answer=answer, answered_by=actor.id, now=now):
         raise Conflict("this pause was lifted already")
-    await counters.begin_anew(tx, project.project_key, pause.user_id)
     ended = await get_pause(tx, project, pause_id)
     await _announce(tx, project, EventType.annotator_resumed, ended)
     return ended
@@ -145,7 +146,8 @@ async def uphold(
 
 async def release_leases(tx: Transaction, project: ProjectRow, user_id: str) -> None:
     """Give back a person's leases of ordinary and control tasks; the caller has them locked."""
-    for side in (project, control_side(project)):
+    # Control tasks first: by project_key, as all who lock tasks of both kinds do.
+    for side in (control_side(project), project):
         await leases.release_all_of(tx, side, user_id)
 
 

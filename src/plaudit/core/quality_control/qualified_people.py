@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -56,27 +57,45 @@ async def set_qualification(
 
     Raises InvalidContent.
     """
-    before = project_detail(project).qualification
-    if wanted is not None and before is not None:
-        wanted = msgspec.structs.replace(wanted, round=before.round)
-    return await _change(tx, project, wanted)
+
+    def settings(before: QualificationSettings | None) -> QualificationSettings | None:
+        if wanted is None or before is None:
+            return wanted
+        return msgspec.structs.replace(wanted, round=before.round)
+
+    return await _change(tx, project, settings)
 
 
 async def ask_again(tx: Transaction, project: ProjectRow) -> ProjectRow:
     """Have everybody begin anew; raises Conflict where the project asks for nothing."""
-    before = project_detail(project).qualification
-    if before is None:
-        raise Conflict("this project has no test")
-    return await _change(tx, project, msgspec.structs.replace(before, round=before.round + 1))
+
+    def settings(before: QualificationSettings | None) -> QualificationSettings:
+        if before is None:
+            raise Conflict("this project has no test")
+        return msgspec.structs.replace(before, round=before.round + 1)
+
+    return await _change(tx, project, settings)
 
 
 async def _change(
-    tx: Transaction, project: ProjectRow, settings: QualificationSettings | None
+    tx: Transaction,
+    project: ProjectRow,
+    settings: Callable[[QualificationSettings | None], QualificationSettings | None],
 ) -> ProjectRow:
-    _, changed = await projects.change_project(
-        tx, project.environment_id, project.project_id, {"qualification": settings}
-    )
-    return changed
+    """Change the settings to what follows from those of before, as they are under the lock."""
+    before = project_detail(project).qualification
+    while True:
+        replaced, changed = await projects.change_project(
+            tx, project.environment_id, project.project_id, {"qualification": settings(before)}
+        )
+        found = project_detail(replaced).qualification
+        if found == before:
+            return changed
+        # Somebody changed them since they were read; the row is locked now.
+        await projects.change_project(
+            tx, project.environment_id, project.project_id, {"qualification": found}
+        )
+        before = found
 
 
 async def people_page(

@@ -30,6 +30,7 @@ from plaudit.model.quality_control import Collector
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
 from plaudit.store.labeling import submissions as submissions_store
+from plaudit.store.quality_control import control_results
 from plaudit.store.tasks import projects, tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 
@@ -76,8 +77,12 @@ async def skip(
         await task_notes.skip(tx, side, lease_ref, reason=reason, note=note)
         if side.project_key != project.project_key:
             lease = await leases.get_lease(tx, side, lease_ref.user_id, lease_ref.assignment_id)
-            # Else whoever skips what is hard passes any test.
-            await qualification.record(tx, project, lease.user_id, lease.seq, is_right=False)
+            # Else whoever skips what is hard passes any test. One that was submitted before, and
+            # opened again, has been recorded.
+            if not await control_results.list_of_person_on(
+                tx, side.project_key, lease.seq, lease.user_id
+            ):
+                await qualification.record(tx, project, lease.user_id, lease.seq, is_right=False)
 
     await on_either_side(tx, project, work)
     if Collector.skips in _collectors(project):

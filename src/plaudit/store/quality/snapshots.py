@@ -90,12 +90,19 @@ async def list_pieces(
     return [row[0] for row in rows]
 
 
-async def delete_pieces(tx: Transaction, project_key: int, *, kept: str, limit: int) -> int:
-    """Delete up to `limit` pieces of other snapshots of a project than `kept`; return how many."""
+async def delete_pieces(
+    tx: Transaction, project_key: int, *, kept: str, before: str, limit: int
+) -> int:
+    """Delete up to `limit` pieces of a project's snapshots; return how many.
+
+    Those of the snapshot `kept` stay, and those of snapshots that were begun with or after
+    `before`, by their ids.
+    """
     rows = await tx.all(
         "SELECT snapshot_id, part, number FROM quality_part WHERE project_key = :project_key"
-        " AND snapshot_id <> :kept ORDER BY snapshot_id, part, number LIMIT :row_limit",
-        {"project_key": project_key, "kept": kept, "row_limit": limit},
+        " AND snapshot_id < :before AND snapshot_id <> :kept"
+        " ORDER BY snapshot_id, part, number LIMIT :row_limit",
+        {"project_key": project_key, "kept": kept, "before": before, "row_limit": limit},
     )
     await tx.many(
         "DELETE FROM quality_part WHERE project_key = :project_key"

@@ -9,6 +9,14 @@ from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = "cases, right_cases, cases_before, right_before, wrong_in_a_row, crossed"
+LOCK_ORDER = (
+    Collector.gold,
+    Collector.repeats,
+    Collector.skips,
+    Collector.fast,
+    Collector.agreement,
+)
+"""Order in which a transaction counts cases of several collectors."""
 
 
 async def add_case(
@@ -54,13 +62,17 @@ async def set_crossed(
 
 
 async def begin_anew(tx: Transaction, project_key: int, user_id: str) -> None:
-    """Let rules look at none of a person's cases so far, and no rule be crossed."""
-    await tx.run(
-        "UPDATE quality_counter SET cases_before = cases, right_before = right_cases,"
-        " wrong_in_a_row = 0, crossed = NULL"
-        " WHERE project_key = :project_key AND user_id = :user_id",
-        {"project_key": project_key, "user_id": user_id},
-    )
+    """Let rules look at none of a person's cases so far, and no rule be crossed.
+
+    Locks the counters one by one, in the order in which a submission counts its cases.
+    """
+    for collector in LOCK_ORDER:
+        await tx.run(
+            "UPDATE quality_counter SET cases_before = cases, right_before = right_cases,"
+            " wrong_in_a_row = 0, crossed = NULL"
+            " WHERE project_key = :project_key AND user_id = :user_id AND collector = :collector",
+            {"project_key": project_key, "user_id": user_id, "collector": collector.value},
+        )
 
 
 async def list_counts(

@@ -148,7 +148,10 @@ class SnapshotMaker:
         await snapshots.show_snapshot(tx, row)
 
     async def delete_others(self) -> None:
-        """Delete the parts of all snapshots but this one, once it is shown."""
+        """Delete the parts of all snapshots before this one, once it is shown.
+
+        The next one may be under way by then: its parts stay.
+        """
         await self._delete_but(self.snapshot_id)
 
     async def votes(self) -> bytes | None:
@@ -239,7 +242,11 @@ class SnapshotMaker:
     async def _delete_but(self, kept: str) -> None:
         async def work(tx: Transaction) -> int:
             return await snapshots.delete_pieces(
-                tx, self._project.project_key, kept=kept, limit=WRITTEN_AT_ONCE
+                tx,
+                self._project.project_key,
+                kept=kept,
+                before=self.snapshot_id,
+                limit=WRITTEN_AT_ONCE,
             )
 
         while await self._db.write(work) == WRITTEN_AT_ONCE:

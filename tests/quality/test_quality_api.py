@@ -137,7 +137,9 @@ def test_before_the_first_report_the_answer_says_what_to_do(world, floor, client
     [
         ({"question": "stairs"}, "/question"),
         ({"style": ["color"]}, "/style"),
+        ({"style": ["length", "length"]}, "/style"),
         ({"order": ["1", "1"]}, "/order"),
+        ({"order": ["x" * 4001, "y" * 4000]}, "/order"),
         ({"by": " "}, "/by"),
         ({"by": "x" * 1001}, "/by"),
         ({"level": "odd"}, "/level"),

@@ -8,14 +8,19 @@ from typing import Any
 
 from plaudit import app
 from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.quality_control import gold_tasks, pauses
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
+from plaudit.model.core import Actor
 from plaudit.model.labeling import DisagreementReason
 from plaudit.store.labeling.disagreement_reasons import put_reasons
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.wire.manage.gold import NewGold
+from plaudit.wire.v2.parse import convert
 from plaudit.workspace.http.page import ANYONE
 from tests.support.databases.statement_counter import StatementCounter, counting
+from tests.support.gold.gold_project import EXPECTED, gold_content
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.operations import KEYED
@@ -120,6 +125,7 @@ class Furnished:
         self.world.key()
         self._ask(number, "/manage/v1/webhooks", "endpoint_id", url=f"{PUBLIC}/{number}")
         self._add_work(self.main, number, user_id)
+        self._add_control(user_id)
         other = LabelingProject(self.world, f"Project {number}", review="all")
         self._add_work(other, number, user_id)
         path = f"/manage/v1/projects/{self.names['project_id']}/deliveries"
@@ -151,6 +157,17 @@ class Furnished:
         lease = project.take(user_id)
         project.do(task_notes.flag, lease, reason="odd")
         project.do(task_notes.skip, lease, reason="hard")
+
+    def _add_control(self, user_id: str) -> None:
+        """A gold task, and a pause of somebody, in the first project."""
+        gold = convert({"content": gold_content(), "expected": [EXPECTED]}, NewGold)
+        self.main.write(lambda tx: gold_tasks.create_gold(tx, self.main.project, [gold]))
+        actor = Actor("user", self.admin.user_id)
+        self.main.write(
+            lambda tx: pauses.pause_by_hand(
+                tx, self.main.project, user_id, reason="Rest.", actor=actor
+            )
+        )
 
     def _task_of(self, lease) -> str:
         async def work(tx):

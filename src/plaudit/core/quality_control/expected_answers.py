@@ -238,16 +238,15 @@ def spans_f1(expected: Sequence[Any], given: Sequence[Any], text: str) -> float:
     left, right = (sorted(set(_spans(listed, text))) for listed in (expected, given))
     if not left and not right:
         return 1.0
-    edges = [
-        (one, other)
-        for one, (label, start, end) in enumerate(left)
-        for other, (its_label, its_start, its_end) in enumerate(right)
-        if label == its_label
-        and 2 * (common := min(end, its_end) - max(start, its_start)) > 0
-        and 2 * common >= (end - start) + (its_end - its_start) - common
-    ]
-    pairs = np.array(edges, dtype=np.int64).reshape(-1, 2)
-    return 2 * matched_count(pairs) / (len(left) + len(right))
+    numbers = {label: number for number, label in enumerate({one[0] for one in left + right})}
+    (label, start, end), (its_label, its_start, its_end) = (
+        np.array([(numbers[one[0]], *one[1:]) for one in side], dtype=np.int64).reshape(-1, 3).T
+        for side in (left, right)
+    )
+    common = np.minimum.outer(end, its_end) - np.maximum.outer(start, its_start)
+    union = np.add.outer(end - start, its_end - its_start) - common
+    may_pair = np.equal.outer(label, its_label) & (common > 0) & (2 * common >= union)
+    return 2 * matched_count(np.argwhere(may_pair)) / (len(left) + len(right))
 
 
 def _spans(listed: Sequence[Any], text: str) -> list[tuple[str, int, int]]:

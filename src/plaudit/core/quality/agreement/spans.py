@@ -96,23 +96,37 @@ class SpanPlan:
 def matched_count(edges: NDArray[np.int64]) -> int:
     """The most pairs that can be formed of two sides, each member in one at most.
 
-    `edges` are the pairs that may be formed, [edges, 2]. By augmenting paths (Kuhn 1955).
+    `edges` are the pairs that may be formed, [edges, 2]. By augmenting paths (Kuhn 1955), from
+    what each takes first: what one search without success saw, no later one can use.
     """
-    neighbours: dict[int, list[int]] = {}
-    for left, right in edges.tolist():
-        neighbours.setdefault(left, []).append(right)
+    edges = edges[np.argsort(edges[:, 0], kind="stable")]
+    lefts, starts = np.unique(edges[:, 0], return_index=True)
+    listed = (part.tolist() for part in np.split(edges[:, 1], starts[1:]))
+    neighbours: dict[int, list[int]] = dict(zip(lefts.tolist(), listed, strict=False))
     partner: dict[int, int] = {}
-    return sum(_augmented(left, neighbours, partner) for left in neighbours)
+    waiting = []
+    for left, rights in neighbours.items():
+        free = next((right for right in rights if right not in partner), None)
+        if free is None:
+            waiting.append(left)
+        else:
+            partner[free] = left
+    useless: set[int] = set()
+    for left in waiting:
+        _augment(left, neighbours, partner, useless)
+    return len(partner)
 
 
-def _augmented(start: int, neighbours: dict[int, list[int]], partner: dict[int, int]) -> bool:
+def _augment(
+    start: int, neighbours: dict[int, list[int]], partner: dict[int, int], useless: set[int]
+) -> None:
     """Match one more on the left if there is an augmenting path; without recursion."""
     seen: set[int] = set()
     path: list[tuple[int, Iterator[int]]] = [(start, iter(neighbours[start]))]
     taken: list[int] = []
     while path:
         rest = path[-1][1]
-        right = next((one for one in rest if one not in seen), None)
+        right = next((one for one in rest if one not in seen and one not in useless), None)
         if right is None:
             path.pop()
             if taken:
@@ -123,9 +137,9 @@ def _augmented(start: int, neighbours: dict[int, list[int]], partner: dict[int, 
         if right not in partner:
             for (member, _), chosen in zip(path, taken, strict=True):
                 partner[chosen] = member
-            return True
+            return
         path.append((partner[right], iter(neighbours[partner[right]])))
-    return False
+    useless |= seen
 
 
 def _character_patterns(spans: SpanArrays) -> tuple[list[Patterns], bool]:

@@ -16,6 +16,10 @@ BY_MODEL, BY_BATCH, BY_WEEK = "model", "batch", "week"
 
 NAME_CHARS_MAX = 1000
 CATEGORIES_MAX = 1000
+ORDER_CHARS_MAX = 8000
+"""Characters of all categories: the options stand in a header, whose line clients read to 64 KiB,
+where a control character is six bytes.
+"""
 
 Orientation = Literal["free", "stored"]
 
@@ -48,11 +52,16 @@ class ReportOptions(Struct, frozen=True, kw_only=True):
                 raise InvalidContent(f"at most {NAME_CHARS_MAX} characters", pointer=name)
         if self.order is not None and len(self.order) > CATEGORIES_MAX:
             raise InvalidContent(f"at most {CATEGORIES_MAX} categories", pointer="order")
+        if sum(map(len, self.order or ())) > ORDER_CHARS_MAX:
+            message = f"at most {ORDER_CHARS_MAX} characters in all categories together"
+            raise InvalidContent(message, pointer="order")
         unknown = [style for style in self.styles if style not in STYLES]
         if unknown:
             raise InvalidContent(
                 f"there is no style {unknown[0]!r}; there is {', '.join(STYLES)}", pointer="style"
             )
+        if len(set(self.styles)) != len(self.styles):
+            raise InvalidContent("a style stands twice", pointer="style")
         if self.by is not None and not self.by.strip():
             raise InvalidContent("name what to divide by", pointer="by")
         if self.order is not None and len(set(self.order)) != len(self.order):

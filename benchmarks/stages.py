@@ -16,7 +16,7 @@ import apsw
 
 from plaudit import json_guard
 from plaudit.cli import main as plaudit
-from plaudit.core.transfer import merge
+from plaudit.core.transfer import prepared_tasks
 from plaudit.wire.v2 import parse
 
 CPU_STAGES = ("read_file", "parse", "validate", "render", "write_rows", "commit")
@@ -59,7 +59,7 @@ def _clock_functions(stages: Seconds) -> None:
     for module, name, stage in (
         (json_guard, "check", "parse"),
         (parse, "read_task", "validate"),
-        (merge, "prepare", "render"),
+        (prepared_tasks, "prepare", "render"),
     ):
         setattr(module, name, _clocked(getattr(module, name), stages, stage))
 

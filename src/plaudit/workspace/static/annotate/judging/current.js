@@ -4,6 +4,7 @@
 import { announce } from "../../shared/shell.js";
 import { firstField } from "../faults.js";
 import { keyOf } from "../store.js";
+import { t } from "../../shared/texts.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 
@@ -122,7 +123,7 @@ export class Current {
       return true;
     }
     const other = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((one) => !this.#store.isAnswered(addressOf(one)));
-    if (!other) announce("No question is open.");
+    if (!other) announce(t("No question is open."));
     else this.enter(other);
     return other !== undefined;
   }

@@ -3,6 +3,8 @@
  * What the mouse has answered stays as it is: nothing is to move below a pointer. A question of the rating
  * grid folds with its row. */
 
+import { t } from "../../shared/texts.js";
+
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
 
@@ -56,7 +58,7 @@ export class Folding {
       const line = question.querySelector(":scope > .folded") ?? this.#makeLine(question);
       const { title, about } = question.dataset;
       line.textContent = wordsOf(question);
-      line.setAttribute("aria-label", `${line.textContent}. Change ${[title, about].filter(Boolean).join(", ")}`);
+      line.setAttribute("aria-label", t("%(answer)s. Change %(question)s", { answer: line.textContent, question: [title, about].filter(Boolean).join(", ") }));
     }
     return isAnswered;
   }

@@ -1,6 +1,8 @@
 /** Widths of the panes: dividers between the conversation, the responses and the questions, by pointer or
  * arrow keys. What somebody chooses stays for the next task. */
 
+import { t } from "../../shared/texts.js";
+
 const WIDTHS = "plaudit-panes";
 const STEP = 16;
 const LEAST = 176;
@@ -8,8 +10,8 @@ const RESPONSES_LEAST = 320;
 
 /** `side` is where the pane stands, seen from its divider; `--NAME` its width on the page. */
 const PANES = [
-  { name: "lead", side: -1, selector: ".lead", label: "Width of the conversation" },
-  { name: "judge", side: 1, selector: ".judge", label: "Width of the questions" },
+  { name: "lead", side: -1, selector: ".lead", label: t("Width of the conversation") },
+  { name: "judge", side: 1, selector: ".judge", label: t("Width of the questions") },
 ];
 
 export class Panes {

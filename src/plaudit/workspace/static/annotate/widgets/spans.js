@@ -6,6 +6,7 @@
 import { asTyped, exactIndex } from "../../shared/line_ends.js";
 
 import { digitOf, isComposing } from "../../shared/pressed.js";
+import { t } from "../../shared/texts.js";
 
 const points = (text) => [...text].length;
 
@@ -56,8 +57,8 @@ export function bind(element, store, text) {
     });
     const comment = document.createElement("input");
     comment.type = "text";
-    comment.placeholder = "Comment";
-    comment.setAttribute("aria-label", `Comment on mark ${number + 1}`);
+    comment.placeholder = t("Comment");
+    comment.setAttribute("aria-label", t("Comment on mark %(number)s", { number: number + 1 }));
     comment.value = mark.comment ?? "";
     comment.addEventListener("input", () => {
       const all = marks().map((one) => ({ ...one }));
@@ -68,8 +69,8 @@ export function bind(element, store, text) {
     const remove = document.createElement("button");
     remove.type = "button";
     remove.className = "small";
-    remove.textContent = "Remove";
-    remove.setAttribute("aria-label", `Remove mark ${number + 1}`);
+    remove.textContent = t("Remove");
+    remove.setAttribute("aria-label", t("Remove mark %(number)s", { number: number + 1 }));
     remove.addEventListener("click", () => { keep(marks().filter((_, at) => at !== number)); source.focus(); });
     item.append(go, comment, remove);
     return item;

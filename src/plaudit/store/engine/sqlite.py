@@ -254,6 +254,9 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
             name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(BUSY_MS)
+        # Else a plan depends on the values of its first run, and a statement with LIMIT :n is
+        # compiled anew each time that it is run with another value.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if flags & apsw.SQLITE_OPEN_READWRITE and _is_ours(connection):
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             _switch_to_wal(connection)

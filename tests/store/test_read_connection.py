@@ -1,12 +1,16 @@
-"""The connection that reads: a page's statement is compiled once."""
+"""The connection that reads: a page's statement is compiled once, and memory is mapped if told."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import apsw
 import pytest
 
+from plaudit.errors import Misconfigured
+from plaudit.settings import from_environment
+from plaudit.store.engine import connect
 from plaudit.store.engine.sqlite import SqliteDatabase
 from tests.support.builders import make_tasks
 from tests.support.harness import World
@@ -48,3 +52,19 @@ def test_a_pages_statement_is_compiled_once_for_all_limits_and_places(compiled):
     for limit, after in ((1, 0), (12, 0), (7, 5), (1, 5)):
         world.run(page(limit, after))
     assert calls == []
+
+
+@pytest.mark.parametrize(("text", "mapped"), [("off", 0), ("", 0), ("1048576", 1048576)])
+def test_the_reader_maps_as_much_of_the_file_as_the_setting_says(sqlite_settings, text, mapped):
+    folder = str(sqlite_settings.data)
+    settings = from_environment({"PLAUDIT_DATA": folder, "PLAUDIT_MMAP_BYTES": text})
+    database = cast("SqliteDatabase", connect.open_database(settings))
+    try:
+        assert database.reader.pragma("mmap_size") == mapped
+    finally:
+        asyncio.run(database.close())
+
+
+def test_a_size_that_is_no_number_is_refused():
+    with pytest.raises(Misconfigured, match="PLAUDIT_MMAP_BYTES"):
+        from_environment({"PLAUDIT_MMAP_BYTES": "much"})

@@ -1,4 +1,4 @@
-"""Marks in the rendered text: by mouse, by keyboard, drawn in it, with the offsets of the delivered text."""
+"""Marks in the rendered text, by mouse and by keyboard, with offsets of the delivered text."""
 
 from __future__ import annotations
 
@@ -17,12 +17,28 @@ FIELDS = [
     {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["Wrong", "Unclear"]},
     {"key": "better", "level": "turn", "type": "integer", "scale": "low_is_first"},
 ]
-TEXT = (
-    "# A *fine* title\r\n\r\nOne 🙂 **two** three &amp; four.\r\n\r\n- item e\u0301t\r\n- 数学です\r\n\r\n"
-    "| head | two |\r\n|---|---|\r\n| cell | `code` |\r\n\r\n```python\r\ndef f():\r\n\treturn 1\r\n```\r\n"
+TEXT = "\r\n".join(
+    [
+        "# A *fine* title",
+        "",
+        "One 🙂 **two** three &amp; four.",
+        "",
+        "- item e\u0301t",
+        "- 数学です",
+        "",
+        "| head | two |",
+        "|---|---|",
+        "| cell | `code` |",
+        "",
+        "```python",
+        "def f():",
+        "\treturn 1",
+        "```",
+    ]
 )
 RESPONSE = '[data-response="1"]'
-DRAWN = "[...document.querySelectorAll('.rendered mark')].map(one => [one.textContent, one.title, one.dataset.depth])"
+DRAWN = """[...document.querySelectorAll('.rendered mark')]
+  .map(one => [one.textContent, one.title, one.dataset.depth])"""
 
 
 @pytest.fixture

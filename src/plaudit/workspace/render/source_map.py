@@ -1,7 +1,7 @@
 """Map from a rendered text to its source: where each visible piece of it comes from.
 
-A page shows markdown as HTML, while marks have their offsets in the text as it is delivered. The map
-is a list of pieces: where both are of one length they go character by character; else, as for
+A page shows markdown as HTML, while marks have their offsets in the text as it is delivered. The
+map is a list of pieces: where both are of one length they go character by character; else, as for
 entities, formulas and images, the piece stands as a whole for its source. What comes from no place
 of its own, such as the space between paragraphs, is in no piece.
 

@@ -8,6 +8,7 @@ Organizations take turns. What could not be rendered is shown as plain text with
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
@@ -168,7 +169,9 @@ class RenderPool:
         If the request ends earlier, the thread goes on, and holds its permit until it is done.
         """
         await self._thread_permits.take(organization_id)
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future = asyncio.get_running_loop().run_in_executor(
+            self._threads, contextvars.copy_context().run, work
+        )
 
         def release(done: asyncio.Future[T]) -> None:
             self._thread_permits.release(organization_id)

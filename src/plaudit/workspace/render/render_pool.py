@@ -101,7 +101,8 @@ class RenderProcess:
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(write_message(RenderRequest(text.text, text.attachments, budget_s)))
+            request = RenderRequest(text.text, text.attachments, budget_s, text.is_mapped)
+            stdin.write(write_message(request))
             await stdin.drain()
             length = int.from_bytes(await stdout.readexactly(LENGTH_BYTES))
             response = _decode(await stdout.readexactly(length))
@@ -148,9 +149,7 @@ class RenderPool:
             missing = self._cache.fill(texts)
             if sum(len(text.text) for text in missing) <= INLINE_CHARACTERS_MAX:
                 for text in missing:
-                    text.html = rich_text.render_markdown(
-                        text.text, frozenset(text.attachments).__contains__
-                    )
+                    text.html = rich_text.render(text.text, text.attachments, text.is_mapped)
                     self._cache.keep(text)
             return page
 
@@ -216,7 +215,7 @@ class RenderPool:
         def fill() -> None:
             key = texts.key()
             for text in unrendered:
-                text.html = rich_text.render_plain(text.text, note)
+                text.html = rich_text.render_plain(text.text, note, is_mapped=text.is_mapped)
                 if note == OVER_BUDGET:
                     self._cache.keep_plain(key, text)
 

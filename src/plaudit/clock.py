@@ -9,6 +9,7 @@ import re
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
@@ -23,6 +24,17 @@ _MOMENT = re.compile(
 def now_ms() -> int:
     """Milliseconds since the epoch, by the wall clock."""
     return time.time_ns() // 1_000_000
+
+
+def format_now() -> str:
+    """The wall clock as ISO 8601 UTC with microseconds, as the log has it."""
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_format_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _format_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def format_ms(ms: int) -> str:

@@ -28,3 +28,9 @@ def test_a_time_that_we_write_is_read_as_it_was(text):
 def test_text_of_that_length_that_is_no_time_is_refused(text):
     with pytest.raises(ValueError):
         clock.parse_moment(text)
+
+
+def test_the_logs_time_is_the_clocks():
+    before, text, after = clock.now_ms(), clock.format_now(), clock.now_ms()
+    assert before <= clock.parse_moment(text) <= after
+    assert len(text) == len("2026-01-01T08:00:00.000000Z")

@@ -169,6 +169,12 @@ class Operation(Struct, frozen=True, kw_only=True):
     method: str = "GET"
     tag: str
     query: type[Struct] = NoQuery
+    at_once: Callable[[Services, Transaction, Caller, Any], Awaitable[list[bytes]]] | None = None
+    """Answer of a 200 in pieces of JSON, from services, transaction, caller and query.
+
+    It awaits nothing but the transaction. Where the handler's answer is this one, `HotRoute` asks
+    here and spares the rest of the way.
+    """
     body: type[Struct] | None = None
     """JSON body of a writing operation; its handler is `(call, body, context)`."""
     body_limit: BodyLimit = SMALL_BODY

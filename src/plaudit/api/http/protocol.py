@@ -14,11 +14,13 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NoReturn
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
 from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
+from plaudit.api.http.hot_route import HotRoute
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
 from plaudit.settings import (
@@ -78,6 +80,13 @@ class OneWrite:
         else:
             self._buffered = data
 
+    def write_whole(self, data: bytes) -> None:
+        """Send a whole response; does nothing on a closed connection."""
+        self.flush()
+        if not self.is_closing():
+            self._written_bytes += len(data)
+            self._transport.write(data)
+
     def flush(self) -> None:
         """Send the buffered piece, if any."""
         if self._buffered is not None:
@@ -124,6 +133,7 @@ class EdgeProtocol(HttpToolsProtocol):
     phase = Phase.waiting
     since = 0.0
     _limits: ConnectionLimits
+    _hot: HotRoute | None
     _gone: asyncio.Future[None]
     """Done once the peer has gone; requests that wait for their turn then leave."""
     _parsed_bytes = 0
@@ -133,6 +143,8 @@ class EdgeProtocol(HttpToolsProtocol):
     _is_in_head = True
     _has_begun = False
     """True once the first byte of the current head has come."""
+    _is_hot = False
+    """True if the latest request was answered by the hot route, and so had a valid key."""
     _is_refused = False
     _refusal: Problem | None = None
     _fault: str | None = None
@@ -148,8 +160,10 @@ class EdgeProtocol(HttpToolsProtocol):
     @property
     def is_known(self) -> bool:
         """True if the latest request had a valid key or session."""
-        scope: Any = {} if self.cycle is None else self.cycle.scope
-        return any(scope.get(name) is not None for name in ("plaudit.caller", "plaudit.user"))
+        if self._is_hot or self.cycle is None:
+            return self._is_hot
+        scope: Any = self.cycle.scope
+        return scope.get("plaudit.caller") is not None or scope.get("plaudit.user") is not None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
@@ -160,6 +174,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._gone = self.loop.create_future()
         self._limits = self.app_state["connections"]
+        self._hot = self.app_state.get("hot")
         if (problem := self._limits.admit(self)) is not None:
             self._refuse(problem)
 
@@ -241,15 +256,18 @@ class EdgeProtocol(HttpToolsProtocol):
             self._fail(f"at most {PIPELINED_MAX} requests may wait for the answer to another one")
         self._heads += 1
         self._is_in_head = self._has_begun = False
-        self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
-        super().on_headers_complete()
+        self._is_hot = self._answer_at_once()
+        if not self._is_hot:
+            self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if not self._is_hot:
+            super().on_message_complete()
         self._parsed_bytes = self._received_bytes = 0
         self._is_in_head = True
 
@@ -257,8 +275,37 @@ class EdgeProtocol(HttpToolsProtocol):
         self.transport.flush()  # type: ignore[attr-defined]
         if self._refusal is not None and not self.pipeline:
             self._send_refusal(self._refusal)
-        super().on_response_complete()
+        # As uvicorn does, but for its timer of idle connections: `check` ends them.
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
         self._settle()
+
+    def _answer_at_once(self) -> bool:
+        """Answer the request by the hot route; False if that leaves it to the ordinary way."""
+        is_ready = self._is_idle() and not (self.flow.write_paused or self.transport.is_closing())
+        if self._hot is None or not is_ready or self.parser.get_method() != b"GET":
+            return False
+        url = httptools.parse_url(self.url)
+        answer = self._hot.answer(url.path, url.query or b"", self.headers)
+        if answer is None:
+            return False
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        last = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
+        self.transport.write_whole(  # type: ignore[attr-defined]
+            b"".join((self._start_of_head(), answer.head, last, *answer.parts))
+        )
+        self.server_state.total_requests += 1
+        if not is_kept:
+            self.transport.close()
+        return True
+
+    def _start_of_head(self) -> bytes:
+        """Status line of a 200, and the headers that every answer begins with, such as `date`."""
+        headers = self.server_state.default_headers
+        return b"HTTP/1.1 200 OK\r\n" + b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
     def send_400_response(self, msg: str) -> None:
         is_long = self._parsed_bytes > HEADER_BYTES_MAX

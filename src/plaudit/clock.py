@@ -13,6 +13,8 @@ from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
+_CANONICAL = len("2025-01-01T08:31:03.169Z")
+"""Length of the times that the server writes; most that come in look like them."""
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
@@ -50,7 +52,7 @@ def parse_moment(text: str, *, round_up: bool = False) -> int:
     a space. Fractions finer than a millisecond are cut off. `round_up` rounds them up instead,
     for exclusive upper bounds: `t < bound` then still includes the bound's last millisecond.
     """
-    if len(text) == 24 and text[7] + text[10] + text[19] + text[23] == "-T.Z":
+    if len(text) == _CANONICAL and text[7] + text[10] + text[19] + text[23] == "-T.Z":
         # As we write times ourselves, so most of those that are read.
         with suppress(ValueError):
             since = datetime.fromisoformat(text) - _EPOCH

@@ -23,6 +23,7 @@ def test_a_time_that_we_write_is_read_as_it_was(text):
         "2025-13-01T08:31:03.169Z",
         "2025-01-01T08:31:03.16\u0661Z",
         "2025-01-01T08.31.03.169Z",
+        "2025-01-01x08:31:03.169Z",
     ],
 )
 def test_text_of_that_length_that_is_no_time_is_refused(text):

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
 from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
+from plaudit.api.http.file_sending import EXTENSION, FileBody, FileSending
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
 from plaudit.settings import (
@@ -52,8 +53,10 @@ class OneWrite:
     of a small response. The first piece is buffered until the next one, `flush` or `close`.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Any, protocol: asyncio.Protocol) -> None:
         self._transport = transport
+        self._protocol = protocol
+        self._sending: FileSending | None = None
         self._buffered: bytes | None = None
         self._written_bytes = 0
         self.is_closing = transport.is_closing
@@ -62,14 +65,17 @@ class OneWrite:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes | memoryview | FileBody) -> None:
         """Send `data`, or buffer it if nothing is buffered; a view is a piece of a long body.
 
-        Does nothing on a closed connection.
+        Does nothing on a closed connection. After a `FileBody` writing is paused until it is sent.
         """
         if self.is_closing():
             return
         self._written_bytes += len(data)
+        if isinstance(data, FileBody):
+            self._send_file_body(data)
+            return
         if self._buffered is not None:
             buffered, self._buffered = self._buffered, None
             self._transport.writelines((buffered, data))
@@ -77,6 +83,36 @@ class OneWrite:
             self._transport.write(data)
         else:
             self._buffered = data
+
+    def _send_file_body(self, body: FileBody) -> None:
+        head, self._buffered = self._buffered or b"", None
+        sending = FileSending(
+            asyncio.get_running_loop(),
+            self.get_extra_info("socket").fileno(),
+            body,
+            head=head,
+            is_free=lambda: not self._transport.get_write_buffer_size(),
+            on_end=self._resume,
+            abort=self.abort,
+        )
+        if not sending.begin() and not self.is_closing():
+            self._sending = sending
+            self._protocol.pause_writing()
+
+    def _resume(self) -> None:
+        self._sending = None
+        self._protocol.resume_writing()
+
+    def lose(self) -> None:
+        """Give up what a lost connection was still to send."""
+        if self._sending is not None:
+            self._sending.end()
+            self._sending = None
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        size: int = self._transport.get_write_buffer_size()
+        return size if self._sending is None else size + self._sending.left_bytes
 
     def flush(self) -> None:
         """Send the buffered piece, if any."""
@@ -94,6 +130,7 @@ class OneWrite:
 
         Closed as usual, the kernel would go on offering it for minutes.
         """
+        self.lose()
         with suppress(OSError, AttributeError):
             self.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
@@ -110,8 +147,7 @@ class OneWrite:
         # A closed socket has no descriptor, and some systems do not tell.
         with suppress(OSError, ValueError, AttributeError):
             fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent, True)
-        buffered: int = self._transport.get_write_buffer_size()
-        return self._written_bytes - buffered - unsent[0]
+        return self._written_bytes - self.get_write_buffer_size() - unsent[0]
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -152,7 +188,7 @@ class EdgeProtocol(HttpToolsProtocol):
         return any(scope.get(name) is not None for name in ("plaudit.caller", "plaudit.user"))
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
+        super().connection_made(OneWrite(transport, self))  # type: ignore[arg-type]
         with suppress(OSError, AttributeError):  # a transport without a socket, or a system without
             transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX
@@ -164,6 +200,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refuse(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.transport.lose()  # type: ignore[attr-defined]
         self._limits.remove(self)
         self._gone.set_result(None)
         super().connection_lost(exc)
@@ -242,6 +279,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._heads += 1
         self._is_in_head = self._has_begun = False
         self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
+        self.scope["extensions"] = {EXTENSION: {}}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

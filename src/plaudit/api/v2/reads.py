@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.operation import Call, Operation, Response
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
 from plaudit.api.openapi import examples
@@ -157,7 +158,7 @@ class GetAnnotation(Struct, frozen=True):
     ] = None
 
 
-async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
+async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
     """GET /v2/tasks: one page of tasks, assembled from stored bytes."""
     query, services = call.query, call.services
     task_query = TaskQuery(
@@ -170,9 +171,16 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
         expand=query.expand,
         opts=_opts(call, query.opts),
     )
+    is_bare = services.settings.bare_annotations
+    files = None if is_bare else services.page_files
     async with services.db.read(snapshot=False) as tx:
-        parts = await listing.task_page(tx, services.secret, call.caller.environment_id, task_query)
-    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
+        parts = await listing.task_page(
+            tx, services.secret, call.caller.environment_id, task_query, files
+        )
+    body = FileBody(parts)
+    if is_bare:
+        return _bare(b"".join(body.read()))
+    return body
 
 
 async def get_task(call: Call[GetTask]) -> Response | list[bytes]:

@@ -52,7 +52,7 @@ class Asked:
             given = [(b"host", b"x"), (b"authorization", f"Bearer {key or self._key}".encode())]
             name, _, query = path.encode().partition(b"?")
             found = self.edge.hot.answer(name, query, [*given, *more])
-            return None if found is None else found.head + b"".join(found.parts)
+            return None if found is None else found.head + b"".join(found.body.read())
 
         return cast("bytes | None", self._client.running.call(ask()))
 

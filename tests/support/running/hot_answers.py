@@ -51,11 +51,11 @@ def _ask_hot(app: Edge, scope: Scope) -> Answer | None:
     """The hot route's answer to a request that was just answered, and counted, the other way."""
     with _nothing_noted(app), _counted_once(app):
         answer = app.hot.answer(scope["raw_path"], scope["query_string"], scope["headers"])
-    return None if answer is None else (200, _headers(answer), b"".join(answer.parts))
+    return None if answer is None else (200, _headers(answer), b"".join(answer.body.read()))
 
 
 def _headers(answer: HotAnswer) -> list[tuple[bytes, bytes]]:
-    assert answer.size == sum(map(len, answer.parts))
+    assert answer.body.size == sum(map(len, answer.body.read()))
     lines = answer.head.split(b"\r\n")
     assert lines.pop() == b"", "a head ends with its last header"
     return [cast("tuple[bytes, bytes]", tuple(line.split(b": ", 1))) for line in lines]

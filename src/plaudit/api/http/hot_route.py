@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from plaudit.api.http.admission import KNOWN_MAX, Admission
 from plaudit.api.http.edge_headers import rate_headers, request_id_of
+from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.hot_log import HotLog
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Operation, Services
 from plaudit.api.http.parameters import decode
@@ -26,6 +27,7 @@ from plaudit.core.common.rate_limits import RateLimits
 from plaudit.errors import Forbidden
 from plaudit.model.core import Caller
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.page_files.file_runs import FileRun
 
 UNUSUAL = frozenset(
     (b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"idempotency-key")
@@ -41,9 +43,8 @@ class HotAnswer(Struct):
     """A 200 as it goes out; after `head` come the header `connection`, if any, and a blank line."""
 
     head: bytes
-    parts: list[bytes]
-    size: int
-    """Bytes of the body."""
+    body: FileBody
+    """Body that is sent from its files, or whose parts are all bytes."""
 
 
 class HotRoute:
@@ -105,15 +106,15 @@ class HotRoute:
             return None  # the ordinary way finds the same, and says it
         if found is None:
             return None
-        caller, parts, size = found
+        caller, body = found
         answer_id = request_id_of(request_id)
         extra = [] if self._rates is None else rate_headers(self._rates, caller)
-        answer = HotAnswer(_head(size, answer_id, extra), parts, size)
+        answer = HotAnswer(_head(body.size, answer_id, extra), body)
         ended = time.perf_counter()
         seconds = ended - started
         self._admission.spend(who, seconds, ended)
         self._log.note(
-            answer_id, operation.path, operation.operation_id, size, caller.key_id, seconds
+            answer_id, operation.path, operation.operation_id, body.size, caller.key_id, seconds
         )
         if seconds >= NOTED_S:
             self._meter.note(
@@ -127,8 +128,8 @@ class HotRoute:
 
     def _find(
         self, operation: Operation, who: str, digests: list[bytes], raw_query: bytes
-    ) -> tuple[Caller, list[bytes], int] | None:
-        """The caller and the body of the answer, in pieces; None if the body is long.
+    ) -> tuple[Caller, FileBody] | None:
+        """The caller and the body of the answer; None if it is long and not sent from files.
 
         Raises what the ordinary way raises.
         """
@@ -138,7 +139,7 @@ class HotRoute:
             return None
         now = time.monotonic()
 
-        async def work(tx: Transaction) -> tuple[Caller, list[bytes]]:
+        async def work(tx: Transaction) -> tuple[Caller, Sequence[bytes | FileRun]]:
             caller = await api_keys.find_caller(tx, digests)
             if operation.role is not None and caller.role < operation.role:
                 raise Forbidden
@@ -148,15 +149,18 @@ class HotRoute:
             return caller, await operation.at_once(services, tx, caller, query)
 
         caller, parts = services.db.read_at_once(work)
-        size = sum(map(len, parts))
-        if size > WHOLE_BYTES_MAX:
-            if len(self._long) >= LONG_MAX:
-                self._long.clear()
-            self._long[_kind_of(who, query)] = SKIPPED
-            return None
+        body = FileBody(parts)
+        if not body.is_sent_from_files:
+            if body.size > WHOLE_BYTES_MAX:
+                if len(self._long) >= LONG_MAX:
+                    self._long.clear()
+                self._long[_kind_of(who, query)] = SKIPPED
+                return None
+            if body.is_of_files:
+                body = FileBody(body.read())
         if rates is not None:
             rates.admit(caller, now)
-        return caller, parts, size
+        return caller, body
 
     def _is_skipped(self, who: str, query: Any) -> bool:
         kind = _kind_of(who, query)

@@ -5,10 +5,12 @@ Handlers only translate between HTTP and core; docs/compatibility.md compares th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Struct
 
+from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.operation import Call, Operation, Response, Services
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
 from plaudit.api.openapi import examples
@@ -19,6 +21,7 @@ from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Caller, Opts, Role, TaskStatus
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.tasks import projects
 from plaudit.wire.v2 import render, resources
 from plaudit.wire.v2.annotation import Annotation
@@ -160,7 +163,7 @@ class GetAnnotation(Struct, frozen=True):
 
 async def page_parts(
     services: Services, tx: Transaction, caller: Caller, query: ListTasks
-) -> list[bytes]:
+) -> Sequence[bytes | FileRun]:
     """One page of tasks as pieces of JSON, assembled from stored bytes."""
     task_query = TaskQuery(
         scope=ScopeNames(query.project_id, query.project_name, query.batch_id, query.batch_name),
@@ -172,7 +175,8 @@ async def page_parts(
         expand=query.expand,
         opts=_opts(services, query.opts),
     )
-    return await listing.task_page(tx, services.secret, caller.environment_id, task_query)
+    files = None if services.settings.bare_annotations else services.page_files
+    return await listing.task_page(tx, services.secret, caller.environment_id, task_query, files)
 
 
 async def task_parts(
@@ -192,12 +196,12 @@ async def task_parts(
     return parts
 
 
-async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
+async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
     """GET /v2/tasks: one page of tasks."""
     services = call.services
     async with services.db.read(snapshot=False) as tx:
-        parts = await page_parts(services, tx, call.caller, call.query)
-    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
+        body = FileBody(await page_parts(services, tx, call.caller, call.query))
+    return _bare(b"".join(body.read())) if services.settings.bare_annotations else body
 
 
 async def get_task(call: Call[GetTask]) -> Response | list[bytes]:

@@ -281,12 +281,8 @@ async def _merge_stored(
                 for annotation_id in incoming.read.foreign_annotation_ids
             ],
         )
-        await thread_votes.replace_thread_votes(
-            tx,
-            stored.project_key,
-            stored.seq,
-            thread_votes.thread_votes(incoming.read.task.threads or []),
-        )
+        votes = thread_votes.thread_votes(incoming.read.task.threads or [])
+        await thread_votes.replace_thread_votes(tx, stored.project_key, stored.seq, votes)
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
         await batches.add_progress(tx, stored.project_key, stored.batch_id, change)

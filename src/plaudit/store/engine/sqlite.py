@@ -70,6 +70,22 @@ class SqliteTransaction:
         self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
 
 
+class SideReader:
+    """A read-only connection of its own, used by one thread at a time; statements are `drive`n."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.tx = SqliteTransaction(connection)
+
+    def data_version(self) -> int:
+        """A number that is another one once anybody else has committed a change."""
+        return cast("int", self._connection.pragma("data_version"))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
@@ -121,6 +137,10 @@ class SqliteDatabase:
         job = _Job(work, asyncio.get_running_loop())
         self._jobs.put(job)
         return cast(T, await asyncio.shield(job.future))
+
+    def open_side_reader(self) -> SideReader:
+        """A connection for reading off the event loop; close it before the database."""
+        return SideReader(_connect(self._path, apsw.SQLITE_OPEN_READONLY))
 
     async def check(self) -> None:
         try:

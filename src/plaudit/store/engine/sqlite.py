@@ -28,6 +28,7 @@ from plaudit.errors import StorageFull, StoreRefused, Unavailable
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
+from plaudit.store.engine.steady_reads import Changed, SteadyReads
 
 T = TypeVar("T")
 
@@ -69,6 +70,22 @@ class SqliteTransaction:
         self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
 
 
+class SideReader:
+    """A read-only connection of its own, used by one thread at a time; statements are `drive`n."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.tx = SqliteTransaction(connection)
+
+    def data_version(self) -> int:
+        """A number that is another one once anybody else has committed a change."""
+        return cast("int", self._connection.pragma("data_version"))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
@@ -80,6 +97,7 @@ class SqliteDatabase:
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY, mmap_bytes=mmap_bytes)
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
+        self._steady = SteadyReads(self.reader, self.reading.epoch)
         self.depth = 0
         """Number of nested snapshots open on the reader."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -91,6 +109,27 @@ class SqliteDatabase:
         """A read transaction on the loop's connection. Nested snapshots share the outermost."""
         return _Read(self, snapshot)
 
+    def read_at_once(self, work: Work[T]) -> T:
+        if self.depth:
+            raise Unavailable("the store is being read")
+        steady = self._steady
+        try:
+            try:
+                steady.begin()
+                result = drive(work(steady))
+                steady.require_sure()
+            except Changed:
+                self.reader.execute("BEGIN")
+                try:
+                    steady.pin()
+                    result = drive(work(steady))
+                finally:
+                    steady.unpin()
+                    self.reader.execute("COMMIT")
+        except apsw.Error as exc:
+            raise _translated(exc) from exc
+        return result
+
     async def write(self, work: Work[T]) -> T:
         """Queue `work` for the writer thread; return its result when its group is on disk."""
         if self._closed:
@@ -98,6 +137,10 @@ class SqliteDatabase:
         job = _Job(work, asyncio.get_running_loop())
         self._jobs.put(job)
         return cast(T, await asyncio.shield(job.future))
+
+    def open_side_reader(self) -> SideReader:
+        """A connection for reading off the event loop; close it before the database."""
+        return SideReader(_connect(self._path, apsw.SQLITE_OPEN_READONLY))
 
     async def check(self) -> None:
         try:

@@ -67,7 +67,7 @@ async def show_person(request: PageRequest[NamesQuery]) -> dict[str, Any]:
     """GET …/quality/people/{user_id}: a person's work; raises NotFound without any."""
     user_id = request.path["user_id"]
     shown, found = await shown_context(
-        request, "Person", lambda tx, last: find_person(tx, last, user_id)
+        request, say("Person"), lambda tx, last: find_person(tx, last, user_id)
     )
     if not _has_votes(shown):
         return shown
@@ -80,7 +80,7 @@ async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
     if not _NUMBER.fullmatch(number):
         raise NotFound("there is no such pseudonym")
     shown, found = await shown_context(
-        request, "Person", lambda tx, last: find_pseudonym(tx, last, int(number))
+        request, say("Person"), lambda tx, last: find_pseudonym(tx, last, int(number))
     )
     if not _has_votes(shown):
         return shown

@@ -72,7 +72,7 @@ async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
     """GET …/quality/question: one question; raises NotFound where the report has none such."""
-    shown = await shown_report(request, "Question")
+    shown = await shown_report(request, say("Question"))
     report = _report(shown)
     if report is None:
         return shown

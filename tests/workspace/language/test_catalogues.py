@@ -8,11 +8,11 @@ import pytest
 
 from plaudit.workspace.http import assets
 from plaudit.workspace.http.views import TEMPLATES
-from plaudit.workspace.language import po_file
 from plaudit.workspace.language.languages import ENGLISH, FOLDER, LANGUAGES, catalogue
 from tests.support.source import SOURCE
 from tests.support.texts import outside
 from tests.support.texts.catalogue_files import merged, template
+from tests.support.texts.entries import Entry, read_entries
 from tests.support.texts.extraction import environment
 
 TRANSLATED = [code for code in LANGUAGES if code != ENGLISH.code]
@@ -22,8 +22,8 @@ STORED = ("projects/palette_page.py", "transfer/upload_pages.py")
 """What a script says in the page's language (the kinds of what is found), and reasons of jobs."""
 
 
-def entries(code: str) -> list[po_file.Entry]:
-    return po_file.read((FOLDER / f"{code}.po").read_text())
+def entries(code: str) -> list[Entry]:
+    return read_entries((FOLDER / f"{code}.po").read_text())
 
 
 def values(text: str) -> list[str]:
@@ -98,6 +98,24 @@ def test_a_text_of_a_module_or_script_that_is_not_marked_is_found():
     assert outside.in_script("button.textContent = `Removed ${n}`;") == ["`Removed ${n}`"]
     assert outside.in_script('announce(isSaved ? t("Saved") : "Not saved");') == ['"Not saved"']
     assert outside.in_script('line.textContent = tn("%(count)s x", "%(count)s xs", n);') == []
+
+
+def test_styles_have_no_left_and_right_save_where_a_page_is_not_mirrored():
+    """A page of a language written from right to left is mirrored by its styles alone."""
+    physical = re.compile(
+        r"(?<![-\w])(?:left|right):|-(?:left|right)\b(?=[^{}]*:)|(?:align|float): *(?:left|right)"
+    )
+    mirrored = {
+        "shared/rendered.css": "what a model wrote has its own direction",
+        "annotate/task.css": "left: 50%; with a shift of half the width is the middle",
+    }
+
+    assert {
+        name
+        for name in assets.style_names()
+        if name not in mirrored and physical.search(assets.text_of(name))
+    } == set()
+    assert len(physical.findall(assets.text_of("annotate/task.css"))) == 1
 
 
 def test_the_files_are_in_step_with_the_code():

@@ -20,7 +20,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
-from plaudit.workspace.language import speech, words
+from plaudit.workspace.language import problem_texts, speech, words
 from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
 from plaudit.workspace.language.speech import say, say_count
 
@@ -97,7 +97,7 @@ class FormError(Struct, frozen=True):
     @staticmethod
     def from_problem(problem: Problem) -> FormError:
         """Message and pointer of a problem."""
-        return FormError(speech.say(problem.text), getattr(problem, "pointer", None) or "")
+        return FormError(problem_texts.text_of(problem), getattr(problem, "pointer", None) or "")
 
 
 class Views:
@@ -227,7 +227,7 @@ def _spoken(value: Any) -> Any:
 
 def _sentence(text: str) -> str:
     """Message with a capital first letter and a full stop."""
-    text = _spoken(text)
+    text = problem_texts.recognized(_spoken(text))
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 

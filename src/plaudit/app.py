@@ -244,6 +244,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         is_astray=workspace.is_astray,
         session_of=workspace.session_of,
         long_paths=_any_of(_path_pattern(operations, lambda op: op.is_long), workspace.long_paths),
+        operations=operations,
     )
 
 

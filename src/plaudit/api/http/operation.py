@@ -42,6 +42,7 @@ from plaudit.model.core import Actor, Caller, Role
 from plaudit.settings import STREAM_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.unknown_members import refuse_misspelt
@@ -159,6 +160,10 @@ class Response(Struct):
     headers: list[tuple[bytes, bytes]] = []
 
 
+AtOnce = Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]]
+"""Function of `Operation.at_once`."""
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """Declaration of one route.
 
@@ -173,6 +178,14 @@ class Operation(Struct, frozen=True, kw_only=True):
     method: str = "GET"
     tag: str
     query: type[Struct] = NoQuery
+    at_once: (
+        Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]] | None
+    ) = None
+    """Answer of a 200 in pieces of JSON, from services, transaction, caller and query.
+
+    It awaits nothing but the transaction. Where the handler's answer is this one, `HotRoute` asks
+    here and spares the rest of the way.
+    """
     body: type[Struct] | None = None
     """JSON body of a writing operation; its handler is `(call, body, context)`."""
     body_limit: BodyLimit = SMALL_BODY

@@ -28,6 +28,7 @@ from plaudit.errors import StorageFull, StoreRefused, Unavailable
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
+from plaudit.store.engine.steady_reads import Changed, SteadyReads
 
 T = TypeVar("T")
 
@@ -96,6 +97,7 @@ class SqliteDatabase:
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY, mmap_bytes=mmap_bytes)
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
+        self._steady = SteadyReads(self.reader, self.reading.epoch)
         self.depth = 0
         """Number of nested snapshots open on the reader."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -106,6 +108,27 @@ class SqliteDatabase:
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read transaction on the loop's connection. Nested snapshots share the outermost."""
         return _Read(self, snapshot)
+
+    def read_at_once(self, work: Work[T]) -> T:
+        if self.depth:
+            raise Unavailable("the store is being read")
+        steady = self._steady
+        try:
+            try:
+                steady.begin()
+                result = drive(work(steady))
+                steady.require_sure()
+            except Changed:
+                self.reader.execute("BEGIN")
+                try:
+                    steady.pin()
+                    result = drive(work(steady))
+                finally:
+                    steady.unpin()
+                    self.reader.execute("COMMIT")
+        except apsw.Error as exc:
+            raise _translated(exc) from exc
+        return result
 
     async def write(self, work: Work[T]) -> T:
         """Queue `work` for the writer thread; return its result when its group is on disk."""

@@ -114,7 +114,7 @@ WAYS_OUT = {
         "core/outbound/http_client.py",
         "core/outbound/smtp.py",
         "app.py",
-        *("api/http/protocol.py", "client/connections.py"),
+        *("api/http/protocol.py", "api/http/one_write.py", "client/connections.py"),
     },
 }
 """The client and readers of partitions call the server that their user names, and the client asks

@@ -19,7 +19,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
-from plaudit.workspace.language import speech
+from plaudit.workspace.language import speech, words
 from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
 from plaudit.workspace.language.speech import say, say_count
 
@@ -214,6 +214,8 @@ def say_in_templates(templates: jinja2.Environment) -> None:
     )
     templates.globals |= {"_": say, "_n": say_count, "_p": speech.say_in}
     templates.filters |= {"number": speech.number, "percent": speech.percent, "said": say}
+    templates.filters |= {"word": words.word, "initial": words.initial}
+    templates.policies["ext.i18n.trimmed"] = True
 
 
 def _sentence(text: str) -> str:

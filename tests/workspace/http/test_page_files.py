@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from plaudit.workspace.http import assets
 from plaudit.workspace.http.assets import Assets
 from tests.support.harness import above_the_store
 from tests.support.pages.browser_client import browsing
@@ -64,16 +62,3 @@ def test_files_of_pages_are_kept_for_good_under_an_address_of_their_content(shar
 def test_nothing_but_the_files_of_pages_is_served_as_such(shared_world, name):
     with browsing(shared_world) as browser:
         assert browser.client.get(f"/static/{Assets().version}/{name}").status_code == 404
-
-
-def test_scripts_are_sent_without_comments_and_every_line_keeps_its_number():
-    folder = Path(assets.__file__).parents[1] / "static"
-    for name in assets.script_names():
-        written = (folder / name).read_text().split("\n")
-        sent = assets.text_of(name).split("\n")
-
-        assert len(sent) == len(written), name
-        changed = [pair for pair in zip(written, sent, strict=True) if pair[0] != pair[1]]
-        assert not any(kept for _, kept in changed), name
-        code = re.sub(r"(?s)/\*\*.*?\*/", "", "\n".join(line for line, _ in changed))
-        assert all(line.strip().startswith("//") or not line.strip() for line in code.split("\n"))

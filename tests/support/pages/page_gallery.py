@@ -249,9 +249,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
     return context
 
 
-def visit(demo: Stage, context: Any, scene: Scene) -> Any:
-    """Open a scene in a context of its role; returns the page, ready to be looked at."""
-    page = context.new_page()
+def visit(demo: Stage, page: Any, scene: Scene) -> Any:
+    """Open a scene on a page of its role; returns the page, ready to be looked at."""
     page.goto(demo.url + scene.path.format(**demo.made))
     scene.prepare(page)
     return page
@@ -267,7 +266,7 @@ def take_pictures(folder: Path) -> int:
         for scheme, role in itertools.product(SCHEMES, dict.fromkeys(one.role for one in SCENES)):
             context = enter(demo, browser, role, color_scheme=scheme)
             for scene in [one for one in SCENES if one.role == role]:
-                page = visit(demo, context, scene)
+                page = visit(demo, context.new_page(), scene)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
                     page.wait_for_timeout(150)

@@ -22,6 +22,11 @@ Found = tuple[str, str, str]
 """Context, singular and plural; empty where there is none."""
 
 IN_PYTHON = {"N_": "text", "say": "text", "N_n": "count", "say_count": "count", "say_in": "context"}
+IN_DECLARATIONS = (
+    *(("ExportFormat", "title"), ("ExportFormat", "purpose"), ("ImportFormat", "title")),
+    *(("TypeRules", "uncharted"), ("BarChart", "meaning")),
+)
+"""Declarations of layers below the pages whose words the pages show."""
 IN_TEMPLATES = {
     "gettext": "text", "_": "text", "ngettext": "count", "_n": "count",
     "pgettext": "context", "_p": "context", "npgettext": "context count",
@@ -62,11 +67,16 @@ def in_python() -> Iterator[tuple[str, Found]]:
     """Texts that Python marks or says, and default messages of problems."""
     for path in sorted(SOURCE.rglob("*.py")):
         source = path.read_text()
-        if not any(f"{name}(" in source for name in IN_PYTHON):
+        if not any(f"{name}(" in source for name in (*IN_PYTHON, *dict(IN_DECLARATIONS))):
             continue
         for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
+            for keyword in node.keywords:
+                if (node.func.id, keyword.arg) in IN_DECLARATIONS:
+                    for text in _patterns(keyword.value):
+                        context = problem_texts.CONTEXT if "%(" in text else ""
+                        yield path.relative_to(SOURCE).as_posix(), (context, text, "")
             kind = IN_PYTHON.get(node.func.id)
             strings = [
                 one.value

@@ -52,6 +52,9 @@ _ROLES = {
 }
 
 
+OPENING_MAX = 160
+
+
 def build(
     form: Form,
     content: Sequence[Thread],
@@ -170,6 +173,7 @@ class _Builder:
             at=at,
             name=say("Turn %(number)s", number=u + 1),
             is_asked=False,
+            opening=_opening(turn),
             prompt=self._prompt(at, turn, tools),
             responses=[shown[index] for index in order],
             continued=None if chosen is None else shown[chosen],
@@ -353,6 +357,14 @@ def _continued(turn: Turn, order: list[int]) -> int | None:
         return order[0]
     chosen = {note.value for note in turn.annotations if note.key == SELECTED}
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
+
+
+def _opening(turn: Turn) -> str:
+    """First line of what the user said last in a turn; empty if that is no text."""
+    said = [one.content for one in turn.messages if one.role is MessageRole.user]
+    lines = _words(said[-1]).strip().splitlines() if said else []
+    line = rich_text.readable(lines[0].lstrip("#>*- ")) if lines else ""
+    return line if len(line) <= OPENING_MAX else f"{line[:OPENING_MAX]}…"
 
 
 def _words(content: MessageContent) -> str:

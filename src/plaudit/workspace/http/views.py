@@ -215,7 +215,11 @@ def say_in_templates(templates: jinja2.Environment) -> None:
         npgettext=lambda context, one, many, count: speech.plural_form(one, many, count, context),
     )
     templates.globals |= {"_": say, "_n": say_count, "_p": speech.say_in}
-    templates.filters |= {"number": speech.number, "percent": speech.percent, "said": say}
+    templates.filters |= {
+        "number": speech.number,
+        "percent": speech.percent,
+        "said": problem_texts.said,
+    }
     templates.filters |= {"word": words.word, "initial": words.initial}
     templates.policies["ext.i18n.trimmed"] = True
 

@@ -21,9 +21,12 @@ _VALUE = re.compile(r"%\((\w+)\)s")
 
 def text_of(problem: Problem) -> str:
     """Message of a problem in the page's language; in English where no pattern fits."""
-    if isinstance(problem.text, PageText):
-        return speech.say(problem.text)
-    return recognized(problem.message)
+    return said(problem.text)
+
+
+def said(text: str) -> str:
+    """Marked text, or English text that a layer below the pages made, in the page's language."""
+    return speech.say(text) if isinstance(text, PageText) else recognized(text)
 
 
 def recognized(message: str) -> str:

@@ -14,6 +14,7 @@ import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { Current } from "./judging/current.js";
 import { Progress } from "./judging/progress.js";
+import { bindUnfolding, unfoldTurn } from "./judging/turn_fold.js";
 import { TurnNav } from "./judging/turn_nav.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
@@ -63,6 +64,7 @@ function bindPart(part) {
   bindScores(part, store);
   bindSteps(part, store);
   bindSuggestions(part, store);
+  bindUnfolding(part);
 }
 
 /** Draw the turns in which a step is incorrect: only there is it known whether it is put right. */
@@ -76,6 +78,7 @@ async function drawFaulty() {
 function bindLinks() {
   root.addEventListener("click", async (event) => {
     const at = event.target.closest('a[href^="#"]')?.getAttribute("href").slice(1);
+    unfoldTurn(document.getElementById(at));
     if (!sections.has(at) || document.getElementById(at)) return;
     event.preventDefault();
     await turns.reach(sections.get(at)).catch(() => {});
@@ -178,7 +181,7 @@ async function start() {
 
   const dialogs = bindDialogs(task, sync, journal);
   const toggleGuidelines = bindGuidelines(task);
-  const keymap = bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines });
+  const keymap = bindKeys({ task, index, store, sync, submit, layout, current, dialogs, toggleGuidelines });
   turns.onDrawn = (part) => {
     bindPart(part);
     layout.add(part);

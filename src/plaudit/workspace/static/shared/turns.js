@@ -38,7 +38,7 @@ export class Turns {
   #root;
   #bind;
   #loading = new Map();
-  /** Gaps that are out of sight, or were in sight when the page came: these are loaded when seen. */
+  /** Gaps that are out of sight, or between sections when the page came: these are loaded when seen. */
   #unseen = new WeakSet();
   #observer = new IntersectionObserver(
     (seen) => { for (const { target, isIntersecting } of seen) this.#see(target, isIntersecting); },
@@ -63,7 +63,8 @@ export class Turns {
       this.load(link.closest(GAP)).catch(() => {});
     });
     for (const gap of this.#root.querySelectorAll(GAP)) {
-      this.#unseen.add(gap);
+      // Between turns that are folded to a line a gap may be in sight of somebody who reads below.
+      if (gap.dataset.section === undefined) this.#unseen.add(gap);
       this.#observer.observe(gap);
     }
   }

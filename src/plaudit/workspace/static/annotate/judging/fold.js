@@ -4,6 +4,8 @@
  * grid folds with its row. */
 
 import { t } from "../../shared/texts.js";
+import { foldTurn, unfoldTurn } from "./turn_fold.js";
+import { turnName } from "./progress.js";
 
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
@@ -19,6 +21,7 @@ const questionsOf = (unit) =>
 
 /** Open what an element is folded in. */
 export function unfold(element) {
+  unfoldTurn(element);
   element?.closest(".is-folded")?.classList.remove("is-folded");
 }
 
@@ -26,14 +29,18 @@ export class Folding {
   #store;
   #current;
   #isWanted;
+  #index;
 
-  /** `isWanted()` tells whether this person wants questions folded. */
-  constructor(root, store, current, isWanted) {
+  /** `isWanted()` tells whether this person wants questions folded; `index` is what readQuestions() returns. */
+  constructor(root, store, current, index, isWanted) {
     this.#store = store;
     this.#current = current;
+    this.#index = index;
     this.#isWanted = isWanted;
     current.onMove = (from, to) => {
       const unit = unitOf(from);
+      const turn = from?.closest(".asked") ?? null;
+      if (turn !== null && turn !== to.closest(".asked")) this.#foldTurn(turn);
       if (unit !== null && unit !== unitOf(to)) this.#fold(unit);
       unfold(to);
     };
@@ -47,6 +54,17 @@ export class Folding {
     if (unit.matches(".is-wrong") || !this.#say(unit)) return;
     for (const about of unit.querySelectorAll(".about")) about.open = false;
     unit.classList.add("is-folded");
+  }
+
+  /** Fold a turn in which nothing is missing. */
+  #foldTurn(section) {
+    const { turn } = section.dataset;
+    const { required, sections } = this.#index;
+    const needed = required.filter(({ at }) => sections.get(at) === sections.get(turn));
+    const isDone = needed.every((address) => this.#store.isAnswered(address));
+    if (!needed.length || !isDone || !this.#isWanted() || section.querySelector(".is-wrong")) return;
+    const isOne = ![...sections.keys()].some((at) => at.startsWith("t1"));
+    foldTurn(section, turnName(turn, isOne), needed.length);
   }
 
   /** Write the answers into their lines; a question without one opens again. Returns whether all have one. */

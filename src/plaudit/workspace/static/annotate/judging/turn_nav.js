@@ -24,7 +24,9 @@ export class TurnNav {
     const paths = [...index.sections.keys()].filter((at) => at.includes("u"));
     if (paths.length < 2) return;
     for (const at of paths) this.#needed.set(at, []);
-    for (const address of index.required) this.#needed.get(address.at)?.push(address);
+    // What is asked about a whole conversation stands at its last turn.
+    const lastOf = new Map(paths.map((at) => [at.split("u")[0], at]));
+    for (const address of index.required) this.#needed.get(lastOf.get(address.at) ?? address.at)?.push(address);
     const isOne = !paths.some((at) => at.startsWith("t1"));
     document.getElementById("turn-list").append(...paths.map((at) => this.#item(at, isOne)));
     document.getElementById("turn-nav").hidden = false;

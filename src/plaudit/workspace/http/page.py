@@ -190,6 +190,9 @@ class Page(Struct, frozen=True, kw_only=True):
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None
     """page_id of the page with the form, which is rendered with the problem of a refused one."""
+    spans_projects: bool = False
+    """True for a page without a project in its path that lists what the user has the role for: a
+    role in one project is enough for it."""
     nav: str | None = None
     """Label in the navigation, None outside of it. Only for a GET without path parameters."""
     nav_order: int = 50

@@ -60,6 +60,7 @@ _FORM_PROBLEMS = (
     TooManyRequests,
     Unavailable,
 )
+_NO_PROJECT = "there is no such project"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -146,18 +147,26 @@ class Workspace:
         """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
-        user: Any = await self.user_of(scope)  # None on open pages alone
+        parts = path_parts(scope)
+        project_id = parts.get("project_id", "")
+        user: Any = await self.user_of(scope, project_id)  # None on open pages alone
         scope["plaudit.user"] = user
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            permissions.require_role(user, page.role)
+            _require_access(
+                page.role,
+                user,
+                project_id,
+                spans_projects=page.spans_projects,
+                is_reading=not page.changes,
+            )
             self.session_activity.touch(self.services.db, user)
         request = PageRequest(
             services=self._page_services,
             user=user,
             query=decode(page.query, scope["query_string"]),
-            path=path_parts(scope),
+            path=parts,
             scope=scope,
             receive=receive,
             cookie=browser.session,
@@ -182,13 +191,18 @@ class Workspace:
         """Value of the session cookie of a request, empty without one; untrusted text."""
         return Browser(scope, self.services.settings.public_url).session
 
-    async def user_of(self, scope: Scope) -> SignedIn | None:
-        """User of this request's session cookie, read from the store; None if signed out."""
+    async def user_of(self, scope: Scope, project_id: str = "") -> SignedIn | None:
+        """User of this request's session cookie, read from the store; None if signed out.
+
+        Their role is the one in the project with this id, where they have one there.
+        """
         browser = Browser(scope, self.services.settings.public_url)
         if not browser.session:
             return None
         async with self.services.db.read(snapshot=False) as tx:
-            return await sessions.find_user(tx, self.services.secret, browser.session)
+            return await sessions.find_user(
+                tx, self.services.secret, browser.session, project_id=project_id
+            )
 
     async def _write(
         self, page: Page, request: PageRequest[Any], browser: Browser
@@ -211,6 +225,7 @@ class Workspace:
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)
+            _require_seen(request)
             return self._answer(page, request, browser, await page.handler(request))
         assert page.form is not None
         raw = await read_body(request.receive, limit.bytes_max)
@@ -227,6 +242,7 @@ class Workspace:
         return self._answer(page, request, browser, result)
 
     async def _handle(self, page: Page, request: PageRequest[Any], submitted: Struct) -> Any:
+        _require_seen(request)
         if page.before is not None:
             await page.before(request, submitted)
         if page.opens_transactions:
@@ -319,6 +335,28 @@ class Workspace:
         if redirect.known_by:
             headers.append(browser.set_known_by(redirect.known_by))
         return Response(b"", 303, "text/plain", headers)
+
+
+def _require_access(
+    role: PersonRole, user: SignedIn, project_id: str, *, spans_projects: bool, is_reading: bool
+) -> None:
+    """Raise Forbidden for too low a role; of a page that reads, NotFound for a hidden project.
+
+    A project that there is not and one that the user does not see are the same to whoever asks.
+    """
+    if project_id and user.project_role is None and permissions.reaches(user, role):
+        if is_reading:
+            raise NotFound(_NO_PROJECT)
+        return
+    if spans_projects and permissions.reaches(user, role):
+        return
+    permissions.require_role(user, role)
+
+
+def _require_seen(request: PageRequest[Any]) -> None:
+    """Raise NotFound for a project that the user does not see, before anything is written."""
+    if "project_id" in request.path and request.user.project_role is None:
+        raise NotFound(_NO_PROJECT)
 
 
 class _Dispatch:

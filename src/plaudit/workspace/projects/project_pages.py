@@ -58,7 +58,7 @@ async def show_projects(request: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: one page of projects with their counts, newest first."""
     async with request.db.read() as tx:
         standings, next_token = await dashboard.list_summaries_page(
-            tx, request.secret, request.user.environment_id, request.query.next_token
+            tx, request.secret, request.user, request.query.next_token
         )
     return {
         "standings": standings,
@@ -185,6 +185,7 @@ PAGES = (
         handler=show_projects,
         query=ProjectsQuery,
         template="projects/projects.html",
+        spans_projects=True,
         nav="Projects",
         nav_order=30,
         nav_section="Data",

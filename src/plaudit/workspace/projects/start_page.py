@@ -39,7 +39,7 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work: what is next, what waits, and the newest projects with their counts."""
     user_id, now = request.user.user_id, clock.now_ms()
     async with request.db.read() as tx:
-        standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
+        standings, has_more = await dashboard.list_summaries(tx, request.user)
         standings = await assigning.with_control_tasks(
             tx, standings, user_id, limit_max=dashboard.COUNTED_MAX
         )

@@ -64,7 +64,7 @@ def query_of(chosen: ReviewFilter) -> str:
 async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects with tasks that wait for a reviewer."""
     async with request.db.read() as tx:
-        waiting, has_more = await review_queue.list_waiting(tx, request.user.environment_id)
+        waiting, has_more = await review_queue.list_waiting(tx, request.user)
     is_manager = permissions.has_role(request.user, PersonRole.manager)
     return {
         "waiting": [backlog for backlog in waiting if backlog.in_review or is_manager],
@@ -251,6 +251,7 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=show_review,
         template="review/projects.html",
+        spans_projects=True,
         nav="Review",
         nav_order=20,
     ),

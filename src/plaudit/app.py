@@ -44,7 +44,10 @@ from plaudit.api.manage import (
     qualification,
     quality,
     rules,
+    staffing,
+    study_links,
     tasks,
+    teams,
     users,
     webhook_endpoints,
     webhook_messages,
@@ -131,7 +134,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
         *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
-        *(users, api_keys, audit),
+        *(users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]

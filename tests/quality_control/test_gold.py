@@ -16,7 +16,7 @@ from plaudit.model.quality_control import Collector, GoldSettings
 from plaudit.store.labeling import own_work
 from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
 from tests.support.labeling_project import lease_ref
-from tests.support.staffing import as_user
+from tests.support.staffing.people import as_user
 
 HALF = GoldSettings(rate=0.5)
 

@@ -11,7 +11,7 @@ from plaudit.errors import Forbidden, InvalidContent, LeaseLost, LimitReached, N
 from plaudit.model.core import PersonRole
 from plaudit.model.labeling import LeaseStatus
 from plaudit.store.labeling import given_back
-from tests.support.staffed_project import StaffedProject
+from tests.support.staffing.staffed_project import StaffedProject
 
 
 @pytest.fixture

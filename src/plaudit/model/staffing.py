@@ -8,7 +8,7 @@ from plaudit.model.core import PersonRole, PersonStatus
 
 
 class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a task asks of whoever does it: all of the languages and tags, one of the people."""
+    """Requirement of a task: all of the languages and tags, one of the people."""
 
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -19,7 +19,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Skills(Struct, frozen=True):
-    """What a person is to requirements: their languages, tags and teams."""
+    """Languages, tags and teams of a person, by which they meet requirements."""
 
     user_id: str
     languages: frozenset[str] = frozenset()

@@ -29,7 +29,7 @@ from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
-from tests.support.staffing import as_user
+from tests.support.staffing.people import as_user
 
 
 def put_through_work(world: World) -> None:

@@ -15,8 +15,8 @@ from plaudit.store.accounts import teams as teams_store
 from plaudit.store.common import names
 from plaudit.store.common.names import Named
 from tests.support.harness import World
-from tests.support.staffed_project import StaffedProject
-from tests.support.staffing import as_user
+from tests.support.staffing.people import as_user
+from tests.support.staffing.staffed_project import StaffedProject
 
 
 def put_through_staffing(world: World) -> None:

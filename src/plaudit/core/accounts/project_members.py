@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from plaudit.core.labeling.quotas import QUOTA_MAX
 from plaudit.core.quality_control.pauses import release_leases
 from plaudit.core.staffing import roles, seats
+from plaudit.core.staffing.quotas import QUOTA_MAX
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import PersonRole, PersonStatus, ProjectRow
 from plaudit.model.staffing import MemberRow, TaskQuota

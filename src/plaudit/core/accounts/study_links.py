@@ -23,7 +23,7 @@ from plaudit.core.accounts import project_members, sessions, users
 from plaudit.core.common import names
 from plaudit.core.common.rate_limits import Bucket, bound_wait_s
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling.quotas import QUOTA_MAX
+from plaudit.core.staffing.quotas import QUOTA_MAX
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, TooManyRequests
 from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Quota
 from plaudit.model.staffing import StudyLinkRow, TaskQuota
@@ -69,7 +69,7 @@ class EntryThrottle:
 
 
 class NewStudyLink(Struct, frozen=True, kw_only=True):
-    """What a manager chooses for a link."""
+    """Choices of a manager for a link."""
 
     name: str
     tasks: int
@@ -81,7 +81,7 @@ class NewStudyLink(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True):
-    """Who comes by a link: the service's ids of them and, if it has one, of their session."""
+    """Ids by which somebody comes: of them and, if the service has one, of their session."""
 
     participant: str
     session: str = ""

@@ -20,10 +20,10 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.common import membership
-from plaudit.core.labeling import free_tasks, quotas
+from plaudit.core.labeling import free_tasks
 from plaudit.core.labeling.questions import random_order
-from plaudit.core.labeling.quotas import NO_QUOTA
-from plaudit.core.staffing import pools
+from plaudit.core.staffing import pools, quotas
+from plaudit.core.staffing.quotas import NO_QUOTA
 from plaudit.errors import DraftConflict, LeaseLost, LimitReached, NotFound, TooLarge
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, control_key

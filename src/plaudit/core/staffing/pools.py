@@ -46,7 +46,7 @@ async def may_do(
 
 
 def requirement_of_metadata(task: StoredTask) -> Requirement:
-    """What a new task asks of people by its metadata; raises InvalidContent."""
+    """Requirement that a new task states in its metadata; raises InvalidContent."""
     if _MARK not in task.head:
         return ANYBODY
     return requirements.check_metadata(render.read_head(task.head).metadata)

@@ -20,7 +20,7 @@ _PROJECT = "p.project_key, p.environment_id, p.project_id, p.name, p.created_ms,
 
 
 class SeatRow(Struct, frozen=True):
-    """What the store knows of a person in a project; role and status are None for a stranger."""
+    """Memberships and roles of a person in a project; role and status are None for a stranger."""
 
     organization_id: str
     role: str | None
@@ -165,7 +165,7 @@ async def set_access(
 
 
 async def find_access(tx: Transaction, project_key: int) -> tuple[bool, TaskQuota]:
-    """Whether members alone see a project, and the quota of people without one of their own."""
+    """True if members alone see a project, and the quota of people without one of their own."""
     row = await tx.one(
         "SELECT is_members_only, tasks_per_day, tasks_in_all FROM project"
         " WHERE project_key = :project_key",

@@ -190,7 +190,7 @@ async def put_requirements(
 
 
 async def find_requirement(tx: Transaction, project_key: int, seq: int) -> bytes | None:
-    """What a task asks of people by itself; None for nothing."""
+    """Own requirement of a task, without its batch's team; None for nothing."""
     row = await tx.one(
         "SELECT requirement FROM task_requirement WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},

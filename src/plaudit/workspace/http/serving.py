@@ -21,7 +21,7 @@ from plaudit.api.http.bodies import OPEN_BODY, read_body, read_json, refuse_enco
 from plaudit.api.http.operation import JSON, Response, Services, WriteContext, path_parts, respond
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
-from plaudit.core.accounts import permissions, sessions
+from plaudit.core.accounts import sessions
 from plaudit.core.accounts.sign_in_throttle import Throttle
 from plaudit.errors import (
     Conflict,
@@ -49,6 +49,7 @@ from plaudit.workspace.http.page import (
     Redirect,
     TemplateResponse,
 )
+from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
 from plaudit.workspace.render.render_pool import RenderPool
 
@@ -60,7 +61,6 @@ _FORM_PROBLEMS = (
     TooManyRequests,
     Unavailable,
 )
-_NO_PROJECT = "there is no such project"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -154,7 +154,7 @@ class Workspace:
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            _require_access(
+            require_access(
                 page.role,
                 user,
                 project_id,
@@ -225,7 +225,7 @@ class Workspace:
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)
-            _require_seen(request)
+            require_seen(request.path, request.user)
             return self._answer(page, request, browser, await page.handler(request))
         assert page.form is not None
         raw = await read_body(request.receive, limit.bytes_max)
@@ -242,7 +242,7 @@ class Workspace:
         return self._answer(page, request, browser, result)
 
     async def _handle(self, page: Page, request: PageRequest[Any], submitted: Struct) -> Any:
-        _require_seen(request)
+        require_seen(request.path, request.user)
         if page.before is not None:
             await page.before(request, submitted)
         if page.opens_transactions:
@@ -335,28 +335,6 @@ class Workspace:
         if redirect.known_by:
             headers.append(browser.set_known_by(redirect.known_by))
         return Response(b"", 303, "text/plain", headers)
-
-
-def _require_access(
-    role: PersonRole, user: SignedIn, project_id: str, *, spans_projects: bool, is_reading: bool
-) -> None:
-    """Raise Forbidden for too low a role; of a page that reads, NotFound for a hidden project.
-
-    A project that there is not and one that the user does not see are the same to whoever asks.
-    """
-    if project_id and user.project_role is None and permissions.reaches(user, role):
-        if is_reading:
-            raise NotFound(_NO_PROJECT)
-        return
-    if spans_projects and permissions.reaches(user, role):
-        return
-    permissions.require_role(user, role)
-
-
-def _require_seen(request: PageRequest[Any]) -> None:
-    """Raise NotFound for a project that the user does not see, before anything is written."""
-    if "project_id" in request.path and request.user.project_role is None:
-        raise NotFound(_NO_PROJECT)
 
 
 class _Dispatch:

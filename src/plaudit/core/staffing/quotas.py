@@ -68,7 +68,7 @@ def is_counted(lease: Lease, now: int) -> bool:
 async def find_use(
     tx: Transaction, project: ProjectRow, user_id: str, quota: TaskQuota, now: int
 ) -> QuotaUse:
-    """How much of a person's quota is used. Needs no write transaction."""
+    """Use of a person's quota so far. Needs no write transaction."""
     key = abs(project.project_key)
     today = in_all = None
     if quota.per_day is not None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.core.accounts import project_members, teams
-from plaudit.core.labeling import quotas
 from plaudit.core.quality_control import assigning, own_work
-from plaudit.core.staffing import pools, requirements, seats
+from plaudit.core.staffing import pools, quotas, requirements, seats
 from plaudit.model.core import PersonRole
 from plaudit.model.labeling import Lease
 from plaudit.model.staffing import TaskQuota
 from plaudit.store.tasks import tasks, work_queue
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
-from tests.support.staffing import add_person
+from tests.support.staffing.people import add_person
 
 
 class StaffedProject(LabelingProject):

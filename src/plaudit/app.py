@@ -74,6 +74,8 @@ from plaudit.workspace.accounts import (
     account_pages,
     api_key_pages,
     sign_in_pages,
+    study_pages,
+    team_pages,
     user_pages,
 )
 from plaudit.workspace.annotate import (
@@ -88,6 +90,7 @@ from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
+    member_pages,
     new_task_pages,
     palette_page,
     project_pages,
@@ -152,6 +155,8 @@ def all_pages() -> tuple[Page, ...]:
             sign_in_pages,
             account_pages,
             user_pages,
+            study_pages,
+            team_pages,
             annotation_pages,
             annotation_calls,
             preview_pages,
@@ -161,7 +166,7 @@ def all_pages() -> tuple[Page, ...]:
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         styleguide_page,
-        rule_pages,
+        *(rule_pages, member_pages),
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

@@ -25,12 +25,13 @@ from plaudit.core.common.rate_limits import Bucket, bound_wait_s
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.staffing.quotas import QUOTA_MAX
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, TooManyRequests
-from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Quota
+from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Quota, SignedIn
 from plaudit.model.staffing import StudyLinkRow, TaskQuota
 from plaudit.store.accounts import sessions as sessions_store
 from plaudit.store.accounts import study_links
 from plaudit.store.accounts import users as users_store
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import own_work
 
 PEOPLE_MAX = 1000
 """People of one link; for more there are more links."""
@@ -244,6 +245,33 @@ async def _let_in(
         user_id=person.user_id,
         agent=agent,
     )
+
+
+class StudyProgress(Struct, frozen=True):
+    """Progress of somebody who came by a link; `is_done` is when they get the code."""
+
+    link: StudyLinkRow
+    submitted: int
+    is_done: bool
+
+
+async def find_progress(
+    tx: Transaction, project: ProjectRow, user: SignedIn, *, waiting: int, held: int
+) -> StudyProgress | None:
+    """Progress of a guest in the project of their link; None for anybody else.
+
+    They are done with the last of their tasks; or after one at least, when none is `waiting` for
+    them and none is `held`.
+    """
+    link = await study_links.find_link_of_person(tx, user.user_id) if user.is_guest else None
+    if link is None or link.project_key != project.project_key:
+        return None
+    [counts] = await own_work.count_by_project(
+        tx, [project.project_key], user.user_id, most=link.tasks_in_all
+    )
+    submitted = min(counts.submitted, link.tasks_in_all)
+    is_over = submitted >= link.tasks_in_all or (submitted > 0 and not waiting and not held)
+    return StudyProgress(link, submitted, is_over)
 
 
 def link_url(base: str, token: str) -> str:

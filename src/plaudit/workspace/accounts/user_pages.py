@@ -33,8 +33,10 @@ class InviteForm(Struct, kw_only=True):
     """Form of POST /people."""
 
     email: str
+    """E-mail address, or a user name, which has no @."""
     role: PersonRole
     name: str | None = None
+    guest: bool = False
 
 
 class RoleForm(Struct):
@@ -53,10 +55,14 @@ async def invite_person(
     request: PageRequest[NoQuery], submitted: InviteForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
+    login = submitted.email.strip()
+    is_address = "@" in login
     person = await users.invite(
         context.tx,
         request.user.organization_id,
-        email=submitted.email.strip(),
+        email=login if is_address else None,
+        user_name=None if is_address else login,
+        is_guest=submitted.guest,
         name=submitted.name,
         role=submitted.role,
     )

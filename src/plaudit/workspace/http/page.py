@@ -29,6 +29,7 @@ from plaudit.api.http.job_runner import JobRunner
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
+from plaudit.core.accounts.study_links import EntryThrottle
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
@@ -49,6 +50,7 @@ class PageServices(Struct, frozen=True):
     shared: Services
     """Settings, secret, store and blobs; the API's handlers use the same ones."""
     throttle: Throttle
+    entries: EntryThrottle
     destinations: re.Pattern[str]
     """Matches the paths that a sign-in may redirect to."""
     render_pool: RenderPool

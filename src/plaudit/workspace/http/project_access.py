@@ -9,20 +9,22 @@ from collections.abc import Mapping
 
 from plaudit.core.accounts import permissions
 from plaudit.errors import NotFound
-from plaudit.model.core import PersonRole, SignedIn
+from plaudit.model.core import SignedIn
+from plaudit.texts import N_
+from plaudit.workspace.http.page import ANYONE, Page
 
-_NO_PROJECT = "there is no such project"
+_NO_PROJECT = N_("there is no such project")
 
 
-def require_access(
-    role: PersonRole, user: SignedIn, project_id: str, *, spans_projects: bool, is_reading: bool
-) -> None:
+def require_access(page: Page, user: SignedIn, project_id: str) -> None:
     """Raise Forbidden for too low a role; of a page that reads, NotFound for a hidden project."""
+    role = page.role
+    assert role != ANYONE, "open pages ask for no role"
     if project_id and user.project_role is None and permissions.reaches(user, role):
-        if is_reading:
+        if not page.changes:
             raise NotFound(_NO_PROJECT)
         return
-    if spans_projects and permissions.reaches(user, role):
+    if page.spans_projects and permissions.reaches(user, role):
         return
     permissions.require_role(user, role)
 

@@ -23,6 +23,7 @@ from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
 from plaudit.core.accounts import sessions
 from plaudit.core.accounts.sign_in_throttle import Throttle
+from plaudit.core.accounts.study_links import EntryThrottle
 from plaudit.errors import (
     Conflict,
     IllegalMove,
@@ -88,7 +89,7 @@ class Workspace:
         self.render_pool = RenderPool()
         """Renders the texts of pages; its processes end with `stop`."""
         self._page_services = PageServices(
-            services, Throttle(), links.compile_paths(viewed), self.render_pool
+            services, Throttle(), EntryThrottle(), links.compile_paths(viewed), self.render_pool
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -163,13 +164,7 @@ class Workspace:
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            require_access(
-                page.role,
-                user,
-                project_id,
-                spans_projects=page.spans_projects,
-                is_reading=not page.changes,
-            )
+            require_access(page, user, project_id)
             self.session_activity.touch(self.services.db, user)
         request = PageRequest(
             services=self._page_services,

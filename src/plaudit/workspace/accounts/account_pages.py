@@ -41,7 +41,7 @@ async def show_account(request: PageRequest[NoQuery]) -> dict[str, Any]:
         skills = await teams.find_skills(tx, request.user.organization_id, request.user.user_id)
     return {
         "organization": organization,
-        "languages": sorted(skills.languages),
+        "own_languages": sorted(skills.languages),
         "tags": sorted(skills.tags),
         "sessions": [(session, agent_name(session.agent)) for session in own_sessions],
     }

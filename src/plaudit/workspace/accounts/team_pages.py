@@ -118,7 +118,7 @@ async def show_skills(request: PageRequest[Any]) -> dict[str, Any]:
     return {
         "login": login,
         "person": person,
-        "languages": "" if skills is None else ", ".join(sorted(skills.languages)),
+        "own_languages": "" if skills is None else ", ".join(sorted(skills.languages)),
         "tags": "" if skills is None else ", ".join(sorted(skills.tags)),
     }
 

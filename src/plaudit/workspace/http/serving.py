@@ -235,6 +235,7 @@ class Workspace:
         raw = await read_body(request.receive, limit.bytes_max)
         fields = await bodies.run(len(raw), partial(form_data.read_fields, raw, content_type))
         browser.require_token(self.services.secret, fields.get(form_data.TOKEN_FIELD, [""])[0])
+        require_seen(request.path, request.user)
         try:
             result = await self._handle(page, request, form_data.read_struct(fields, page.form))
         except _FORM_PROBLEMS as problem:

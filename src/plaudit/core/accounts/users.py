@@ -200,13 +200,18 @@ def checked_user_name(user_name: str) -> str:
 
     It has no @, so that none is the address of somebody else.
     """
-    if _USER_NAME.fullmatch(user_name) is None:
+    if not is_user_name(user_name):
         raise InvalidContent(
             "a user name has 3 to 64 letters, digits, dots, dashes and underscores, and begins "
             "with a letter or digit",
             pointer="/user_name",
         )
     return email_key(user_name)
+
+
+def is_user_name(login: str) -> bool:
+    """True for a well-formed user name, which has no @."""
+    return _USER_NAME.fullmatch(login) is not None
 
 
 def checked_login(login: str) -> str:

@@ -56,12 +56,12 @@ async def invite_person(
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
     login = submitted.email.strip()
-    is_address = "@" in login
+    is_name = users.is_user_name(login)
     person = await users.invite(
         context.tx,
         request.user.organization_id,
-        email=login if is_address else None,
-        user_name=None if is_address else login,
+        email=None if is_name else login,
+        user_name=login if is_name else None,
         is_guest=submitted.guest,
         name=submitted.name,
         role=submitted.role,

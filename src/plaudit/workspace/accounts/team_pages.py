@@ -161,7 +161,7 @@ PAGES = (
         handler=show_teams,
         template="accounts/teams.html",
         nav="Teams",
-        nav_order=62,
+        nav_order=71,
         nav_section="Settings",
     ),
     Page(
@@ -205,7 +205,7 @@ PAGES = (
         query=SkillsQuery,
         template="accounts/skills.html",
         nav="Languages and tags",
-        nav_order=63,
+        nav_order=72,
         nav_section="Settings",
     ),
     Page(

@@ -39,11 +39,11 @@ ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
         *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
-        *("deliveries", "datasets", "webhooks", "transfer"),
+        *("managing", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        *("quality_control", "deliveries", "accounts", "transfer"),
+        *("quality_control", "managing", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (

@@ -95,8 +95,13 @@ def postgres_tables(rows: Any) -> list[Table]:
 def sqlite_tables(rows: Any) -> list[Table]:
     """Tables from `rows(sql)`, which asks a SQLite."""
     found = []
+    kinds = {row[1]: row[2] for row in rows("PRAGMA table_list")}
     for (name,) in rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        if kinds[name] == "shadow":  # of the index of words, whose rowids begin with the project
+            continue
         table = Table(name)
+        if kinds[name] == "virtual":
+            table.keys.append(("primary key", ("project_key", "seq")))
         primary = [(row[5], row[1]) for row in rows(f"PRAGMA table_info({name})") if row[5]]
         if primary:
             table.keys.append(("primary key", tuple(column for _, column in sorted(primary))))

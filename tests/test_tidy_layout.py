@@ -22,7 +22,10 @@ from tests.support.source import (
 )
 
 LAYERS = (
-    ("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
+    (
+        *("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
+        "texts",
+    ),
     ("wire",),
     ("store",),
     ("core",),
@@ -47,8 +50,8 @@ ROOMS = {
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
-        *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
-        *("quality", "quality_control"),
+        *("language", "render", "http", "accounts", "annotate", "review", "projects", "webhooks"),
+        *("transfer", "quality", "quality_control"),
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -45,3 +46,7 @@ class VoteRow(Struct, frozen=True):
     responses: bytes | None
     shown: bytes | None
     value: bytes | None
+
+
+VoteValues = tuple[Any, ...]
+"""Values of a VoteRow after its task, in the order of its fields: what threads carry as votes."""

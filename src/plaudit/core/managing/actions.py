@@ -24,7 +24,7 @@ from plaudit.model.labeling import QueuedTask
 from plaudit.model.managing import ActionKind, ActionState, TaskConditions, TaskOrder
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.managing import actions, changed_tasks
-from plaudit.store.managing.actions import TaskChange, TaskAction
+from plaudit.store.managing.actions import TaskAction, TaskChange
 from plaudit.store.managing.task_lists import START, ListPlace
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store

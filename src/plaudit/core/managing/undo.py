@@ -32,7 +32,7 @@ from plaudit.model.managing import ActionKind, ActionState
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases, review_order, skips, submissions
 from plaudit.store.managing import actions, changed_tasks
-from plaudit.store.managing.actions import TaskChange, TaskAction
+from plaudit.store.managing.actions import TaskAction, TaskChange
 from plaudit.store.tasks import batches, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.wire.v2 import render

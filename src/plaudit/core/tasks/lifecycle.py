@@ -139,7 +139,8 @@ async def complete_task(
         ],
     )
     if not by_submissions:
-        await thread_votes.replace_thread_votes(tx, task.project_key, task.seq, parsed.task.threads)
+        cast = thread_votes.thread_votes(parsed.task.threads)
+        await thread_votes.replace_thread_votes(tx, task.project_key, task.seq, cast)
     await _end_task(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
 

@@ -8,60 +8,48 @@ that person's votes. Values that several people came to are nobody's vote.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.model.core import ALL_OPTS, StoredTask
-from plaudit.model.votes import Abstention, VoteRow
+from plaudit.model.votes import Abstention, VoteValues
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions, votes
-from plaudit.wire.v2.annotation import Annotation, Vote
-from plaudit.wire.v2.parse import annotation_lists, shared_turn_paths
-from plaudit.wire.v2.task import CriterionEvaluation, Message, MessageRole, Submission, Thread
+from plaudit.wire.v2.annotation import Annotation
+from plaudit.wire.v2.parse import shared_turn_paths
+from plaudit.wire.v2.task import Message, MessageRole, Submission, Thread, Turn
 
 SCORE = "score"
 """Key of a criterion's score, which needs no annotation of its own."""
 
-_PATH = re.compile(r"(t(\d+)(?:u(\d+))?)(?:m(\d+))?(?:c(\d+)|e(\d+)v(\d+))?")
+_NOT_APPLICABLE = Abstention.not_applicable.value
+_CANNOT_ASSESS = Abstention.cannot_assess.value
+_NOBODY = Submission()
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class _Address(Struct, frozen=True):
-    """Thing that annotations are about, as the addresses of answers name it."""
-
-    at: str
-    thread: Thread
-    turn_id: str | None = None
-    source_id: str | None = None
-    chunk: int | None = None
-    criterion: str | None = None
-    responses: bytes | None = None
-    """JSON list of the sources of a turn's responses, where it has several."""
-
-
 async def replace_thread_votes(
-    tx: Transaction, project_key: int, seq: int, threads: Sequence[Thread]
+    tx: Transaction, project_key: int, seq: int, cast: Sequence[VoteValues]
 ) -> None:
-    """Make the votes of a task's threads those of `threads`; none while a submission counts."""
+    """Make the votes of a task's threads those `cast`; none while a submission counts."""
     await votes.unmark_threads(tx, project_key, seq)
-    if not has_votes(threads) or await submissions.count_current(tx, project_key, seq):
+    if not cast or await submissions.count_current(tx, project_key, seq):
         return
-    await insert_thread_votes(tx, project_key, {seq: threads})
+    await insert_thread_votes(tx, project_key, {seq: cast})
 
 
 async def insert_thread_votes(
-    tx: Transaction, project_key: int, threads_by_seq: Mapping[int, Sequence[Thread]]
+    tx: Transaction, project_key: int, cast_by_seq: Mapping[int, Sequence[VoteValues]]
 ) -> None:
     """Insert the votes of the threads of tasks that have no votes."""
-    made = {seq: thread_votes(project_key, seq, threads) for seq, threads in threads_by_seq.items()}
-    if any(made.values()):
-        await votes.mark_threads(tx, project_key, sorted(seq for seq in made if made[seq]))
-        await votes.insert_votes(tx, [vote for listed in made.values() for vote in listed])
+    voted = sorted(seq for seq, cast in cast_by_seq.items() if cast)
+    if voted:
+        await votes.mark_threads(tx, project_key, voted)
+        await votes.insert_vote_values(tx, project_key, cast_by_seq)
 
 
 def stored_threads(task: StoredTask) -> list[Thread]:
@@ -69,160 +57,162 @@ def stored_threads(task: StoredTask) -> list[Thread]:
     return [] if task.body is None else threads_of(task, int(ALL_OPTS))
 
 
-def has_votes(threads: Sequence[Thread]) -> bool:
-    """True if anybody is named who may have judged the threads; cheap."""
-    return any(thread.submissions for thread in threads) or any(
-        annotation.votes
-        for _, listed in annotation_lists(list(threads), {})
-        for annotation in listed
-    )
-
-
-def thread_votes(project_key: int, seq: int, threads: Sequence[Thread]) -> list[VoteRow]:
+def thread_votes(threads: list[Thread]) -> list[VoteValues]:
     """The votes that threads carry, in the order of the conversation.
 
     All votes of one person on one thing are kept, earliest first where their times are known.
     """
-    listed = list(threads)
-    found = [
-        (_address(listed, path), annotation)
-        for path, given in _once(_lists(listed))
-        for annotation in given
-    ]
-    is_voted = any(annotation.votes for _, annotation in found)
+    listed = _addressed(threads)
+    is_voted = any(one.votes for _, _, annotations in listed for one in annotations)
+    people = [_People(thread) for thread in threads]
+    rows: list[VoteValues] = []
+    if not is_voted and not any(known.alone is not None for known in people):
+        return rows
     counts: dict[str, int] = {}
-    rows: list[VoteRow] = []
-    for address, annotation in found:
-        if address is None:
+    for t, address, given in listed:
+        known = people[t]
+        if address is None or not (is_voted or known.alone is not None):
             continue
-        for vote in _cast(address.thread, annotation, is_voted=is_voted):
-            number = counts[vote.contributor_id] = counts.get(vote.contributor_id, -1) + 1
-            rows.append(_row(project_key, seq, number, address, annotation.key, vote))
+        for annotation in given:
+            for said in _cast(annotation) if is_voted else _said_alone(annotation, known.alone):
+                number = counts[said[0]] = counts.get(said[0], -1) + 1
+                rows.append(_row(known, address, annotation.key, number, said))
     return rows
 
 
-def _lists(threads: list[Thread]) -> Iterator[tuple[str, list[Annotation]]]:
-    """Every list of annotations with its path, and each criterion's score as an annotation."""
+class _People:
+    """Those who judged a thread, with their last submissions of it."""
+
+    def __init__(self, thread: Thread) -> None:
+        given = thread.submissions or ()
+        self.alone = given[0].contributor_id if len(given) == 1 else None
+        """The one person who judged; None where nobody did, or several."""
+        self._submissions = {one.contributor_id: one for one in given}
+        self._moments: dict[str, int | None] = {}
+
+    def submission_of(self, contributor_id: str) -> Submission:
+        """A person's last submission of the thread; an empty one where it names none."""
+        return self._submissions.get(contributor_id, _NOBODY)
+
+    def moment(self, text: str) -> int | None:
+        """Milliseconds of a vote's time, None where it is no ISO 8601: it is taken as it comes."""
+        if text not in self._moments:
+            try:
+                self._moments[text] = clock.parse_moment(text)
+            except ValueError:
+                self._moments[text] = None
+        return self._moments[text]
+
+
+_Address = tuple[str, str | None, str | None, int | None, str | None, bytes | None]
+"""Thing that annotations are about, as the addresses of answers name it.
+
+Path of the thread or turn, and ids of turn, source, chunk and criterion. Last the JSON list of the
+sources of a turn's responses, where it has several.
+"""
+_Lists = list[tuple[int, _Address | None, list[Annotation]]]
+"""Number of the thread, address, and annotations; no address where no question is asked."""
+_Said = tuple[str, Any, bool | None, str | None]
+"""Contributor, value or UNSET, `not_applicable`, and the time that the vote itself names."""
+
+
+def _addressed(threads: list[Thread]) -> _Lists:
+    """Annotations of threads with their addresses, and then the scores of criteria.
+
+    Each once, though several threads may share a turn.
+    """
     shared = shared_turn_paths(threads)
-    yield from annotation_lists(threads, shared)
+    listed: _Lists = []
+    scores: _Lists = []
     for t, thread in enumerate(threads):
+        if thread.annotations:
+            listed.append((t, (f"t{t}", None, None, None, None, None), thread.annotations))
         for u, turn in enumerate(thread.turns):
-            path = shared.get(id(turn)) or f"t{t}u{u}"
-            for m, message in enumerate(turn.messages):
-                for e, evaluation in enumerate(message.rubric_evaluations or ()):
-                    for v, scored in enumerate(evaluation.criteria_evaluations or ()):
-                        keys = {annotation.key for annotation in scored.annotations or ()}
-                        if scored.score is not None and SCORE not in keys:
-                            score = Annotation(key=SCORE, value=scored.score)
-                            yield f"{path}m{m}e{e}v{v}", [score]
+            at = f"t{t}u{u}"
+            if shared and shared[id(turn)] != at:
+                continue
+            if turn.annotations:
+                of_turn = (at, turn.id, None, None, None, _responses(turn))
+                listed.append((t, of_turn, turn.annotations))
+            for rubric in turn.rubrics or ():
+                listed += [(t, None, one.annotations) for one in rubric.criteria_definitions]
+            for message in turn.messages:
+                if message.annotations:
+                    of_message = (at, turn.id, message.source_id, None, None, None)
+                    listed.append((t, of_message, message.annotations))
+                for c, chunk in enumerate(message.content.chunks or ()):
+                    listed.append(
+                        (t, (at, turn.id, message.source_id, c, None, None), chunk.annotations)
+                    )
+                if message.rubric_evaluations:
+                    _add_scored(t, (at, turn.id, message.source_id), message, listed, scores)
+    return listed + scores
 
 
-def _once(lists: Iterator[tuple[str, list[Annotation]]]) -> Iterator[tuple[str, list[Annotation]]]:
-    """Each list of annotations once, though several threads may share a turn."""
-    seen: set[tuple[str, str]] = set()
-    for path, listed in lists:
-        new = [one for one in listed if (path, one.key) not in seen]
-        seen.update((path, one.key) for one in new)
-        yield path, new
+def _add_scored(
+    t: int, of_message: tuple[str, str, str], message: Message, listed: _Lists, scores: _Lists
+) -> None:
+    """Add the annotations of criteria that a message was scored by, and each score as one."""
+    for evaluation in message.rubric_evaluations or ():
+        listed.append((t, None, evaluation.annotations or []))
+        for scored in evaluation.criteria_evaluations or ():
+            annotations, criterion = scored.annotations or [], scored.criterion_definition_id
+            address = None if criterion is None else (*of_message, None, criterion, None)
+            listed.append((t, address, annotations))
+            if scored.score is not None and all(one.key != SCORE for one in annotations):
+                scores.append((t, address, [Annotation(key=SCORE, value=scored.score)]))
 
 
-def _cast(thread: Thread, annotation: Annotation, *, is_voted: bool) -> list[Vote]:
+def _responses(turn: Turn) -> bytes | None:
+    """JSON list of the sources of a turn's responses; None for fewer than two."""
+    sources = [one.source_id for one in turn.messages if one.role is MessageRole.assistant]
+    return _encode(sources) if len(sources) > 1 else None
+
+
+def _cast(annotation: Annotation) -> list[_Said]:
     """Votes on one annotation that say something, earliest first."""
-    if is_voted:
-        said = [vote for vote in annotation.votes or () if vote.has_value or vote.abstains]
-        if len({vote.contributor_id for vote in said}) < len(said):
-            said.sort(key=lambda vote: vote.submitted_at or "")
-        return said
-    people = thread.submissions or ()
-    contributor_id = people[0].contributor_id if len(people) == 1 else None
-    is_abstention = bool(annotation.not_applicable or annotation.cannot_assess)
-    if contributor_id is None or (annotation.value is None and not is_abstention):
-        return []
+    said = [vote for vote in annotation.votes or () if vote.has_value or vote.abstains]
+    if len({vote.contributor_id for vote in said}) < len(said):
+        said.sort(key=lambda vote: vote.submitted_at or "")
     return [
-        Vote(
-            contributor_id=contributor_id,
-            value=msgspec.UNSET if annotation.value is None else annotation.value,
-            not_applicable=annotation.not_applicable,
-            cannot_assess=annotation.cannot_assess,
+        (
+            vote.contributor_id,
+            vote.value if vote.has_value else msgspec.UNSET,
+            vote.not_applicable,
+            vote.submitted_at,
         )
+        for vote in said
     ]
 
 
-def _row(
-    project_key: int, seq: int, number: int, address: _Address, key: str, vote: Vote
-) -> VoteRow:
-    submission = _submission_of(address.thread, vote.contributor_id)
-    submitted_at = vote.submitted_at or submission.submitted_at
-    shown = (submission.display or {}).get(address.turn_id or "")
-    place = None
-    if shown is not None and address.source_id in shown:
-        place = shown.index(address.source_id) + 1
+def _said_alone(annotation: Annotation, contributor_id: str | None) -> Sequence[_Said]:
+    """An annotation as the vote of the one person who judged."""
+    if contributor_id is None:
+        return ()
+    if annotation.value is not None:
+        return ((contributor_id, annotation.value, None, None),)
+    if annotation.not_applicable or annotation.cannot_assess:
+        return ((contributor_id, msgspec.UNSET, annotation.not_applicable, None),)
+    return ()
+
+
+def _row(people: _People, address: _Address, key: str, number: int, said: _Said) -> VoteValues:
+    contributor_id, value, is_inapplicable, submitted_at = said
+    at, turn_id, source_id, chunk, criterion, responses = address
+    submission = people.submission_of(contributor_id)
+    submitted_at = submitted_at or submission.submitted_at
+    shown, place = None, None
+    if submission.display is not None:
+        shown = submission.display.get(turn_id or "")
+        if shown is not None and source_id in shown:
+            place = shown.index(source_id) + 1
     abstention = None
-    if not vote.has_value:
-        is_inapplicable = bool(vote.not_applicable)
-        abstention = Abstention.not_applicable if is_inapplicable else Abstention.cannot_assess
-    return VoteRow(
-        project_key=project_key,
-        seq=seq,
-        contributor_id=vote.contributor_id,
-        number=number,
-        is_imported=True,
-        question_key=key,
-        at=address.at,
-        source_id=address.source_id,
-        chunk=address.chunk,
-        criterion=address.criterion,
-        place=place,
-        submitted_ms=None if submitted_at is None else _moment(submitted_at),
-        active_ms=submission.active_ms,
-        form_version=None,
-        abstention=None if abstention is None else abstention.value,
-        responses=address.responses,
-        shown=_encode(shown) if shown and address.source_id is None else None,
-        value=_encode(vote.value) if vote.has_value else None,
-    )
-
-
-def _submission_of(thread: Thread, contributor_id: str) -> Submission:
-    """A person's last submission of a thread; an empty one where the thread names none."""
-    for submission in reversed(thread.submissions or ()):
-        if submission.contributor_id == contributor_id:
-            return submission
-    return Submission()
-
-
-def _moment(text: str) -> int | None:
-    """Milliseconds of a vote's time, None where it is no ISO 8601: it is taken as it comes."""
-    try:
-        return clock.parse_moment(text)
-    except ValueError:
-        return None
-
-
-def _address(threads: list[Thread], path: str) -> _Address | None:
-    """The address of a list of annotations; None for what no question is asked about."""
-    match = _PATH.fullmatch(path)
-    if match is None:
-        return None
-    at, t, u, m, chunk, evaluation, criterion = match.groups()
-    thread = threads[int(t)]
-    if u is None:
-        return _Address(at, thread)
-    turn = thread.turns[int(u)]
-    if m is None:
-        sources = [one.source_id for one in turn.messages if one.role is MessageRole.assistant]
-        responses = _encode(sources) if len(sources) > 1 else None
-        return _Address(at, thread, turn.id, responses=responses)
-    message = turn.messages[int(m)]
-    criterion_id = None
-    if evaluation is not None:
-        criterion_id = _scored(message, int(evaluation), int(criterion)).criterion_definition_id
-        if criterion_id is None:
-            return None
-    index = None if chunk is None else int(chunk)
-    return _Address(at, thread, turn.id, message.source_id, index, criterion_id)
-
-
-def _scored(message: Message, evaluation: int, number: int) -> CriterionEvaluation:
-    """A criterion's score in an evaluation of a message."""
-    return ((message.rubric_evaluations or [])[evaluation].criteria_evaluations or [])[number]
+    if value is msgspec.UNSET:
+        abstention = _NOT_APPLICABLE if is_inapplicable else _CANNOT_ASSESS
+    return (
+        contributor_id, number, True, key, at, source_id, chunk, criterion, place,
+        None if submitted_at is None else people.moment(submitted_at),
+        submission.active_ms, None, abstention, responses,
+        _encode(shown) if shown and source_id is None else None,
+        _encode(value) if abstention is None else None,
+    )  # fmt: skip

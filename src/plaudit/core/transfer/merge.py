@@ -214,9 +214,8 @@ async def _insert(
         await annotation_locators.insert_annotation_locators(tx, environment_id, locators)
     await work_queue.open_work(tx, incoming[0].project, rows)
     voted = {
-        seq: task.read.task.threads
+        seq: thread_votes.thread_votes(task.read.task.threads or [])
         for seq, task in enumerate(incoming, first_seq)
-        if task.read.task.threads and thread_votes.has_votes(task.read.task.threads)
     }
     await thread_votes.insert_thread_votes(tx, project_key, voted)
 
@@ -282,9 +281,8 @@ async def _merge_stored(
                 for annotation_id in incoming.read.foreign_annotation_ids
             ],
         )
-        await thread_votes.replace_thread_votes(
-            tx, stored.project_key, stored.seq, incoming.read.task.threads or []
-        )
+        votes = thread_votes.thread_votes(incoming.read.task.threads or [])
+        await thread_votes.replace_thread_votes(tx, stored.project_key, stored.seq, votes)
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
         await batches.add_progress(tx, stored.project_key, stored.batch_id, change)

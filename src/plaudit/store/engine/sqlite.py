@@ -73,12 +73,12 @@ class SqliteTransaction:
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mmap_bytes: int = 0) -> None:
         self._path = path
         self._space = DiskSpace()
         # Opened here, so that a failure is raised to the caller and not lost in the thread.
         self._writer_connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
-        self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY, mmap_bytes=mmap_bytes)
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
         self.depth = 0
@@ -193,8 +193,11 @@ class _Job:
             self.future.set_result(self.result)
 
 
-def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
-    """Open a database file, or create it; raises StoreRefused for an unsafe SQLite version."""
+def open_sqlite(path: Path, *, create: bool = False, mmap_bytes: int = 0) -> SqliteDatabase:
+    """Open a database file, or create it; reads map up to `mmap_bytes` of it into memory.
+
+    Raises StoreRefused for an unsafe SQLite version.
+    """
     require_safe_version(apsw.sqlite_lib_version())
     if create:
         try:
@@ -202,7 +205,7 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
         except OSError as exc:
             raise StoreRefused(f"cannot open {path}: {exc.strerror}") from exc
         _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
-    return SqliteDatabase(path)
+    return SqliteDatabase(path, mmap_bytes=mmap_bytes)
 
 
 def _is_ours(connection: apsw.Connection) -> bool:
@@ -243,7 +246,7 @@ def require_safe_version(version: str) -> None:
     raise StoreRefused(f"SQLite {version} can corrupt a WAL database; install apsw >= 3.51.3")
 
 
-def _connect(path: Path, flags: int) -> apsw.Connection:
+def _connect(path: Path, flags: int, *, mmap_bytes: int = 0) -> apsw.Connection:
     name = str(path)
     try:
         is_read_only = disk_space.is_read_only(path.parent)
@@ -255,12 +258,16 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
             name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(BUSY_MS)
+        # Else a plan depends on the values of its first run, and a statement with LIMIT :n is
+        # compiled anew each time that it is run with another value.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if flags & apsw.SQLITE_OPEN_READWRITE and _is_ours(connection):
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             _switch_to_wal(connection)
         connection.execute(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;"
-            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF"
+            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
+            f"PRAGMA mmap_size={mmap_bytes}"
         )
     except (apsw.Error, OSError) as exc:
         raise StoreRefused(f"cannot open {path}: {exc}") from exc

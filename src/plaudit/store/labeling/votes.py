@@ -7,11 +7,11 @@ numbers here would make all people of a project wait for one another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import astuple
 
-from plaudit.model.votes import VoteRow
+from plaudit.model.votes import VoteRow, VoteValues
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -22,6 +22,16 @@ async def insert_votes(tx: Transaction, votes: Sequence[VoteRow]) -> None:
     """Insert votes; there must be none of their people on their tasks."""
     if votes:
         await tx.add("vote", COLUMNS, [astuple(vote) for vote in votes])
+
+
+async def insert_vote_values(
+    tx: Transaction, project_key: int, values_by_seq: Mapping[int, Sequence[VoteValues]]
+) -> None:
+    """Insert the votes of several tasks of a project, which have none."""
+    rows = [
+        (project_key, seq, *values) for seq, listed in values_by_seq.items() for values in listed
+    ]
+    await tx.add("vote", COLUMNS, rows)
 
 
 async def delete_votes_of_person(

@@ -46,6 +46,21 @@ def _compressed(name: str) -> bytes:
     return gzip.compress(_read()[name][0], mtime=0)
 
 
+def text_of(name: str) -> str:
+    """Text of a file, by its path below `static/`; raises KeyError for an unknown name."""
+    return _read()[name][0].decode()
+
+
+def script_names() -> list[str]:
+    """Paths of all scripts below `static/`."""
+    return [name for name in _read() if name.endswith(".js")]
+
+
+def names_below(folder: str) -> list[str]:
+    """Paths of the scripts that stand directly in a folder."""
+    return [name for name in _read() if re.fullmatch(rf"{re.escape(folder)}/[^/]+\.js", name)]
+
+
 class Assets:
     """Files of `static/`, read once; names are paths below it."""
 

@@ -86,7 +86,8 @@ async def fill(tx: Transaction, project_key: int, *, limit: int = FILLED_AT_ONCE
         if is_known or await submissions.count_current(tx, project_key, seq):
             continue
         threads = thread_votes.stored_threads(await tasks.get_task(tx, project_key, seq))
-        await thread_votes.insert_thread_votes(tx, project_key, {seq: threads})
+        cast = thread_votes.thread_votes(threads)
+        await thread_votes.insert_thread_votes(tx, project_key, {seq: cast})
     is_last = len(seqs) < limit
     if is_last and not await unread_votes.has_unread_submissions(tx, project_key):
         await unread_votes.set_unread_below(tx, project_key, 0)

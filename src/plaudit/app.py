@@ -44,6 +44,7 @@ from plaudit.api.manage import (
     qualification,
     quality,
     rules,
+    task_lists,
     tasks,
     users,
     webhook_endpoints,
@@ -130,7 +131,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
+        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports, partitions),
         *(users, api_keys, audit),
     ):
         operations += module.OPERATIONS

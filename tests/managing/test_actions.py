@@ -152,7 +152,7 @@ def test_a_batch_that_is_closed_takes_no_tasks_and_keeps_what_left_it(project):
 
     with pytest.raises(Conflict):
         project.act("batch", [task_id], batch_id=closed.batch_id)
-    assert json.loads(project.take_back(action).kept) == {"the batch is cancelled": 1}
+    assert json.loads(project.take_back(action).kept) == {"the batch is closed": 1}
 
 
 def test_a_task_that_changes_at_the_very_moment_is_skipped_alone(project, monkeypatch):
@@ -185,7 +185,7 @@ def test_a_task_completed_meanwhile_is_skipped_and_new_ones_are_not_looked_at(pr
 
     done = project.write(lambda tx: actions.apply(tx, project.project, action, BOSS, seqs))
 
-    assert counts(done) == (3, 1, {"it is completed": 1, "gone": 1})
+    assert counts(done) == (3, 1, {"it is completed": 1, "it is gone": 1})
 
 
 def test_an_action_is_undone_once_by_one_and_not_while_it_runs(project):

@@ -28,6 +28,7 @@ from plaudit.store.managing.actions import TaskAction, TaskChange
 from plaudit.store.managing.task_lists import START, ListPlace
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
+from plaudit.texts import N_
 
 CHANGED_AT_ONCE_MAX = 50
 """Tasks in one transaction."""
@@ -50,13 +51,15 @@ async def begin(
     if request.kind is ActionKind.priority:
         most = work_queue.PRIORITY_MAX
         if request.priority is None or abs(request.priority) > most:
-            raise InvalidContent(f"a priority is from -{most} to {most}", pointer="/priority")
+            raise InvalidContent(
+                N_("a priority is from -%(most)s to %(most)s", most=most), pointer="/priority"
+            )
     if request.kind is ActionKind.batch and request.batch_id is not None:
         batch = await batches.find_batch(tx, project.environment_id, request.batch_id)
         if batch is None or batch.project_key != project.project_key:
-            raise InvalidContent("the project has no such batch", pointer="/batch")
+            raise InvalidContent(N_("the project has no such batch"), pointer="/batch")
         if batch.status in lifecycle.CLOSED:
-            raise Conflict(f"the batch is {batch.status}; it takes no more tasks")
+            raise Conflict(N_("the batch is closed; it takes no more tasks"))
     now = await tx.now_ms()
     action = TaskAction(
         project_key=project.project_key,
@@ -83,7 +86,7 @@ async def apply(
     found, works = await _lock(tx, project, seqs, request)
     before: dict[int, Before] = {}
     skipped: Counter[str] = Counter(_decode_counts(action.skipped))
-    skipped["gone"] += len(seqs) - len(found)
+    skipped[N_("it is gone")] += len(seqs) - len(found)
     for task in found:
         try:
             before[task.seq] = await CHANGES[action.kind](
@@ -110,7 +113,7 @@ async def apply(
         skipped=_encode(+skipped),
     )
     if not await actions.save_action(tx, changed, expected=ActionState.running):
-        raise Conflict("the action was ended by somebody else")
+        raise Conflict(N_("the action was ended by somebody else"))
     return changed
 
 
@@ -161,7 +164,7 @@ async def finish(tx: Transaction, action: TaskAction) -> TaskAction:
     """End a running action; raises Conflict if it does not run any more."""
     done = structs.replace(action, state=ActionState.done)
     if not await actions.save_action(tx, done, expected=ActionState.running):
-        raise Conflict("the action was ended by somebody else")
+        raise Conflict(N_("the action was ended by somebody else"))
     return done
 
 
@@ -169,7 +172,7 @@ async def get_action(tx: Transaction, project: ProjectRow, action_id: str) -> Ta
     """An action of a project, broken if it says nothing any more; raises NotFound."""
     action = await actions.find_action(tx, project.project_key, action_id)
     if action is None:
-        raise NotFound("there is no such action")
+        raise NotFound(N_("there is no such action"))
     return as_of(action, await tx.now_ms())
 
 
@@ -245,7 +248,7 @@ async def _apply_to_one(
         return await db.write(lambda tx: apply(tx, project, action, actor, [seq]))
     except Conflict:
         skipped = Counter(_decode_counts(action.skipped))
-        skipped["it changed at this moment"] += 1
+        skipped[N_("it changed at this moment")] += 1
         counted = structs.replace(
             action, looked_count=action.looked_count + 1, skipped=_encode(skipped)
         )

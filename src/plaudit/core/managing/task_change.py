@@ -19,6 +19,15 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.managing import changed_tasks
 from plaudit.store.tasks import batches, task_changes
+from plaudit.texts import N_
+
+IN_STATUS = {
+    TaskStatus.pending: N_("it is pending"),
+    TaskStatus.completed: N_("it is completed"),
+    TaskStatus.canceled: N_("it is canceled"),
+    TaskStatus.error: N_("it is in error"),
+}
+"""Reasons by which a task is skipped that is not in the status that an action needs."""
 
 
 class ActionRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,7 +102,7 @@ async def _reopen(
     if task.batch_id is not None:
         batch = await _get_batch(tx, project, task.batch_id)
         if batch.status is BatchStatus.cancelled:
-            raise LeftAlone("its batch is cancelled")
+            raise LeftAlone(N_("its batch is cancelled"))
     current = await submissions.list_current(tx, task.project_key, task.seq)
     await lifecycle.reopen_task(tx, project.environment_id, task)
     return Before(
@@ -114,9 +123,9 @@ async def _prioritize(
     assert request.priority is not None
     _require(task, TaskStatus.pending)
     if work is None:
-        raise LeftAlone("it has nothing to work on")
+        raise LeftAlone(N_("it has nothing to work on"))
     if work.rank == -request.priority:
-        raise LeftAlone("it was so already")
+        raise LeftAlone(N_("it was so already"))
     await changed_tasks.place_work(tx, structs.replace(work, rank=-request.priority))
     return Before(head=task.head, work=_image(work))
 
@@ -130,7 +139,7 @@ async def _move(
 ) -> Before:
     _require(task, TaskStatus.pending)
     if task.batch_id == request.batch_id:
-        raise LeftAlone("it was so already")
+        raise LeftAlone(N_("it was so already"))
     await change_batch(tx, project, task, work, request.batch_id)
     return Before(head=task.head, batch_id=task.batch_id, work=_image(work))
 
@@ -148,7 +157,7 @@ async def change_batch(
     """
     batch = None if batch_id is None else await _get_batch(tx, project, batch_id)
     if batch is not None and batch.status in lifecycle.CLOSED:
-        raise LeftAlone(f"the batch is {batch.status}")
+        raise LeftAlone(N_("the batch is closed"))
     if not await changed_tasks.move_to_batch(tx, task, batch_id):
         raise Conflict("a task changed at this moment")
     key = project.project_key
@@ -180,7 +189,7 @@ CHANGES: dict[ActionKind, Callable[..., Any]] = {
 
 def _require(task: StoredTask, status: TaskStatus) -> None:
     if task.status is not status:
-        raise LeftAlone(f"it is {task.status}")
+        raise LeftAlone(IN_STATUS[task.status])
 
 
 def _image(work: QueuedTask | None) -> WorkImage | None:

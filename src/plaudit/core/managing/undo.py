@@ -35,9 +35,10 @@ from plaudit.store.managing import actions, changed_tasks
 from plaudit.store.managing.actions import TaskAction, TaskChange
 from plaudit.store.tasks import batches, task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
+from plaudit.texts import N_
 from plaudit.wire.v2 import render
 
-_CHANGED = "it has changed since"
+_CHANGED = N_("it has changed since")
 _UNDOABLE = (ActionState.done, ActionState.broken)
 
 _encode = msgspec.json.Encoder().encode
@@ -52,7 +53,7 @@ async def begin_undo(tx: Transaction, project: ProjectRow, action_id: str) -> Ta
     stored = await actions.lock_action(tx, project.project_key, action_id)
     now = await tx.now_ms()
     if as_of(stored, now).state not in _UNDOABLE:
-        raise Conflict(f"the action is {stored.state}; it cannot be undone now")
+        raise Conflict(N_("the action cannot be undone now; look at it again"))
     undoing = structs.replace(stored, state=ActionState.undoing, lease_ms=now + LEASE_MS)
     await actions.save_action(tx, undoing, expected=stored.state)
     return undoing
@@ -190,7 +191,7 @@ async def _restore_canceled(
         batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
         assert batch is not None
         if batch.status is BatchStatus.cancelled:
-            raise LeftAlone("its batch is cancelled")
+            raise LeftAlone(N_("its batch is cancelled"))
         change = {TaskStatus.canceled: -1, TaskStatus.pending: 1}
         await batches.add_progress(tx, task.project_key, task.batch_id, change)
     if not await tasks.change_status(
@@ -249,9 +250,9 @@ async def _restore_reopened(
     if task.status is not TaskStatus.pending or task.head != after.head:
         raise LeftAlone(_CHANGED)
     if work is not None and (work.submitted_count or work.open_count):
-        raise LeftAlone("somebody works on it")
+        raise LeftAlone(N_("somebody works on it"))
     if await changed_tasks.was_leased_since(tx, key, seq, after.at_ms):
-        raise LeftAlone("somebody works on it")
+        raise LeftAlone(N_("somebody works on it"))
     if before.submission_ids:
         if not await changed_tasks.restore_submissions(tx, key, seq, before.submission_ids):
             raise Conflict("a task changed at this moment")

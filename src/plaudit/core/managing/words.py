@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from plaudit.errors import InvalidContent
 from plaudit.store.engine.word_index import Term
+from plaudit.texts import N_
 
 TEXT_CHARS_MAX = 200_000
 """Characters of a task that are read for words; what comes after them is not found."""
@@ -53,13 +54,15 @@ def words_of(texts: Iterable[str]) -> set[str]:
     return found if len(found) <= WORDS_MAX else set(sorted(found)[:WORDS_MAX])
 
 
-def terms_of(query: str) -> list[Term]:
+def terms_of(query: str, *, pointer: str = "/q") -> list[Term]:
     """Words that a query looks for, each once; `pizz*` is all words that begin so.
 
-    Raises InvalidContent at `/q` for a query without words, or with too many or too long.
+    Raises InvalidContent at `pointer` for a query without words, or with too many or too long.
     """
     if len(query) > QUERY_CHARS_MAX:
-        raise InvalidContent(f"a search has at most {QUERY_CHARS_MAX} characters", pointer="/q")
+        raise InvalidContent(
+            N_("a search has at most %(most)s characters", most=QUERY_CHARS_MAX), pointer=pointer
+        )
     found: dict[Term, None] = {}
     for match in _QUERY_WORD.finditer(_folded(query)):
         run, word, star = match.groups()
@@ -75,9 +78,11 @@ def terms_of(query: str) -> list[Term]:
         else:
             found[Term(word[:WORD_CHARS_MAX], is_prefix=bool(star))] = None
     if not found:
-        raise InvalidContent("write a word to look for", pointer="/q")
+        raise InvalidContent(N_("write a word to look for"), pointer=pointer)
     if len(found) > TERMS_MAX:
-        raise InvalidContent(f"look for at most {TERMS_MAX} words at once", pointer="/q")
+        raise InvalidContent(
+            N_("look for at most %(most)s words at once", most=TERMS_MAX), pointer=pointer
+        )
     return list(found)
 
 

@@ -84,6 +84,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
+    action_pages,
     attention_pages,
     batch_pages,
     new_task_pages,
@@ -92,6 +93,7 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    task_list_pages,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
@@ -157,7 +159,8 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
+        *(new_task_pages, attention_pages),
         styleguide_page,
         rule_pages,
         palette_page,

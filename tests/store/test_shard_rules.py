@@ -51,7 +51,7 @@ ACROSS = {
     "replace_words": "rowids of the embedded index begin with the project's number",
     "list_page": "rowids of the embedded index begin with the project's number",
     "find_last_looked": "rowids of the embedded index begin with the project's number",
-    "is_cut_off": "rowids of the embedded index begin with the project's number",
+    "count_looked": "rowids of the embedded index begin with the project's number",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",

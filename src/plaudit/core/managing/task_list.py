@@ -33,6 +33,8 @@ BLOCKS_MAX = 8
 """Blocks of the index of words that one page looks through: a million tasks."""
 
 UNREAD_COUNTED_MAX = 10_000
+COUNTED_MAX = 10_000
+"""Tasks of a list that are counted; of more it is said that there are so many or more."""
 
 
 class TaskListPage(Struct, frozen=True):
@@ -115,11 +117,46 @@ async def list_page(
         drive = structs.replace(drive, looked_max=limit + 1)
     found = await task_lists.list_page(tx, drive, limit=limit + 1)
     if drive.is_gathered:
-        return _cut(found, limit, None, is_cut=await task_lists.is_cut_off(tx, drive))
+        return _cut(found, limit, None, is_cut=await _is_cut(tx, drive))
     last = None
     if len(found) <= limit and not drive.is_exact:
         last = await task_lists.find_last_looked(tx, drive)
     return _cut(found, limit, last)
+
+
+async def _is_cut(tx: Transaction, drive: Drive) -> bool:
+    return await task_lists.count_looked(tx, drive) >= drive.looked_max
+
+
+async def count_list(tx: Transaction, project_key: int, conditions: TaskConditions) -> int | None:
+    """Number of tasks that meet conditions, up to COUNTED_MAX; None where that is not quick to say.
+
+    That is where an index does not have all of them. Raises InvalidContent for the words.
+    """
+    drive = Drive(
+        project_key=project_key,
+        conditions=conditions,
+        order=TaskOrder.arrival,
+        looked_max=COUNTED_MAX,
+    )
+    if not drive.is_exact:
+        return None
+    if conditions.text is None:
+        return await task_lists.count_looked(tx, drive)
+    await task_lists.prepare_search(tx)
+    project = await unread_tasks.find_indexed(tx, project_key)
+    if project is None:
+        return 0
+    terms = tuple(words.terms_of(conditions.text))
+    last_block, count = block_of(await projects.next_seq(tx, project_key)), 0
+    for block in range(min(last_block + 1, BLOCKS_MAX)):
+        drive = structs.replace(
+            drive, terms=terms, project=project, block=block, looked_max=COUNTED_MAX - count
+        )
+        count += await task_lists.count_looked(tx, drive)
+        if count >= COUNTED_MAX:
+            return count
+    return count if last_block < BLOCKS_MAX else None
 
 
 def _cut(
@@ -196,5 +233,5 @@ async def _gather(
     for block in range(last_block, max(-1, last_block - BLOCKS_MAX), -1):
         drive = structs.replace(drive, block=block)
         found += await task_lists.list_page(tx, drive, limit=limit + 1)
-        is_cut = is_cut or await task_lists.is_cut_off(tx, drive)
+        is_cut = is_cut or await _is_cut(tx, drive)
     return sorted(found, key=lambda one: (one[0].value, one[0].seq)), is_cut

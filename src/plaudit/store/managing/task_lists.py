@@ -111,11 +111,11 @@ async def list_page(
     ]
 
 
-async def is_cut_off(tx: Transaction, drive: Drive) -> bool:
-    """True if a drive looks at as many tasks as it may, so that there may be more."""
+async def count_looked(tx: Transaction, drive: Drive) -> int:
+    """Count the tasks that a drive looks at; there may be more if that is as many as it may."""
     driven, args = _driven(tx, drive)
     row = await tx.one(f"SELECT COUNT(*) FROM ({driven}) AS k", args)
-    return row is not None and row[0] >= drive.looked_max
+    return int(row[0]) if row else 0
 
 
 async def find_last_looked(tx: Transaction, drive: Drive) -> ListPlace | None:

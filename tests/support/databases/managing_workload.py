@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling import task_notes
-from plaudit.core.managing import actions, task_list
+from plaudit.core.managing import actions, saved_views, task_list
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.model.managing import TaskOrder
 from plaudit.store.managing import actions as actions_store
+from plaudit.store.managing import saved_views as views_store
 from plaudit.store.managing import task_lists
 from plaudit.store.managing import words as words_store
 from tests.managing.managed_project import ManagedProject
@@ -42,6 +43,13 @@ def put_through_lists_and_actions(world: World) -> None:
     project.take_back(project.act("priority", [second, third], priority=3))
     project.take_back(project.act("batch", [second, fourth]))
     project.write(lambda tx: actions_store.list_actions(tx, project.project.project_key, limit=3))
+    for name in ("One", "Two"):
+        view = project.write(
+            lambda tx, name=name: saved_views.save_view(
+                tx, project.project, "boss", name=name, query="q=one"
+            )
+        )
+    project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
     project.follow_settings()
     _reopen(project, first)
     project.write(lambda tx: actions.delete_old(tx, limit=10))

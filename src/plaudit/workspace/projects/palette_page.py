@@ -23,7 +23,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
 PART_CHARS_MAX = 200
-SEARCHED_MAX = 5
+SEARCHED_MAX = 2
 """Projects, the newest ones, whose tasks are looked through where none is named."""
 
 FOUND_MAX = 8
@@ -100,9 +100,7 @@ async def find_by_name(request: PageRequest[FindQuery]) -> FindAnswer:
     return FindAnswer(found)
 
 
-async def _find_tasks(
-    tx: Transaction, request: PageRequest[FindQuery], part: str
-) -> list[Found]:
+async def _find_tasks(tx: Transaction, request: PageRequest[FindQuery], part: str) -> list[Found]:
     """The newest FOUND_MAX tasks that say these words, of one project or of the newest ones.
 
     The last word is taken for the beginning of one, if it is long enough.

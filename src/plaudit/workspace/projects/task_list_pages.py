@@ -118,6 +118,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         found = await details.list_details(tx, project.project_key, listed.rows)
         batch_names = await _batch_names(tx, project, listed.rows)
         user_ids = {user_id for one in found.values() for user_id, _ in one.people}
+        user_ids.add(request.user.user_id)  # a page runs the same statements for nobody
         people = await review_queue.display_names(tx, request.user.organization_id, user_ids)
         known = await batches.list_batch_names(
             tx, project.environment_id, project.project_key, limit=BATCHES_MAX

@@ -160,7 +160,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
 
 
 def filters_of(query: TasksQuery) -> dict[str, str]:
-    """What a query asks for, but for columns and the place."""
+    """Conditions and order of a query, without columns and the place."""
     names_of = [one for one in query.__struct_fields__ if one not in ("columns", "next_token")]
     return {name: value for name in names_of if (value := getattr(query, name))}
 

@@ -31,7 +31,7 @@ LAYERS = (
     ("core",),
     ("formats",),
     ("api", "client"),
-    ("app", "worker", "workspace"),
+    ("app", "worker", "page_builder", "workspace"),
     ("demo", "mirror", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
@@ -41,8 +41,8 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
-        *("managing", "deliveries", "datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "page_files", "labeling", "quality"),
+        *("quality_control", "managing", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),

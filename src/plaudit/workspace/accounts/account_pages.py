@@ -11,7 +11,7 @@ from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts import authentication, sessions, users
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
-from plaudit.store.accounts import organizations
+from plaudit.store.accounts import organizations, teams
 from plaudit.store.accounts import sessions as sessions_store
 from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -40,8 +40,11 @@ async def show_account(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         organization = await organizations.get_organization_name(tx, request.user.organization_id)
         own_sessions = await sessions.list_own_sessions(tx, request.user)
+        skills = await teams.find_skills(tx, request.user.organization_id, request.user.user_id)
     return {
         "organization": organization,
+        "own_languages": sorted(skills.languages),
+        "tags": sorted(skills.tags),
         "sessions": [(session, agent_name(session.agent)) for session in own_sessions],
     }
 

@@ -34,8 +34,10 @@ class InviteForm(Struct, kw_only=True):
     """Form of POST /people."""
 
     email: str
+    """E-mail address, or a user name, which has no @."""
     role: PersonRole
     name: str | None = None
+    guest: bool = False
 
 
 class RoleForm(Struct):
@@ -54,10 +56,14 @@ async def invite_person(
     request: PageRequest[NoQuery], submitted: InviteForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
+    login = submitted.email.strip()
+    is_name = users.is_user_name(login)
     person = await users.invite(
         context.tx,
         request.user.organization_id,
-        email=submitted.email.strip(),
+        email=None if is_name else login,
+        user_name=login if is_name else None,
+        is_guest=submitted.guest,
         name=submitted.name,
         role=submitted.role,
     )

@@ -15,6 +15,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
+from plaudit.core.accounts import study_links
 from plaudit.core.labeling import leases, review_queue
 from plaudit.core.quality_control import (
     assigning,
@@ -25,6 +26,7 @@ from plaudit.core.quality_control import (
     standing,
 )
 from plaudit.core.quality_control.control_tasks import on_either_side
+from plaudit.core.staffing import quotas, seats
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused, Unqualified
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
@@ -109,6 +111,11 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         prompts = await own_work.list_excerpts(tx, project, shown)
         pause = await standing.find_pause(tx, project, user_id)
         view = await qualification.find_view(tx, project, user_id)
+        seat = await seats.find_seat(tx, project, user_id)
+        use = await quotas.find_use(tx, project, user_id, seat.quota, await tx.now_ms())
+        study = await study_links.find_progress(
+            tx, project, request.user, waiting=free_count, held=len(shown)
+        )
     detail = project_detail(project)
     guidelines = await request.render(detail.guidelines or "")
     return {
@@ -117,6 +124,8 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         "qualification": view,
         "why": None if pause is None else pauses.why(pause),
         "appeal_max": pauses.TEXT_CHARS_MAX,
+        "use": use,
+        "study": study,
         "held": held,
         "returned": returned,
         "excerpts": prompts,

@@ -192,7 +192,11 @@ class Views:
         user = layout.user
         sections: dict[str, NavSection] = {}
         for page in self._nav:
-            if user is None or page.role == ANYONE or not permissions.has_role(user, page.role):
+            if (
+                user is None
+                or page.role == ANYONE
+                or not permissions.may_open(user, page.role, spans_projects=page.spans_projects)
+            ):
                 continue
             label = speech.say(page.nav or "")
             is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")

@@ -59,7 +59,7 @@ async def show_projects(request: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: one page of projects with their counts, newest first."""
     async with request.db.read() as tx:
         standings, next_token = await dashboard.list_summaries_page(
-            tx, request.secret, request.user.environment_id, request.query.next_token
+            tx, request.secret, request.user, request.query.next_token
         )
     return {
         "standings": standings,
@@ -187,6 +187,7 @@ PAGES = (
         query=ProjectsQuery,
         template="projects/projects.html",
         nav=N_("Projects"),
+        spans_projects=True,
         nav_order=30,
         nav_section=N_("Data"),
     ),

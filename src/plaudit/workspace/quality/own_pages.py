@@ -56,7 +56,7 @@ async def show_my_work(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /my-work: the newest projects that the person has worked in."""
     user_id = request.user.user_id
     async with request.db.read() as tx:
-        newest, has_more = await dashboard.list_newest(tx, request.user.environment_id)
+        newest, has_more = await dashboard.list_newest(tx, request.user)
         counts = await own_work.count_by_project(
             tx, [one.project_key for one in newest], user_id, most=COUNTED_MAX
         )

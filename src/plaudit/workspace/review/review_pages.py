@@ -66,7 +66,7 @@ def query_of(chosen: ReviewFilter) -> str:
 async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects with tasks that wait for a reviewer."""
     async with request.db.read() as tx:
-        waiting, has_more = await review_queue.list_waiting(tx, request.user.environment_id)
+        waiting, has_more = await review_queue.list_waiting(tx, request.user)
     is_manager = permissions.has_role(request.user, PersonRole.manager)
     return {
         "waiting": [backlog for backlog in waiting if backlog.in_review or is_manager],
@@ -254,6 +254,7 @@ PAGES = (
         handler=show_review,
         template="review/projects.html",
         nav=N_("Review"),
+        spans_projects=True,
         nav_order=20,
     ),
     Page(

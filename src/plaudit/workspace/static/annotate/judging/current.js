@@ -4,8 +4,8 @@
 import { announce } from "../../shared/shell.js";
 import { firstField } from "../faults.js";
 import { keyOf } from "../store.js";
-import { t } from "../../shared/texts.js";
 import { isTurnFolded, unfoldTurn } from "./turn_fold.js";
+import { t } from "../../shared/texts.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 const MARKED = '[data-widget="spans"]';

@@ -3,9 +3,9 @@
  * What the mouse has answered stays as it is: nothing is to move below a pointer. A question of the rating
  * grid folds with its row. */
 
-import { t } from "../../shared/texts.js";
 import { foldTurn, unfoldTurn } from "./turn_fold.js";
 import { turnName } from "./progress.js";
+import { t } from "../../shared/texts.js";
 
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);

@@ -31,7 +31,7 @@ LAYERS = (
     ("core",),
     ("formats",),
     ("api", "client"),
-    ("app", "worker", "workspace"),
+    ("app", "worker", "page_builder", "workspace"),
     ("demo", "mirror", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
@@ -41,12 +41,12 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
-        *("deliveries", "datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "page_files", "labeling", "quality"),
+        *("quality_control", "managing", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "staffing", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        *("quality_control", "deliveries", "accounts", "transfer"),
+        *("quality_control", "managing", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (

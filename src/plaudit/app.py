@@ -46,6 +46,7 @@ from plaudit.api.manage import (
     rules,
     staffing,
     study_links,
+    task_lists,
     tasks,
     teams,
     users,
@@ -67,8 +68,11 @@ from plaudit.api.v2 import (
 from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Misconfigured
+from plaudit.page_builder import POLL_S, PageFileBuilder
 from plaudit.settings import Settings
-from plaudit.store.engine import connect
+from plaudit.store.engine import connect, disk_space
+from plaudit.store.engine.sqlite import SqliteDatabase
+from plaudit.store.page_files.places import PageFiles
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
@@ -88,6 +92,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
+    action_pages,
     attention_pages,
     batch_pages,
     member_pages,
@@ -97,6 +102,7 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    task_list_pages,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
@@ -136,8 +142,8 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
-        *(users, teams, staffing, study_links, api_keys, audit),
+        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
@@ -164,7 +170,8 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
+        *(new_task_pages, attention_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
@@ -208,9 +215,12 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             )
             services.wake = worker.wake
             worker.start()
+        builder = start_page_files(services)
         meter.start()
         yield
         meter.stop()
+        if builder is not None:
+            await builder.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),
@@ -246,7 +256,20 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         is_astray=workspace.is_astray,
         session_of=workspace.session_of,
         long_paths=_any_of(_path_pattern(operations, lambda op: op.is_long), workspace.long_paths),
+        operations=operations,
     )
+
+
+def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuilder | None:
+    """Serve from page files and begin to build them, where the store can have them."""
+    if not services.settings.page_files or not isinstance(services.db, SqliteDatabase):
+        return None
+    files = services.page_files = PageFiles(services.settings.pages_folder)
+    if disk_space.is_read_only(services.settings.data):
+        return None
+    builder = PageFileBuilder(services.db, files, poll_s=poll_s)
+    builder.start()
+    return builder
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:

@@ -96,6 +96,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Bytes of the embedded store's file that reads map into memory; None maps nothing."""
     webhook_retry_s: tuple[float, ...] = ()
     """Seconds between attempts; empty means those of `core.webhooks.retry_policy`."""
+    page_files: bool = True
+    """True if SQLite keeps what pages of tasks show a second time, in files they are sent from."""
     worker: bool = True
     """True if `plaudit serve` also runs the webhook worker."""
 
@@ -103,6 +105,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def secret_path(self) -> Path:
         """Path of the server secret, by default `secret` in the data folder."""
         return self.secret_file or self.data / "secret"
+
+    @property
+    def pages_folder(self) -> Path:
+        """Folder of the page files."""
+        return self.data / "pages"
 
     @property
     def attachments_location(self) -> str:
@@ -149,6 +156,8 @@ VARIABLES: dict[str, str] = {
     "default off.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
     "instead of the built-in ones.",
+    "PLAUDIT_PAGE_FILES": "0 keeps SQLite from writing DATA/pages, from which pages of tasks are "
+    "sent; default 1.",
     "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
 }
 
@@ -185,6 +194,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         inflated_bytes_max=_bytes(env, "PLAUDIT_INFLATED_BYTES_MAX", INFLATED_BYTES_MAX),
         mmap_bytes=_bytes(env, "PLAUDIT_MMAP_BYTES", None),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
+        page_files=_flag(env, "PLAUDIT_PAGE_FILES", default=True),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
 
@@ -218,6 +228,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_INFLATED_BYTES_MAX": str(settings.inflated_bytes_max or "off"),
         "PLAUDIT_MMAP_BYTES": str(settings.mmap_bytes or "off"),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
+        "PLAUDIT_PAGE_FILES": str(int(settings.page_files)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
     }

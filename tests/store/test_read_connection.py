@@ -8,9 +8,10 @@ from typing import Any, cast
 import apsw
 import pytest
 
-from plaudit.errors import Misconfigured
+from plaudit.errors import Misconfigured, NotFound
 from plaudit.settings import from_environment
 from plaudit.store.engine import connect
+from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteDatabase
 from tests.support.builders import make_tasks
 from tests.support.harness import World
@@ -68,3 +69,66 @@ def test_the_reader_maps_as_much_of_the_file_as_the_setting_says(sqlite_settings
 def test_a_size_that_is_no_number_is_refused():
     with pytest.raises(Misconfigured, match="PLAUDIT_MMAP_BYTES"):
         from_environment({"PLAUDIT_MMAP_BYTES": "much"})
+
+
+@pytest.fixture
+def counted(sqlite_settings):
+    """A store with one row that says how many there are of the others."""
+    world = World(sqlite_settings)
+
+    async def make(tx):
+        await tx.run("CREATE TABLE note (id INTEGER PRIMARY KEY)", {})
+        await tx.run("CREATE TABLE note_count (id INTEGER PRIMARY KEY, number INTEGER)", {})
+        await tx.run("INSERT INTO note_count VALUES (1, 0)", {})
+
+    world.run(world.db.write(make))
+    yield world
+    world.close()
+
+
+async def add_note(tx):
+    await tx.run("INSERT INTO note (id) SELECT COUNT(*) + 1 FROM note", {})
+    await tx.run("UPDATE note_count SET number = number + 1", {})
+
+
+async def count(tx):
+    row = await tx.one("SELECT number FROM note_count WHERE id = :id", {"id": 1})
+    return row[0]
+
+
+def test_statements_that_are_read_at_once_are_of_one_snapshot(counted):
+    """A row that is kept, and one that is read after somebody has committed, do not agree."""
+    meanwhile = [False, True, False, True, True]
+
+    async def work(tx):
+        number = await count(tx)
+        if meanwhile and meanwhile.pop():
+            outside = apsw.Connection(str(counted.settings.data / FILE_NAME))
+            outside.execute("BEGIN; INSERT INTO note (id) SELECT COUNT(*) + 1 FROM note;"
+                            "UPDATE note_count SET number = number + 1; COMMIT")  # fmt: skip
+            outside.close()
+        return number, len(await tx.all("SELECT id FROM note", {}))
+
+    for _ in range(6):
+        number, found = counted.db.read_at_once(work)
+        assert number == found
+        counted.run(counted.db.write(add_note))
+    assert counted.db.read_at_once(work) == (9, 9)
+
+
+def test_a_kept_row_is_not_believed_where_no_statement_was_run(counted):
+    assert counted.db.read_at_once(count) == 0
+    assert counted.db.read_at_once(count) == 0
+    counted.run(counted.db.write(add_note))
+    assert counted.db.read_at_once(count) == 1
+
+
+def test_what_is_read_at_once_leaves_no_snapshot_open(counted):
+    async def fail(tx):
+        await count(tx)
+        raise NotFound
+
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            counted.db.read_at_once(fail)
+        assert not cast("SqliteDatabase", counted.db).reader.in_transaction

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.errors import StoreRefused
+from plaudit.store.engine import word_index
 from plaudit.store.engine.engine import Database, Transaction
 
 
@@ -35,6 +36,8 @@ class Migration(Struct, frozen=True):
 class Dialect(Struct, frozen=True):
     """SQL that differs between engines when the schema is created."""
 
+    name: str
+    """Word between two dots in the names of migrations that are for this engine alone."""
     words: Mapping[str, str]
     """Values of the `${placeholders}` in the migrations."""
     lock: str | None
@@ -50,22 +53,26 @@ _CREATE_LEDGER = (
 )
 
 SQLITE = Dialect(
+    name="sqlite",
     words={
         "id": "TEXT",
         "bytes": "BLOB",
         "packed": "BLOB",
         "clustered": " WITHOUT ROWID",
+        "word_index": word_index.SQLITE.schema,
         "overlap": "COALESCE(json_extract(CAST(p.detail AS TEXT), '$.overlap'), 1)",
     },
     lock=None,
     tables="SELECT name FROM sqlite_schema WHERE type = 'table'",
 )
 POSTGRES = Dialect(
+    name="postgres",
     words={
         "id": 'TEXT COLLATE "C"',
         "bytes": "BYTEA",
         "packed": "BYTEA",
         "clustered": "",
+        "word_index": word_index.POSTGRES.schema,
         "overlap": "COALESCE(CAST(convert_from(p.detail, 'UTF8')::json ->> 'overlap' AS INT), 1)",
     },
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
@@ -79,6 +86,8 @@ PACKED_COLUMNS = (
     ("assignment", "draft"),
     ("submission", "answers"),
     ("task_note", "detail"),
+    ("task_action_change", "before"),
+    ("task_action_change", "after"),
     ("dataset_task", "response"),
     ("frozen_task", "body"),
     ("frozen_task", "patches"),
@@ -92,11 +101,27 @@ def migrations(dialect: Dialect) -> list[Migration]:
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
     result = []
     for name in names:
+        if name.split(".")[1:-1] not in ([], [dialect.name]):
+            continue
         text = Template((folder / name).read_text("utf-8")).substitute(dialect.words)
         code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-        statements = [statement.strip() for statement in code.split(";")]
-        result.append(Migration(name, [statement for statement in statements if statement]))
+        result.append(Migration(name, _statements(code)))
     return result
+
+
+def _statements(code: str) -> list[str]:
+    """Statements of a migration, without the semicolons that end them; a trigger has its own."""
+    found = []
+    trigger = ""
+    for part in code.split(";"):
+        statement = trigger + part.strip()
+        is_trigger = statement.split(maxsplit=2)[:2] == ["CREATE", "TRIGGER"]
+        if is_trigger and not statement.endswith("END"):
+            trigger = f"{statement};\n"
+        elif statement:
+            found.append(statement)
+            trigger = ""
+    return found
 
 
 async def upgrade(db: Database, dialect: Dialect) -> list[str]:

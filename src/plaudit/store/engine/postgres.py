@@ -24,7 +24,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import asyncpg
 
 from plaudit.errors import Problem, StorageFull, Unavailable
-from plaudit.store.engine import postgres_session
+from plaudit.store.engine import postgres_session, word_index
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, RunAgain, Work
 
@@ -88,6 +88,7 @@ class PostgresTransaction:
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
     for_update = " FOR UPDATE"
+    word_index = word_index.POSTGRES
 
     async def now_ms(self) -> int:
         return int(await self._connection.fetchval(_NOW_SQL))
@@ -140,6 +141,9 @@ class PostgresDatabase:
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read transaction: REPEATABLE READ with `snapshot`, else READ COMMITTED."""
         return _Read(self, snapshot)
+
+    def read_at_once(self, work: Work[T]) -> T:
+        raise Unavailable("this database is waited for")
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction, retried up to ATTEMPTS_MAX times; return once it is durable.

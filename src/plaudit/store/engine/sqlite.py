@@ -25,9 +25,10 @@ import apsw
 
 from plaudit import private_files
 from plaudit.errors import StorageFull, StoreRefused, Unavailable
-from plaudit.store.engine import disk_space
+from plaudit.store.engine import disk_space, word_index
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
+from plaudit.store.engine.steady_reads import Changed, SteadyReads
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class SqliteTransaction:
 
     skip_locked = ""
     for_update = ""
+    word_index = word_index.SQLITE
 
     async def now_ms(self) -> int:
         return cast("int", self._execute(_NOW_SQL).fetchall()[0][0])
@@ -69,6 +71,22 @@ class SqliteTransaction:
         self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
 
 
+class SideReader:
+    """A read-only connection of its own, used by one thread at a time; statements are `drive`n."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.tx = SqliteTransaction(connection)
+
+    def data_version(self) -> int:
+        """A number that is another one once anybody else has committed a change."""
+        return cast("int", self._connection.pragma("data_version"))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
@@ -80,6 +98,7 @@ class SqliteDatabase:
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY, mmap_bytes=mmap_bytes)
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
+        self._steady = SteadyReads(self.reader, self.reading.epoch)
         self.depth = 0
         """Number of nested snapshots open on the reader."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -91,6 +110,27 @@ class SqliteDatabase:
         """A read transaction on the loop's connection. Nested snapshots share the outermost."""
         return _Read(self, snapshot)
 
+    def read_at_once(self, work: Work[T]) -> T:
+        if self.depth:
+            raise Unavailable("the store is being read")
+        steady = self._steady
+        try:
+            try:
+                steady.begin()
+                result = drive(work(steady))
+                steady.require_sure()
+            except Changed:
+                self.reader.execute("BEGIN")
+                try:
+                    steady.pin()
+                    result = drive(work(steady))
+                finally:
+                    steady.unpin()
+                    self.reader.execute("COMMIT")
+        except apsw.Error as exc:
+            raise _translated(exc) from exc
+        return result
+
     async def write(self, work: Work[T]) -> T:
         """Queue `work` for the writer thread; return its result when its group is on disk."""
         if self._closed:
@@ -99,12 +139,19 @@ class SqliteDatabase:
         self._jobs.put(job)
         return cast(T, await asyncio.shield(job.future))
 
-    async def check(self) -> None:
+    def open_side_reader(self) -> SideReader:
+        """A connection for reading off the event loop; close it before the database."""
+        return SideReader(_connect(self._path, apsw.SQLITE_OPEN_READONLY))
+
+    def is_in_place(self) -> bool:
+        """True if the file that is open is the one that stands at its path."""
         try:
-            is_same = os.path.samestat(self._path.stat(), self._file)
+            return os.path.samestat(self._path.stat(), self._file)
         except OSError:
-            is_same = False
-        if not is_same:
+            return False
+
+    async def check(self) -> None:
+        if not self.is_in_place():
             raise Unavailable("the store's file is gone", detail=str(self._path))
         async with self.read() as tx:
             await tx.one("SELECT epoch FROM store_epoch", {})

@@ -253,9 +253,12 @@ class Workspace:
         if page.opens_transactions:
             return await page.handler(request, submitted)
 
+        spoken = speech.language()
+
         async def work(tx: Transaction) -> Any:
             context = WriteContext(tx, request.user.environment_id, request.actor, page.page_id)
-            result = await page.handler(request, submitted, context)
+            with speech.speaking(spoken):  # it may run in the writer's thread
+                result = await page.handler(request, submitted, context)
             assert context.noted, f"{page.page_id} left no trace in the audit log"
             return result
 
@@ -334,7 +337,7 @@ class Workspace:
     def _redirect(browser: Browser, redirect: Redirect) -> Response:
         headers = [(b"location", redirect.to.encode("ascii")), (b"vary", b"Cookie")]
         if redirect.flash:
-            headers.append(browser.set_flash(redirect.flash))
+            headers.append(browser.set_flash(speech.say(redirect.flash)))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
         if redirect.language is not None:

@@ -20,6 +20,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import own_work
 from plaudit.store.labeling.own_work import OpenWork, RecentWork
 from plaudit.store.quality_control import pauses
+from plaudit.texts import N_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
@@ -140,8 +141,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_start,
         template="projects/start.html",
-        nav="Home",
+        nav=N_("Home"),
         nav_order=10,
-        nav_section="Work",
+        nav_section=N_("Work"),
     ),
 )

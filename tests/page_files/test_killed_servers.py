@@ -57,6 +57,7 @@ def loaded(world: World) -> Iterator[World]:
     return world
 
 
+@pytest.mark.timeout(120 + 10 * KILLS)
 def test_a_server_that_is_killed_leaves_no_wrong_byte(loaded):
     world, dice, key = loaded, random.Random(KILLS), loaded.key()
     from_files = 0

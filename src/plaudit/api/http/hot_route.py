@@ -44,7 +44,7 @@ class HotAnswer(Struct):
 
     head: bytes
     body: FileBody
-    """It has no runs of files unless it is to be sent from these."""
+    """Body that is sent from its files, or whose parts are all bytes."""
 
 
 class HotRoute:
@@ -129,7 +129,7 @@ class HotRoute:
     def _find(
         self, operation: Operation, who: str, digests: list[bytes], raw_query: bytes
     ) -> tuple[Caller, FileBody] | None:
-        """The caller and the body of the answer; None if the body is long.
+        """The caller and the body of the answer; None if it is long and not sent from files.
 
         Raises what the ordinary way raises.
         """
@@ -150,13 +150,14 @@ class HotRoute:
 
         caller, parts = services.db.read_at_once(work)
         body = FileBody(parts)
-        if body.size > WHOLE_BYTES_MAX:
-            if len(self._long) >= LONG_MAX:
-                self._long.clear()
-            self._long[_kind_of(who, query)] = SKIPPED
-            return None
-        if body.is_of_files and not body.is_sent_from_files:
-            body = FileBody(body.read())
+        if not body.is_sent_from_files:
+            if body.size > WHOLE_BYTES_MAX:
+                if len(self._long) >= LONG_MAX:
+                    self._long.clear()
+                self._long[_kind_of(who, query)] = SKIPPED
+                return None
+            if body.is_of_files:
+                body = FileBody(body.read())
         if rates is not None:
             rates.admit(caller, now)
         return caller, body

@@ -1,4 +1,4 @@
-"""A connection's transport as its protocol writes to it: few writes, and bodies from page files."""
+"""Writing of answers to a connection: head and body in one write, and bodies from page files."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ class OneWrite:
         self._transport = transport
         self._protocol = protocol
         self._sending: FileSending | None = None
-        self._closes = False
-        """True if the connection is to be closed once a file body is sent."""
         self._buffered: bytes | None = None
         self._written_bytes = 0
         self.is_closing = transport.is_closing
@@ -59,13 +57,6 @@ class OneWrite:
         else:
             self._buffered = data
 
-    def write_whole(self, data: bytes) -> None:
-        """Send a whole response; does nothing on a closed connection."""
-        self.flush()
-        if not self.is_closing():
-            self._written_bytes += len(data)
-            self._transport.write(data)
-
     def _send_file_body(self, body: FileBody) -> None:
         head, self._buffered = self._buffered or b"", None
         sending = FileSending(
@@ -83,8 +74,6 @@ class OneWrite:
 
     def _resume(self) -> None:
         self._sending = None
-        if self._closes:
-            self.close()
         self._protocol.resume_writing()
 
     def lose(self) -> None:
@@ -105,10 +94,7 @@ class OneWrite:
             self._transport.write(buffered)
 
     def close(self) -> None:
-        """Send what is buffered or on its way, then close the connection."""
-        if self._sending is not None:
-            self._closes = True
-            return
+        """Send the buffered piece, then close the connection."""
         self.flush()
         self._transport.close()
 
@@ -135,3 +121,16 @@ class OneWrite:
         with suppress(OSError, ValueError, AttributeError):
             fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent, True)
         return self._written_bytes - self.get_write_buffer_size() - unsent[0]
+
+
+class UnderWay:
+    """In place of uvicorn's cycle: an answer of the hot route that is still being sent."""
+
+    def __init__(self) -> None:
+        self.scope: dict[str, Any] = {}
+        self.keep_alive = True
+        self.disconnected = False
+        self.waiting_for_100_continue = False
+        self.response_started = True
+        self.response_complete = False
+        self.message_event = asyncio.Event()

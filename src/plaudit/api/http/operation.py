@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -56,6 +56,10 @@ COMMON_HEADERS = [
     (b"vary", b"Authorization"),
 ]
 """Headers of every response that does not set them itself."""
+
+AtOnce: TypeAlias = (
+    "Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]]"
+)
 
 REPLAYED = (b"idempotency-replayed", b"true")
 
@@ -178,9 +182,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     method: str = "GET"
     tag: str
     query: type[Struct] = NoQuery
-    at_once: (
-        Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]] | None
-    ) = None
+    at_once: AtOnce | None = None
     """Answer of a 200 in pieces of JSON, from services, transaction, caller and query.
 
     It awaits nothing but the transaction. Where the handler's answer is this one, `HotRoute` asks

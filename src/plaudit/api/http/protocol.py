@@ -8,7 +8,7 @@ import secrets
 import socket
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import httptools
 import structlog
@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
 from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
-from plaudit.api.http.file_sending import EXTENSION
+from plaudit.api.http.file_sending import EXTENSION, FileBody
 from plaudit.api.http.hot_route import HotRoute
-from plaudit.api.http.one_write import OneWrite
+from plaudit.api.http.one_write import OneWrite, UnderWay
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
 from plaudit.settings import (
@@ -62,6 +62,8 @@ class EdgeProtocol(HttpToolsProtocol):
     """True once the first byte of the current head has come."""
     _is_hot = False
     """True if the latest request was answered by the hot route, and so had a valid key."""
+    _under_way: UnderWay | None = None
+    """The hot route's answer that is being sent from page files, if any."""
     _is_refused = False
     _refusal: Problem | None = None
     _fault: str | None = None
@@ -121,6 +123,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._under_way is not None:
+            self._end_under_way(self._under_way)
         self._settle()
 
     def shutdown(self) -> None:
@@ -213,16 +217,34 @@ class EdgeProtocol(HttpToolsProtocol):
             return False
         is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         last = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
-        head = self._start_of_head() + answer.head + last
+        head = b"".join((self._start_of_head(), answer.head, last))
         if answer.body.is_of_files:
-            self.transport.write(head)
-            self.transport.write(answer.body)  # type: ignore[arg-type]
+            self._send_from_files(head, answer.body)
         else:
-            self.transport.write_whole(b"".join((head, *answer.body.read())))  # type: ignore[attr-defined]
+            self.transport.write(b"".join((head, *answer.body.read())))
+            self.transport.flush()  # type: ignore[attr-defined]
+        if self._under_way is not None:
+            self._under_way.keep_alive = is_kept
+            return True
         self.server_state.total_requests += 1
         if not is_kept:
             self.transport.close()
         return True
+
+    def _send_from_files(self, head: bytes, body: FileBody) -> None:
+        """Send an answer; if it takes longer it is under way, and later requests wait behind it."""
+        transport: Any = self.transport
+        transport.write(head)
+        transport.write(body)
+        if self.flow.write_paused:
+            self._under_way = self.cycle = cast("Any", UnderWay())
+
+    def _end_under_way(self, under_way: UnderWay) -> None:
+        self._under_way = None
+        under_way.response_complete = True
+        if not under_way.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_of_head(self) -> bytes:
         """Status line of a 200, and the headers that every answer begins with, such as `date`."""

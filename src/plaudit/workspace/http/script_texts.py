@@ -16,6 +16,7 @@ from jinja2 import meta
 from markupsafe import Markup
 
 from plaudit.workspace.http import assets
+from plaudit.workspace.http.bundles import BUNDLES
 from plaudit.workspace.language import languages
 from plaudit.workspace.language.languages import ENGLISH, Language
 
@@ -66,8 +67,9 @@ class ScriptTexts:
             source = self._templates.loader.get_source(self._templates, name)[0]
             references = meta.find_referenced_templates(self._templates.parse(source))
             wanted += [other for other in references if other is not None]
-            for module in _ASSET.findall(source):
-                found |= reached_from(module)
+            for file in _ASSET.findall(source):
+                for module in BUNDLES.get(file, (file,)):
+                    found |= reached_from(module)
         return found
 
 

@@ -18,7 +18,7 @@ from plaudit.store.common import pages
 from plaudit.store.engine import migrator
 from plaudit.store.page_files import file_runs
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import World
+from tests.support.harness import World, run_cli, store_arguments
 from tests.support.running.built_files import PROJECT, BuiltFiles, built_files
 
 
@@ -372,3 +372,15 @@ def test_postgresql_has_no_tables_of_page_files():
 
     assert not any("sqlite" in name for name in names)
     assert len(names) == len(migrator.migrations(migrator.SQLITE)) - 1
+
+
+def test_a_sweep_deletes_page_files_where_they_are_switched_off(world):
+    with built_files(loaded(world)) as built:
+        command = ("db", "sweep", *store_arguments(world.settings))
+
+        kept = run_cli(*command)
+        deleted = run_cli(*command, PLAUDIT_PAGE_FILES="0")
+
+        assert (kept.stdout, deleted.stdout) == ("Deleted 0 files.\n", "Deleted 1 files.\n")
+        assert list(built.files.folder.glob("*.dat")) == []
+        assert not built.compare(limit=100)

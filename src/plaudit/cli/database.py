@@ -17,6 +17,7 @@ from plaudit.core.tasks import page_records
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import backup, checks, citus, connect, epochs
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.page_files import file_writing
 
 db = App(name="db")
 
@@ -137,14 +138,17 @@ def sweep(*, context: CliContext | None = None) -> None:
     """Delete files of attachments that nothing in the store names, once they are a day old.
 
     They are left behind where the server was killed, or an import taken back, between keeping a
-    file and writing its row.
+    file and writing its row. Page files are deleted where PLAUDIT_PAGE_FILES is 0.
     """
     chosen = (context or CliContext()).settings()
 
     async def work(database: Database, secret: ServerSecret) -> int:
         return await attachments.sweep(database, BlobStore(chosen.attachments_location))
 
-    say.print(f"Deleted {with_store(chosen, work)} files.")
+    deleted = with_store(chosen, work)
+    if not chosen.page_files:
+        deleted += file_writing.remove_all(chosen.pages_folder)
+    say.print(f"Deleted {deleted} files.")
 
 
 @db.command

@@ -16,6 +16,10 @@ from benchmarks import load
 
 START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 15
+IDLE_SECONDS = 2.5
+"""Time in which a server that looks for work each second has looked twice."""
+IDLE_SHARE = 0.05
+IDLE_TIMEOUT_SECONDS = 600
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PLAUDIT = (sys.executable, "-m", "plaudit")
 BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
@@ -120,6 +124,17 @@ def serve_plaudit(data: Path, *, database: str | None = None, key: str = "") -> 
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
     return _start("plaudit", command, port, log=data.with_suffix(".log"), key=key)
+
+
+def wait_until_idle(server: Server) -> None:
+    """Wait until a server has done what it does by itself, such as building page files."""
+    give_up_at = time.monotonic() + IDLE_TIMEOUT_SECONDS
+    while time.monotonic() < give_up_at:
+        before = server.cpu_seconds()
+        time.sleep(IDLE_SECONDS)
+        if server.cpu_seconds() - before < IDLE_SHARE * IDLE_SECONDS:
+            return
+    raise ServerError(f"{server.name} does not come to rest")
 
 
 def serve_ordinary(path: Path) -> Server:

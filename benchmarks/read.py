@@ -59,8 +59,8 @@ ONE_VS_ORDINARY = (
     "statement, the page token and headers. The task itself is a small part of it."
 )
 OPTS_COST = (
-    "the default page leaves as it lies in a file. For others the tables are read, and each task is cut and joined again at stored offsets, which is work per task where the "
-    "default page copies whole bodies."
+    "the default page leaves as it lies in a file, without being read. For others the tables are "
+    "read, and each task is cut and joined again at stored offsets."
 )
 MEMORY_GROWTH = "the process kept more pages after the requests than the warm-up had needed."
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from plaudit.core.tasks.page_records import record_of
+from plaudit.errors import Unavailable
 from plaudit.settings import STREAM_SECONDS_MAX
 from plaudit.store.engine.sqlite import SideReader, SqliteDatabase, drive
 from plaudit.store.page_files import building, file_runs, file_writing
@@ -118,6 +119,8 @@ class PageFileBuilder:
 
     async def work(self) -> bool:
         """Work on one round; True if nothing is left to do now. Raises OSError or a Problem."""
+        if not self._db.is_in_place():  # another store may stand here now, with files of its own
+            return True
         if self._has_claims:
             await self._db.write(building.release_claims)
             self._has_claims = False
@@ -150,6 +153,8 @@ class PageFileBuilder:
         epoch = self._reader.tx.epoch
         given_up = False
         for one in stored:
+            if one.epoch == building.NEW_EPOCH:
+                continue
             is_mostly_dead = one.dead * 2 > one.size
             is_whole = one.epoch == epoch and await asyncio.to_thread(
                 file_writing.is_there, self._folder, one
@@ -244,7 +249,11 @@ class PageFileBuilder:
                     return found
         file_id, head = file_runs.new_head()
         number = await self._db.write(lambda tx: building.insert_file(tx, file_id, len(head)))
-        return await asyncio.to_thread(file_writing.make, self._folder, number, head)
+        writer = await asyncio.to_thread(file_writing.make, self._folder, number, head)
+        if not await self._db.write(partial(building.publish_file, number=number)):
+            writer.close()
+            raise Unavailable("the page file was given up while it was made")
+        return writer
 
     def _append(self, writer: FileWriter, claimed: list[PlacedTask]) -> list[Record]:
         records: list[Record] = []

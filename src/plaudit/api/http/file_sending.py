@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import structlog
 
@@ -47,6 +48,8 @@ class FileBody:
 
     def read(self) -> list[bytes]:
         """The parts, with the bytes of runs; raises Unavailable where a file has been cut short."""
+        if not self.is_of_files:
+            return cast("list[bytes]", list(self.parts))
         return [part.read() if isinstance(part, FileRun) else part for part in self.parts]
 
     @property

@@ -142,12 +142,15 @@ class SqliteDatabase:
         """A connection for reading off the event loop; close it before the database."""
         return SideReader(_connect(self._path, apsw.SQLITE_OPEN_READONLY))
 
-    async def check(self) -> None:
+    def is_in_place(self) -> bool:
+        """True if the file that is open is the one that stands at its path."""
         try:
-            is_same = os.path.samestat(self._path.stat(), self._file)
+            return os.path.samestat(self._path.stat(), self._file)
         except OSError:
-            is_same = False
-        if not is_same:
+            return False
+
+    async def check(self) -> None:
+        if not self.is_in_place():
             raise Unavailable("the store's file is gone", detail=str(self._path))
         async with self.read() as tx:
             await tx.one("SELECT epoch FROM store_epoch", {})

@@ -18,6 +18,9 @@ from plaudit.store.engine.engine import Row, Transaction
 LOST_EPOCH = -1
 """Epoch of a file whose records are being given up."""
 
+NEW_EPOCH = -2
+"""Epoch of a file that is being made."""
+
 PlacedTask = tuple[int, int]
 """A task as its project_key and seq."""
 
@@ -55,14 +58,24 @@ async def list_files(tx: Transaction) -> list[StoredPageFile]:
 
 
 async def insert_file(tx: Transaction, file_id: bytes, size: int) -> int:
-    """Add a file of this epoch and return its number, which no other file has had."""
+    """Add a file that is to be made, and return its number, which no other file has had."""
     row = await tx.one(
         "INSERT INTO page_file (file_id, epoch, size) VALUES (:file_id, :epoch, :size)"
         " RETURNING number",
-        {"file_id": file_id, "epoch": tx.epoch, "size": size},
+        {"file_id": file_id, "epoch": NEW_EPOCH, "size": size},
     )
     assert row is not None
     return int(row[0])
+
+
+async def publish_file(tx: Transaction, number: int) -> bool:
+    """Let a file that has been made be read; False if it has been given up meanwhile."""
+    return bool(
+        await tx.run(
+            "UPDATE page_file SET epoch = :epoch WHERE number = :number AND epoch = :new",
+            {"number": number, "epoch": tx.epoch, "new": NEW_EPOCH},
+        )
+    )
 
 
 async def set_file_id(tx: Transaction, number: int, old: bytes, new: bytes) -> bool:
@@ -112,8 +125,12 @@ async def lose_places(tx: Transaction, number: int, tasks: Sequence[PlacedTask])
 
 
 async def release_claims(tx: Transaction) -> None:
-    """Release all claims, also those of writers that are at work: these write in vain then."""
+    """Release all claims, also those of writers that are at work: these write in vain then.
+
+    Files that are being made are given up.
+    """
     await tx.run("UPDATE task_place SET file = 0 WHERE file <= 0 AND file < 0", {})
+    await tx.run("DELETE FROM page_file WHERE epoch = :new", {"new": NEW_EPOCH})
 
 
 async def release_claim(tx: Transaction, claim: int) -> None:

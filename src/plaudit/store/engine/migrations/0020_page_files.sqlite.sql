@@ -2,7 +2,7 @@
 -- so. All of it is derived, and may be emptied at any time.
 
 -- A file of records, pages/NUMBER.dat. It is believed if it begins with `file_id`, belongs to this
--- epoch (-1: to none) and has at least `size` bytes; `dead` of them are records of tasks that have
+-- epoch (-1 and -2: to none) and has at least `size` bytes; `dead` of them are records of tasks that have
 -- changed since.
 CREATE TABLE page_file (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -213,8 +213,8 @@ def test_http_statuses_stand_in_the_api_and_its_client_alone():
 def test_nothing_but_the_outermost_frames_catches_everything():
     outermost = (
         *("api/http/middleware.py", "app.py", "cli/__init__.py", "worker.py"),
-        "page_builder.py",
-        *("api/http/hot_route.py", "api/http/job_runner.py", "client/daemon_executor.py"),
+        *("page_builder.py", "api/http/hot_route.py"),
+        *("api/http/job_runner.py", "client/daemon_executor.py"),
         *("store/engine/sqlite.py", "store/engine/postgres", "store/engine/migrator.py"),
     )
     found = [

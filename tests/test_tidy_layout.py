@@ -45,7 +45,7 @@ ROOMS = {
         *("quality_control", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
-        *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
+        *("common", "staffing", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
         *("quality_control", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),

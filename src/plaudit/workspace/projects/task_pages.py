@@ -34,6 +34,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags
 from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks.task_summaries import TaskSummary
+from plaudit.texts import N_
 from plaudit.wire.v2 import render as wire_rendering
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.resources import project_detail
@@ -45,6 +46,7 @@ from plaudit.workspace.annotate.portions import Plan, TurnsQuery
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.http.views import FormError
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects import delivered_view
 from plaudit.workspace.projects.delivered_view import PortionDelivered
 from plaudit.workspace.projects.project_pages import PROJECT
@@ -245,7 +247,7 @@ async def cancel_task(
     """POST …/cancel: cancel a task."""
     _, task = await get_task(context.tx, request)
     await lifecycle.cancel_task(context.tx, context.environment_id, task)
-    return await _record_move(request, context, task, "The task is canceled.")
+    return await _record_move(request, context, task, say("The task is canceled."))
 
 
 async def fail_task(
@@ -257,7 +259,7 @@ async def fail_task(
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
     _, task = await get_task(context.tx, request)
     await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])
-    return await _record_move(request, context, task, "The task is in error.")
+    return await _record_move(request, context, task, say("The task is in error."))
 
 
 async def reopen_task(
@@ -266,7 +268,7 @@ async def reopen_task(
     """POST …/reopen: make a completed task pending again."""
     _, task = await get_task(context.tx, request)
     await lifecycle.reopen_task(context.tx, context.environment_id, task)
-    return await _record_move(request, context, task, "The task is pending again.")
+    return await _record_move(request, context, task, say("The task is pending again."))
 
 
 async def get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
@@ -301,7 +303,7 @@ PAGES = (
         handler=show_tasks,
         query=TasksQuery,
         template="projects/tasks.html",
-        tab="Tasks",
+        tab=N_("Tasks"),
         tab_order=30,
     ),
     Page(

@@ -19,6 +19,10 @@ from benchmarks import load
 START_TIMEOUT_SECONDS = 30
 BUILD_TIMEOUT_SECONDS = 900
 STOP_TIMEOUT_SECONDS = 15
+IDLE_SECONDS = 2.5
+"""Time in which a server that looks for work each second has looked twice."""
+IDLE_SHARE = 0.05
+IDLE_TIMEOUT_SECONDS = 600
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PLAUDIT = (sys.executable, "-m", "plaudit")
 BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
@@ -151,6 +155,17 @@ def _wait_for_page_files(path: Path) -> None:
             raise ServerError("the page files were not built")
         time.sleep(0.2)
     store.close()
+
+
+def wait_until_idle(server: Server) -> None:
+    """Wait until a server has done what it does by itself, such as building page files."""
+    give_up_at = time.monotonic() + IDLE_TIMEOUT_SECONDS
+    while time.monotonic() < give_up_at:
+        before = server.cpu_seconds()
+        time.sleep(IDLE_SECONDS)
+        if server.cpu_seconds() - before < IDLE_SHARE * IDLE_SECONDS:
+            return
+    raise ServerError(f"{server.name} does not come to rest")
 
 
 def serve_ordinary(path: Path) -> Server:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.errors import StoreRefused
+from plaudit.store.engine import word_index
 from plaudit.store.engine.engine import Database, Transaction
 
 
@@ -58,6 +59,7 @@ SQLITE = Dialect(
         "bytes": "BLOB",
         "packed": "BLOB",
         "clustered": " WITHOUT ROWID",
+        "word_index": word_index.SQLITE.schema,
         "overlap": "COALESCE(json_extract(CAST(p.detail AS TEXT), '$.overlap'), 1)",
     },
     lock=None,
@@ -70,6 +72,7 @@ POSTGRES = Dialect(
         "bytes": "BYTEA",
         "packed": "BYTEA",
         "clustered": "",
+        "word_index": word_index.POSTGRES.schema,
         "overlap": "COALESCE(CAST(convert_from(p.detail, 'UTF8')::json ->> 'overlap' AS INT), 1)",
     },
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
@@ -83,6 +86,8 @@ PACKED_COLUMNS = (
     ("assignment", "draft"),
     ("submission", "answers"),
     ("task_note", "detail"),
+    ("task_action_change", "before"),
+    ("task_action_change", "after"),
     ("dataset_task", "response"),
     ("frozen_task", "body"),
     ("frozen_task", "patches"),

@@ -24,7 +24,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import asyncpg
 
 from plaudit.errors import Problem, StorageFull, Unavailable
-from plaudit.store.engine import postgres_session
+from plaudit.store.engine import postgres_session, word_index
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, RunAgain, Work
 
@@ -88,6 +88,7 @@ class PostgresTransaction:
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
     for_update = " FOR UPDATE"
+    word_index = word_index.POSTGRES
 
     async def now_ms(self) -> int:
         return int(await self._connection.fetchval(_NOW_SQL))

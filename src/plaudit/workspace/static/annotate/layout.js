@@ -3,6 +3,7 @@
 import { Panes } from "./judging/panes.js";
 import { compare } from "./judging/compare.js";
 import { addStrips } from "./judging/prompt.js";
+import { t } from "../shared/texts.js";
 
 const VIEW = "plaudit-view";
 const WORDS = "plaudit-word-counts";
@@ -167,12 +168,12 @@ function bindCopying(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "small copy-code";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy code");
+    button.textContent = t("Copy");
+    button.setAttribute("aria-label", t("Copy code"));
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(code.querySelector("pre").textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      button.textContent = t("Copied");
+      setTimeout(() => { button.textContent = t("Copy"); }, 2000);
     });
     code.append(button);
   }

@@ -6,6 +6,7 @@
 
 import { Refused } from "./net.js";
 import { announce } from "./shell.js";
+import { t, tn } from "./texts.js";
 
 const GAP = "[data-gap]";
 
@@ -28,9 +29,9 @@ function fetchPage(path) {
 }
 
 const TOLD = {
-  0: "The server cannot be reached.",
-  401: "You are signed out. Sign in in another tab, then try again.",
-  409: "The task has changed since this page was loaded. Load it again.",
+  0: t("The server cannot be reached."),
+  401: t("You are signed out. Sign in in another tab, then try again."),
+  409: t("The task has changed since this page was loaded. Load it again."),
 };
 
 export class Turns {
@@ -134,7 +135,7 @@ export class Turns {
       this.#put(gap, nodes, part);
     } catch (refused) {
       if (refused.status === undefined) throw refused; // a mistake of ours
-      told.textContent = TOLD[refused.status] ?? "The server could not show more.";
+      told.textContent = TOLD[refused.status] ?? t("The server could not show more.");
       announce(told.textContent);
       throw refused;
     } finally {
@@ -152,7 +153,7 @@ export class Turns {
       drawn[0].tabIndex = -1;
       drawn[0].focus();
     }
-    announce(`${drawn.length} more ${drawn.length === 1 ? "turn is" : "turns are"} shown.`);
+    announce(tn("%(count)s more turn is shown.", "%(count)s more turns are shown.", drawn.length));
     for (const one of nodes) {
       for (const left of one.matches(GAP) ? [one] : one.querySelectorAll(GAP)) this.#observer.observe(left);
     }

@@ -5,6 +5,7 @@ import { announce } from "../../shared/shell.js";
 import { firstField } from "../faults.js";
 import { keyOf } from "../store.js";
 import { isTurnFolded, unfoldTurn } from "./turn_fold.js";
+import { t } from "../../shared/texts.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 const MARKED = '[data-widget="spans"]';
@@ -130,7 +131,7 @@ export class Current {
       return true;
     }
     const other = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((one) => !this.#store.isAnswered(addressOf(one)));
-    if (!other) announce("No question is open.");
+    if (!other) announce(t("No question is open."));
     else this.enter(other);
     return other !== undefined;
   }

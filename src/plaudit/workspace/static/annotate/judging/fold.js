@@ -5,6 +5,7 @@
 
 import { foldTurn, unfoldTurn } from "./turn_fold.js";
 import { turnName } from "./progress.js";
+import { t } from "../../shared/texts.js";
 
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
@@ -75,7 +76,7 @@ export class Folding {
       const line = question.querySelector(":scope > .folded") ?? this.#makeLine(question);
       const { title, about } = question.dataset;
       line.textContent = wordsOf(question);
-      line.setAttribute("aria-label", `${line.textContent}. Change ${[title, about].filter(Boolean).join(", ")}`);
+      line.setAttribute("aria-label", t("%(answer)s. Change %(question)s", { answer: line.textContent, question: [title, about].filter(Boolean).join(", ") }));
     }
     return isAnswered;
   }

@@ -1,6 +1,7 @@
 /** Navigator of a task that asks about several turns: each turn with what is open in it, a click away. */
 
 import { turnName } from "./progress.js";
+import { t, tn } from "../../shared/texts.js";
 
 export class TurnNav {
   #root;
@@ -87,9 +88,9 @@ export class TurnNav {
   #place() {
     const paths = [...this.#buttons.keys()];
     const count = this.#needed.get(this.#at).length;
-    const answers = count ? ` · ${count - this.#openOf(this.#at)} of ${count} answers` : "";
+    const answers = count ? ` · ${tn("%(done)s of %(count)s answers", "%(done)s of %(count)s answers", count, { done: count - this.#openOf(this.#at) })}` : "";
     document.getElementById("turn-place").textContent =
-      `${this.#buttons.get(this.#at).name} · ${paths.indexOf(this.#at) + 1} of ${paths.length}${answers}`;
+      `${this.#buttons.get(this.#at).name} · ${t("%(number)s of %(count)s", { number: paths.indexOf(this.#at) + 1, count: paths.length })}${answers}`;
   }
 
   #show() {
@@ -109,7 +110,7 @@ export class TurnNav {
       if (state.textContent === text && button.ariaLabel) continue;
       state.textContent = text;
       button.classList.toggle("is-done", text === "✓");
-      button.setAttribute("aria-label", `${name}: ${open ? `${open} ${open === 1 ? "answer is" : "answers are"} missing` : "nothing is missing"}`);
+      button.setAttribute("aria-label", `${name}: ${open ? tn("%(count)s answer is missing", "%(count)s answers are missing", open) : t("nothing is missing")}`);
     }
   }
 }

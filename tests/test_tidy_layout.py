@@ -45,7 +45,7 @@ ROOMS = {
         *("quality_control", "managing", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
-        *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
+        *("common", "staffing", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
         *("quality_control", "managing", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),

@@ -44,8 +44,11 @@ from plaudit.api.manage import (
     qualification,
     quality,
     rules,
+    staffing,
+    study_links,
     task_lists,
     tasks,
+    teams,
     users,
     webhook_endpoints,
     webhook_messages,
@@ -75,6 +78,8 @@ from plaudit.workspace.accounts import (
     account_pages,
     api_key_pages,
     sign_in_pages,
+    study_pages,
+    team_pages,
     user_pages,
 )
 from plaudit.workspace.annotate import (
@@ -90,6 +95,7 @@ from plaudit.workspace.projects import (
     action_pages,
     attention_pages,
     batch_pages,
+    member_pages,
     new_task_pages,
     palette_page,
     project_pages,
@@ -137,7 +143,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
         *(projects, qualification, rules, tasks, task_lists, quality, imports, exports, partitions),
-        *(users, api_keys, audit),
+        *(users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
@@ -155,6 +161,8 @@ def all_pages() -> tuple[Page, ...]:
             sign_in_pages,
             account_pages,
             user_pages,
+            study_pages,
+            team_pages,
             annotation_pages,
             annotation_calls,
             preview_pages,
@@ -165,7 +173,7 @@ def all_pages() -> tuple[Page, ...]:
         *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
         *(new_task_pages, attention_pages),
         styleguide_page,
-        rule_pages,
+        *(rule_pages, member_pages),
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

@@ -42,8 +42,9 @@ ONE_THING = {
     "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
     "get_quality", "get_quality_annotators", "get_quality_bias", "get_quality_leaderboard",
     "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
-    "show_upload", "ask_upload", "get_import_sample", "show_new_task",
-    "get_task_action", "show_task_action", "ask_task_action",
+    "show_upload", "ask_upload", "get_import_sample", "show_new_task", "get_skills", "get_access",
+    "get_requirement", "show_skills", "get_task_action", "show_task_action",
+    "ask_task_action",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 
@@ -136,6 +137,7 @@ class Furnished:
         self._ask(number, "/manage/v1/webhooks", "endpoint_id", url=f"{PUBLIC}/{number}")
         self._add_work(self.main, number, user_id)
         self._add_control(user_id)
+        self._add_staff(number, user_id)
         other = LabelingProject(self.world, f"Project {number}", review="all")
         self._add_work(other, number, user_id)
         path = f"/manage/v1/projects/{self.names['project_id']}/deliveries"
@@ -186,6 +188,19 @@ class Furnished:
                 tx, self.main.project, user_id, reason="Rest.", actor=actor
             )
         )
+
+    def _add_staff(self, number: int, user_id: str) -> None:
+        """A team and a study of the first project, and a person in the first team and project."""
+        with self.world.client(self.key) as client:
+            team = client.post("/manage/v1/teams", json={"name": f"Team {number}"}).json()
+            self.names.setdefault("team_id", team["team_id"])
+            people = {"user_ids": [user_id]}
+            client.post(f"/manage/v1/teams/{self.names['team_id']}/people", json=people)
+            project = f"/manage/v1/projects/{self.names['project_id']}"
+            study = {"name": "Study", "tasks": 1, "completion_code": "C"}
+            client.post(f"{project}/study_links", json=study)
+            for member_id in (user_id, team["team_id"]):
+                assert client.put(f"{project}/members/{member_id}", json={}).status_code == 200
 
     def _task_of(self, lease) -> str:
         async def work(tx):

@@ -222,6 +222,12 @@ SCENES: Sequence[Scene] = (
     Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
+    Scene("members", "show_members", "/projects/{staffed_project}/people"),
+    Scene("teams", "show_teams", "/teams"),
+    Scene("team", "show_team", "/teams/{team}"),
+    Scene("skills", "show_skills", "/skills?login={skilled}"),
+    Scene("study", "show_study", "{study}", role=None),
+    Scene("quota", "show_queue", "/work/{staffed_project}", "annotator"),
     Scene("rules", "show_rules", "/projects/{ruled_project}/rules"),
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
@@ -267,9 +273,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
     return context
 
 
-def visit(demo: Stage, context: Any, scene: Scene) -> Any:
-    """Open a scene in a context of its role; returns the page, ready to be looked at."""
-    page = context.new_page()
+def visit(demo: Stage, page: Any, scene: Scene) -> Any:
+    """Open a scene on a page of its role; returns the page, ready to be looked at."""
     page.goto(demo.url + scene.path.format(**demo.made))
     scene.prepare(page)
     return page
@@ -285,7 +290,7 @@ def take_pictures(folder: Path) -> int:
         for scheme, role in itertools.product(SCHEMES, dict.fromkeys(one.role for one in SCENES)):
             context = enter(demo, browser, role, color_scheme=scheme)
             for scene in [one for one in SCENES if one.role == role]:
-                page = visit(demo, context, scene)
+                page = visit(demo, context.new_page(), scene)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
                     page.wait_for_timeout(150)

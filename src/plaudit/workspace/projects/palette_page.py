@@ -75,7 +75,12 @@ async def find_by_name(request: PageRequest[FindQuery]) -> FindAnswer:
     async with request.db.read() as tx:
         of_project = "/projects/{project_id}" if is_manager else "/work/{project_id}"
         for project_id, name in await names.find_by_part(
-            tx, Named.project, user.environment_id, part, FOUND_MAX
+            tx,
+            Named.project,
+            user.environment_id,
+            part,
+            FOUND_MAX,
+            seen_by=None if is_manager else (user.organization_id, user.user_id),
         ):
             path = links.fill_path(of_project, project_id=project_id)
             found.append(Found(FoundKind.project, name, path))

@@ -35,6 +35,7 @@ from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, TurnsQuery
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects import delivered_view
 from plaudit.workspace.projects.delivered_view import PortionDelivered
 from plaudit.workspace.projects.project_pages import PROJECT
@@ -124,7 +125,7 @@ async def cancel_task(
     """POST …/cancel: cancel a task."""
     _, task = await get_task(context.tx, request)
     await lifecycle.cancel_task(context.tx, context.environment_id, task)
-    return await _record_move(request, context, task, "The task is canceled.")
+    return await _record_move(request, context, task, say("The task is canceled."))
 
 
 async def fail_task(
@@ -136,7 +137,7 @@ async def fail_task(
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
     _, task = await get_task(context.tx, request)
     await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])
-    return await _record_move(request, context, task, "The task is in error.")
+    return await _record_move(request, context, task, say("The task is in error."))
 
 
 async def reopen_task(
@@ -145,7 +146,7 @@ async def reopen_task(
     """POST …/reopen: make a completed task pending again."""
     _, task = await get_task(context.tx, request)
     await lifecycle.reopen_task(context.tx, context.environment_id, task)
-    return await _record_move(request, context, task, "The task is pending again.")
+    return await _record_move(request, context, task, say("The task is pending again."))
 
 
 async def get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:

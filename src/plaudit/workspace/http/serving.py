@@ -100,12 +100,10 @@ class Workspace:
 
     def routes(self) -> list[Route]:
         """Routes of all pages, of static files, and of 404 pages below known first segments."""
-        routes = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
         firsts = sorted({path.split("/")[1] for path in self._by_path})
-        files = Route("/static/{version}/{name:path}", _StaticRoute(self.assets))
         return [
-            *routes,
-            files,
+            *(Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()),
+            Route("/static/{version}/{name:path}", _StaticRoute(self.assets)),
             *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
         ]
 

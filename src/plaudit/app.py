@@ -142,8 +142,8 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports, partitions),
-        *(users, teams, staffing, study_links, api_keys, audit),
+        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]

@@ -192,7 +192,7 @@ def _run(
 
         def sources() -> Any:
             report.restart()
-            return prepared.sources()
+            return prepared.sources(prepares=True)
 
         return await import_sources(
             db,

@@ -160,7 +160,7 @@ async def _store(
     def counts() -> dict[str, int]:
         return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
 
-    [source] = prepared.sources()
+    [source] = prepared.sources(prepares=True)
 
     def entries() -> Iterator[ImportEntry]:
         for number, entry in enumerate(source.entries()):

@@ -27,6 +27,7 @@ from plaudit.core.transfer.declared import (
     wanted_project,
 )
 from plaudit.core.transfer.merge import check_open
+from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.common.names import Named
@@ -41,7 +42,6 @@ from plaudit.wire.v2.resources import (
     ProjectDetail,
     project_detail,
 )
-from plaudit.wire.v2.task import ArchivedTask
 
 
 class ProjectReferences:
@@ -143,7 +143,7 @@ class ProjectReferences:
         """True for a batch that a line of this import declares as completed."""
         return batch is not None and batch.batch_id in self._completed_ids
 
-    async def check_creatable(self, task: ArchivedTask, override: str | None) -> None:
+    async def check_creatable(self, task: PreparedTask, override: str | None) -> None:
         """Raise Conflict or InvalidContent for a task whose new project or batch would be in vain.
 
         It is stored elsewhere, or its batch is of another project, or would be closed from the

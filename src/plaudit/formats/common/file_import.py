@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from plaudit.core.tasks.forms import Form
 from plaudit.core.transfer.importer import ImportEntry, Source
+from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import FLAGS, ImportedTask
 from plaudit.formats.common.row_store import RowStore, digest
@@ -26,6 +27,7 @@ from plaudit.formats.import_format import (
     FormatReader,
     ImportFormat,
     ImportOptions,
+    TaskReader,
 )
 from plaudit.settings import INFLATED_BYTES_MAX
 
@@ -89,6 +91,7 @@ class FileImport:
         self._on_rows = on_rows
         self._left_out: list[str] = []
         """Remarks on what no row shows, such as further sheets; made once for each file."""
+        self._prepares = False
         self._store: RowStore | None = None
         self._reader: FormatReader | None = None
         if chosen.reader is not None:
@@ -133,8 +136,12 @@ class FileImport:
             return
         reader.observe(row)
 
-    def sources(self) -> list[Source]:
-        """Return the sources of a run of the importer; remarks are counted from the start."""
+    def sources(self, *, prepares: bool = False) -> list[Source]:
+        """Return the sources of a run of the importer; remarks are counted from the start.
+
+        With `prepares` the values of tasks may be prepared ones.
+        """
+        self._prepares = prepares
         self.notes.restart()
         for remark in self._left_out:
             self.notes.add(remark)
@@ -192,9 +199,15 @@ class FileImport:
             row_bytes_max=self.format.line_bytes_max,
             depth_max=self.format.depth_max,
             is_json=self._reader is None,
+            read_task=self._task_reader(),
             on_rows=self._on_rows,
             on_remark=lambda remark: self._note_left_out(f"{remark} ({Path(file.name).name})"),
         )
+
+    def _task_reader(self) -> TaskReader | None:
+        """Reader of rows that are tasks, if they are to be prepared and the format has one."""
+        make = self.format.task_reader
+        return make() if self._prepares and make is not None else None
 
     def _note_left_out(self, remark: str) -> None:
         if remark not in self._left_out:
@@ -211,6 +224,12 @@ class FileImport:
         """Entries of a format that carries v2 values itself."""
         check_depth = self.format.check_depth
         for row in self._rows():
+            if isinstance(row.value, PreparedTask):
+                pointer, size = self.format.task_pointer, row.size
+                yield ImportEntry(
+                    "task", row.value, row.number, pointer, size=size, file=_name_of(row)
+                )
+                continue
             try:
                 if row.problem is not None:
                     raise row.problem

@@ -15,7 +15,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.content import Content
 from plaudit.formats.containers.json_lines import lines_of
 from plaudit.formats.containers.json_split import elements
-from plaudit.formats.import_format import ObjectRows
+from plaudit.formats.import_format import ObjectRows, TaskReader
 
 KEYS_MAX = 4_000_000
 """Members of one JSON object: their keys are kept, since none may stand twice."""
@@ -28,10 +28,11 @@ _SHAPE_ROWS = 50
 
 
 class JsonLimits(Struct, frozen=True):
-    """Bounds of one row: its bytes and its levels."""
+    """Bounds of a row, its bytes and its levels, and the reader of rows that are tasks, if any."""
 
     row_bytes_max: int
     depth_max: int
+    read_task: TaskReader | None = None
 
 
 def rows_of_lines(
@@ -152,6 +153,10 @@ def _member(member: bytes) -> tuple[str, bytes]:
 
 
 def _row(file: str, number: int, data: bytes, limits: JsonLimits, *, key: str | None = None) -> Row:
+    if limits.read_task is not None:
+        task = limits.read_task(data)
+        if task is not None:
+            return Row(file=file, number=number, value=task, key=key, size=len(data))
     try:
         value, depth = json_guard.check_deep(data, limits.depth_max)
     except InvalidContent as problem:

@@ -36,7 +36,7 @@ from plaudit.formats.containers.json_rows import (
 )
 from plaudit.formats.containers.parquet import rows_of_parquet
 from plaudit.formats.containers.xlsx import rows_of_xlsx
-from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows
+from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows, TaskReader
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ROWS_TOLD = 256
@@ -57,6 +57,7 @@ def read_rows(
     row_bytes_max: int = LINE_BYTES_MAX,
     depth_max: int = json_guard.DEPTH_MAX,
     is_json: bool = False,
+    read_task: TaskReader | None = None,
     on_rows: Callable[[int], None] = lambda count: None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Iterator[Row]:
@@ -66,13 +67,14 @@ def read_rows(
     `on_rows` the number of a row not long ago, for JSON lines at least once in READ_BYTES.
     `on_remark` is told what is left out, such as further sheets of a workbook. A compressed file
     may hold `inflated_max` bytes, None for as many as it likes, however small it is. If `is_json`,
-    content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
+    content that is no JSON is refused. Values of rows of JSON that `read_task` reads are its
+    tasks. Raises InvalidContent for a file that holds more, is damaged
     or holds no rows, and Misconfigured for one that cannot be read.
     """
     reading = _Reading(
         path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark
     )
-    limits, row = JsonLimits(row_bytes_max, depth_max), _NONE
+    limits, row = JsonLimits(row_bytes_max, depth_max, read_task), _NONE
     try:
         with ExitStack() as stack:
             for row in reading.rows(stack, limits, object_rows):

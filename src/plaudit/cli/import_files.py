@@ -28,6 +28,7 @@ from plaudit.errors import InvalidContent
 from plaudit.formats import archive, detection
 from plaudit.formats.common.dry_run import DryRun, try_import
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
+from plaudit.formats.common.import_pool import process_count
 from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.formats.table import drafts, flags
@@ -162,6 +163,7 @@ def import_files(
             use=use,
             inflated_max=chosen.settings().inflated_bytes_max,
             on_progress=lambda at: bars.update(bar, completed=at),
+            process_count=process_count(),
         )
         with closing(prepared):
             _prepare(prepared)

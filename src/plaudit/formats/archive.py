@@ -65,6 +65,7 @@ FORMAT = ImportFormat(
     read=read,
     task_reader=lambda: partial(read_line, LineReader(is_archive=True)),
     task_pointer=_VALUE,
+    task_mark=b'"task"',
     project_refusal="an archive says itself which projects its tasks belong to",
     line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
     depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_NESTING,

@@ -121,6 +121,8 @@ class ImportFormat(Struct, frozen=True, kw_only=True):
     """Makes the reader of one import for rows that hold one task, which `read` reads with care."""
     task_pointer: str = ""
     """JSON pointer from a row to such a task."""
+    task_mark: bytes = b""
+    """Text near the beginning of every row with a task; rows without it are read elsewhere."""
     reader: Callable[[ImportOptions, ImportNotes], FormatReader] | None = None
     form: Form | None = None
     """Form for a project without one, of a format with `read`; a reader has its own."""

@@ -40,11 +40,16 @@ def rows_of_lines(
 ) -> Iterator[Row]:
     """Rows of JSON lines, the first of which has this number; blank ones are none."""
     for line_number, line in lines_of(content, limits.row_bytes_max, on_lines, number=number):
-        if line is None:
-            problem = InvalidContent(f"the line is longer than {limits.row_bytes_max} bytes")
-            yield Row(file=content.called, number=line_number, value=None, problem=problem)
-        elif line and not line.isspace():
-            yield _row(content.called, line_number, line, limits)
+        if line is None or (line and not line.isspace()):
+            yield row_of_line(content.called, line_number, line, limits)
+
+
+def row_of_line(file: str, number: int, line: bytes | None, limits: JsonLimits) -> Row:
+    """Row of a line, which is None or longer than a row may be for one that is not read."""
+    if line is None or len(line) > limits.row_bytes_max:
+        problem = InvalidContent(f"the line is longer than {limits.row_bytes_max} bytes")
+        return Row(file=file, number=number, value=None, problem=problem)
+    return _row(file, number, line, limits)
 
 
 def rows_of_array(content: Content, limits: JsonLimits) -> Iterator[Row]:

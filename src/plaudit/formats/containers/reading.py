@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
+from plaudit.formats.common.import_pool import ImportPool
 from plaudit.formats.common.rows import OnProgress, Row
+from plaudit.formats.containers.block_rows import rows_of_blocks
 from plaudit.formats.containers.content import Content, FileMeter, zstd
 from plaudit.formats.containers.delimited import (
     count_of_faultless,
@@ -58,6 +60,7 @@ def read_rows(
     depth_max: int = json_guard.DEPTH_MAX,
     is_json: bool = False,
     read_task: TaskReader | None = None,
+    pool: ImportPool | None = None,
     on_rows: Callable[[int], None] = lambda count: None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Iterator[Row]:
@@ -68,11 +71,11 @@ def read_rows(
     `on_remark` is told what is left out, such as further sheets of a workbook. A compressed file
     may hold `inflated_max` bytes, None for as many as it likes, however small it is. If `is_json`,
     content that is no JSON is refused. Values of rows of JSON that `read_task` reads are its
-    tasks. Raises InvalidContent for a file that holds more, is damaged
-    or holds no rows, and Misconfigured for one that cannot be read.
+    tasks; of JSON lines, `pool` reads them. Raises InvalidContent for a file that holds more, is
+    damaged or holds no rows, and Misconfigured for one that cannot be read.
     """
     reading = _Reading(
-        path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark
+        path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark, pool
     )
     limits, row = JsonLimits(row_bytes_max, depth_max, read_task), _NONE
     try:
@@ -122,6 +125,7 @@ class _Reading(Struct):
     is_json: bool = False
     on_rows: Callable[[int], None] = lambda count: None
     on_remark: Callable[[str], None] = lambda remark: None
+    pool: ImportPool | None = None
     unit: str = "line"
     """Unit in which places are counted."""
 
@@ -150,6 +154,9 @@ class _Reading(Struct):
             return self._rows_of_package(packed, _spooled(content, self.path, stack))
         detected = self.detect(content)
         match detected.container:
+            case Container.json_lines if self.pool is not None:
+                at = detected.line
+                return rows_of_blocks(content, limits, self.on_rows, number=at, pool=self.pool)
             case Container.json_lines:
                 return rows_of_lines(content, limits, self.on_rows, number=detected.line)
             case Container.json_array:

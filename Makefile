@@ -19,7 +19,7 @@ PIP_FLAGS := --quiet --no-compile --disable-pip-version-check --no-input
 EXPORT = $(UV) export --quiet --locked --no-header --no-annotate --no-emit-project \
 	--format requirements-txt
 
-.PHONY: setup demo test check fix lock serve bench bench-quick bench-setup screenshots clean
+.PHONY: setup demo test check fix lock texts serve bench bench-quick bench-setup screenshots clean
 
 setup: $(STAMP)
 
@@ -55,6 +55,9 @@ check: setup  ## style and types
 fix: setup  ## put style in order
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
+
+texts: setup  ## the catalogues of the pages' texts, in step with the code
+	$(BIN)/python -m tests.support.texts.catalogue_files
 
 serve: setup  ## a server on ./plaudit-data
 	$(BIN)/plaudit init

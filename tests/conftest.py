@@ -30,7 +30,11 @@ from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
 
-pytest_plugins = ("tests.support.running.collection", "tests.support.running.shared_work")
+pytest_plugins = (
+    "tests.support.running.collection",
+    "tests.support.running.page_files",
+    "tests.support.running.shared_work",
+)
 
 _folder: Path | None = None
 

@@ -22,13 +22,16 @@ from tests.support.source import (
 )
 
 LAYERS = (
-    ("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
+    (
+        *("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
+        "texts",
+    ),
     ("wire",),
     ("store",),
     ("core",),
     ("formats",),
     ("api", "client"),
-    ("app", "worker", "workspace"),
+    ("app", "worker", "page_builder", "workspace"),
     ("demo", "mirror", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
@@ -38,8 +41,8 @@ LAYERS = (
 ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
-        *("engine", "common", "accounts", "tasks", "labeling", "quality", "quality_control"),
-        *("deliveries", "datasets", "webhooks", "transfer"),
+        *("engine", "common", "accounts", "tasks", "page_files", "labeling", "quality"),
+        *("quality_control", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
@@ -47,8 +50,8 @@ ROOMS = {
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
-        *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
-        *("quality", "quality_control"),
+        *("language", "render", "http", "accounts", "annotate", "review", "projects", "webhooks"),
+        *("transfer", "quality", "quality_control"),
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

@@ -64,8 +64,11 @@ from plaudit.api.v2 import (
 from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Misconfigured
+from plaudit.page_builder import POLL_S, PageFileBuilder
 from plaudit.settings import Settings
-from plaudit.store.engine import connect
+from plaudit.store.engine import connect, disk_space
+from plaudit.store.engine.sqlite import SqliteDatabase
+from plaudit.store.page_files.places import PageFiles
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
@@ -200,9 +203,12 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             )
             services.wake = worker.wake
             worker.start()
+        builder = start_page_files(services)
         meter.start()
         yield
         meter.stop()
+        if builder is not None:
+            await builder.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),
@@ -238,7 +244,20 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         is_astray=workspace.is_astray,
         session_of=workspace.session_of,
         long_paths=_any_of(_path_pattern(operations, lambda op: op.is_long), workspace.long_paths),
+        operations=operations,
     )
+
+
+def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuilder | None:
+    """Serve from page files and begin to build them, where the store can have them."""
+    if not services.settings.page_files or not isinstance(services.db, SqliteDatabase):
+        return None
+    files = services.page_files = PageFiles(services.settings.pages_folder)
+    if disk_space.is_read_only(services.settings.data):
+        return None
+    builder = PageFileBuilder(services.db, files, poll_s=poll_s)
+    builder.start()
+    return builder
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:

@@ -92,8 +92,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Requests of one environment that wait beside them, of each kind."""
     inflated_bytes_max: int | None = INFLATED_BYTES_MAX
     """Most bytes that a compressed file of an import holds; None for any number of them."""
+    mmap_bytes: int | None = None
+    """Bytes of the embedded store's file that reads map into memory; None maps nothing."""
     webhook_retry_s: tuple[float, ...] = ()
     """Seconds between attempts; empty means those of `core.webhooks.retry_policy`."""
+    page_files: bool = True
+    """True if SQLite keeps what pages of tasks show a second time, in files they are sent from."""
     worker: bool = True
     """True if `plaudit serve` also runs the webhook worker."""
 
@@ -101,6 +105,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def secret_path(self) -> Path:
         """Path of the server secret, by default `secret` in the data folder."""
         return self.secret_file or self.data / "secret"
+
+    @property
+    def pages_folder(self) -> Path:
+        """Folder of the page files."""
+        return self.data / "pages"
 
     @property
     def attachments_location(self) -> str:
@@ -143,8 +152,12 @@ VARIABLES: dict[str, str] = {
     "Further ones are refused.",
     "PLAUDIT_INFLATED_BYTES_MAX": "How many bytes a compressed file of an import may hold; default "
     "4294967296. off for any number, and for more than 100 times its own.",
+    "PLAUDIT_MMAP_BYTES": "How many bytes of the embedded store's file reads map into memory; "
+    "default off.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
     "instead of the built-in ones.",
+    "PLAUDIT_PAGE_FILES": "0 keeps SQLite from writing DATA/pages, from which pages of tasks are "
+    "sent; default 1.",
     "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
 }
 
@@ -179,7 +192,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         org_requests_in_work=_number(env, "PLAUDIT_ORG_REQUESTS_IN_WORK", ORG_REQUESTS_IN_WORK),
         org_requests_waiting=_number(env, "PLAUDIT_ORG_REQUESTS_WAITING", ORG_REQUESTS_WAITING),
         inflated_bytes_max=_bytes(env, "PLAUDIT_INFLATED_BYTES_MAX", INFLATED_BYTES_MAX),
+        mmap_bytes=_bytes(env, "PLAUDIT_MMAP_BYTES", None),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
+        page_files=_flag(env, "PLAUDIT_PAGE_FILES", default=True),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
 
@@ -211,7 +226,9 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_ORG_REQUESTS_IN_WORK": str(settings.org_requests_in_work),
         "PLAUDIT_ORG_REQUESTS_WAITING": str(settings.org_requests_waiting),
         "PLAUDIT_INFLATED_BYTES_MAX": str(settings.inflated_bytes_max or "off"),
+        "PLAUDIT_MMAP_BYTES": str(settings.mmap_bytes or "off"),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
+        "PLAUDIT_PAGE_FILES": str(int(settings.page_files)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
     }
@@ -247,8 +264,8 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _bytes(env: Mapping[str, str], name: str, default: int) -> int | None:
-    text = env.get(name) or str(default)
+def _bytes(env: Mapping[str, str], name: str, default: int | None) -> int | None:
+    text = env.get(name) or str(default or "off")
     if text == "off":
         return None
     if not re.fullmatch(r"[0-9]{1,19}", text) or not 0 < int(text) <= BYTES_MAX:

@@ -57,8 +57,8 @@ def doomed(world, start_server):
 
 
 def log_of(server: Server) -> list[dict[str, Any]]:
-    """The log so far; the server writes a line just after its answer."""
-    time.sleep(0.1)
+    """The log so far; the server writes a line up to 100 ms after its answer."""
+    time.sleep(0.15)
     return [json.loads(line) for line in server.log_path.read_bytes().splitlines()]
 
 

@@ -60,7 +60,7 @@ def test_axe_looks_at_the_key_marks_on_buttons_and_finds_nothing(
     page = ann.take()
     for key, value, position in (("one", "high", None), ("some", "low", None), ("yes", "true", 1)):
         ann.pick(key, value, position)
-    page.click("[data-key=issues] summary >> nth=0")
+    page.click("[data-key=issues] [data-begin] >> nth=0")
 
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

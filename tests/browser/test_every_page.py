@@ -11,6 +11,16 @@ from tests.support.pages.axe_rules import axe_faults, axe_rules
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+SMALL = """() => [...document.querySelectorAll(`button, .button, summary, select, textarea, .pill,
+    .check, label:has(> [type=checkbox], > [type=radio]), nav a,
+    input:not([type=hidden], [type=checkbox], [type=radio], .sr-only)`)]
+  .filter(one => one.checkVisibility({ visibilityProperty: true }))
+  .map(one => [one, one.getBoundingClientRect()])
+  .filter(([, { width, height }]) => width > 1 && (height < 43.5 || width < 43.5))
+  .map(([one, { width, height }]) =>
+    `${one.outerHTML.slice(0, 120)}: ${Math.round(width)} x ${Math.round(height)}`)"""
+
+
 @pytest.fixture(scope="module")
 def demo():
     if chromium.program() is None:
@@ -65,6 +75,13 @@ def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": page_gallery.WIDTHS[width]})
 
     assert page.evaluate(WIDER) <= 0
+
+
+def test_whatever_is_pressed_on_a_phone_is_large_enough_for_a_thumb(page):
+    """44 pixels, but for links inside of texts (WCAG 2.5.5)."""
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    assert page.evaluate(SMALL) == []
 
 
 def test_at_twice_the_size_nothing_is_lost(page):

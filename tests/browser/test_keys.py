@@ -74,11 +74,8 @@ def test_every_number_key_stands_on_its_button(ann):
 
 def test_a_mark_is_named_by_the_digit_on_its_button(ann):
     page = ann.take()
-    page.click('[data-response="1"] .marking summary')
-    source = '[data-response="1"] [data-source]'
 
-    page.focus(source)
-    page.evaluate(f"document.querySelector('{source}').setSelectionRange(0, 3)")
+    page.click('[data-response="1"] [data-begin]')
     page.keyboard.press("1")
     ann.saved()
 

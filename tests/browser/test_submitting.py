@@ -42,9 +42,9 @@ def elsewhere(ann: AnnotatorTab, open_context: Any, url: str, *, text: str) -> N
 
 
 def notice_script(page: Any) -> str:
-    """Where the page's own script for buttons is."""
-    source: str = page.get_attribute('script[src*="/annotate/main.js"]', "src")
-    return source.replace("main.js", "notice.js")
+    """Where the script for buttons is that the page's own one is made of."""
+    source: str = page.get_attribute('script[src*="/bundles/task.js"]', "src")
+    return source.replace("bundles/task.js", "annotate/notice.js")
 
 
 def test_an_unsent_submission_does_not_overwrite_what_was_written_since(ann, open_context):

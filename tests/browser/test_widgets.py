@@ -8,7 +8,13 @@ import pytest
 
 from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.harness import on_shared_sqlite
-from tests.support.pages.annotation_page import AnnotatorTab, question, tasks_of, values
+from tests.support.pages.annotation_page import (
+    AnnotatorTab,
+    question,
+    select_words,
+    tasks_of,
+    values,
+)
 
 pytestmark = on_shared_sqlite
 
@@ -53,9 +59,7 @@ def test_every_widget_gives_what_the_server_takes(tenant, shared_server, open_co
     page.click(
         f'[data-key="overall"][data-address*=\'"position":{place},\'] [data-offer=cannot_assess]'
     )
-    page.click(f'[data-response="{place}"] .marking summary')
-    source = f'[data-response="{place}"] [data-source]'
-    page.evaluate(f"document.querySelector('{source}').setSelectionRange(7, 10)")
+    select_words(page, f'[data-response="{place}"] .rendered', "two", "two")
     page.click(f'[data-response="{place}"] [data-label="Unclear"]')
     page.click(f'[data-response="{place}"] .rewriting summary')
     page.fill(f'[data-response="{place}"] .rewriting textarea', "One 🙂 2 three.")

@@ -45,7 +45,8 @@ def test_an_upgrade_makes_the_store_once_and_says_so(run, elsewhere):
     first = run("db", "upgrade", *store_arguments(elsewhere))
     again = run("db", "upgrade", *store_arguments(elsewhere))
 
-    names = ", ".join(one.name for one in migrator.migrations(migrator.SQLITE))
+    dialect = migrator.SQLITE if elsewhere.database is None else migrator.POSTGRES
+    names = ", ".join(one.name for one in migrator.migrations(dialect))
     assert (first.returncode, first.stdout) == (0, f"Applied {names}.\n")
     assert (again.returncode, again.stdout) == (0, "The store is up to date.\n")
 

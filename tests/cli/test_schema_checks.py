@@ -12,7 +12,9 @@ from tests.support.harness import store_arguments
 # The library warns that it is called from tests without arguments; `main` reads sys.argv.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
-NAMES = [migration.name for migration in migrator.migrations(migrator.SQLITE)]
+NAMES = [migration.name for migration in migrator.migrations(migrator.POSTGRES)]
+"""Those that every engine has."""
+
 COMMANDS = (["init"], ["db", "upgrade"], ["db", "check"], ["serve"], ["worker"], ["keys", "list"])
 
 

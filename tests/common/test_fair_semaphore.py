@@ -8,7 +8,12 @@ import itertools
 import pytest
 
 from plaudit.core.common import fair_semaphore
-from plaudit.core.common.fair_semaphore import FairSemaphore, LoopTurn
+from plaudit.core.common.fair_semaphore import (
+    ALONE_AFTER_S,
+    TURN_SECONDS,
+    FairSemaphore,
+    LoopTurn,
+)
 from plaudit.errors import Unavailable
 
 
@@ -206,3 +211,18 @@ def test_what_was_given_back_is_taken_again_before_what_has_not_begun():
         return order
 
     assert asyncio.run(run()) == ["again", "first"]
+
+
+def test_an_organization_has_a_bounded_time_of_each_turn():
+    turn = LoopTurn()
+    turn.serve = turn.served.add  # type: ignore[method-assign]  # without an event loop
+    now = 100.0
+    turn.spend("crowd", TURN_SECONDS / 2, now)
+    assert turn.has_time("crowd", now)
+    turn.spend("crowd", TURN_SECONDS / 2, now)
+    assert not turn.has_time("crowd", now)
+    assert turn.has_time("other", now)
+    assert turn.has_time("crowd", now + ALONE_AFTER_S * 1.1), "it was alone for a second"
+    turn.spend("other", 0.0001, now + 2)
+    turn.spend("crowd", 0.0, now + 2)
+    assert not turn.has_time("crowd", now + 2)

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import httpx2
 from starlette.types import ASGIApp, Message
 
+from tests.support.running import hot_answers
+
 T = TypeVar("T")
 
 SECONDS_MAX = 120
@@ -155,8 +157,12 @@ class _Transport(httpx2.BaseTransport):
                 if not message.get("more_body", False):
                     is_over.set()
 
-        await self._owner.app(_scope_of(request, self._address), receive, send)
+        scope = _scope_of(request, self._address)
+        await self._owner.app(scope, receive, send)
         assert start, "there was no response"
+        if request.method == "GET" and not body:
+            answer = (start[0]["status"], list(start[0]["headers"]), b"".join(pieces))
+            await hot_answers.compare(self._owner.app, scope, answer)
         return httpx2.Response(
             start[0]["status"],
             headers=start[0]["headers"],

@@ -13,11 +13,14 @@ from plaudit.cli.progress import progress, require_writable
 from plaudit.cli.terminal import refuse, say
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets import attachments
+from plaudit.core.tasks import page_records
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import backup, checks, citus, connect, epochs
 from plaudit.store.engine.engine import Database, Transaction
 
 db = App(name="db")
+
+PAGE_FILES_HOLD = "what page files hold is what the tables say (delete the folder `pages`)"
 
 
 @db.command
@@ -41,7 +44,11 @@ def check(*, context: CliContext | None = None) -> None:
             say.print(f"differs from a new store: {name}")
         if differing:
             refuse(f"{len(differing)} parts of the schema are not those of a new store")
-        return await checks.violations(database)
+        found = await checks.violations(database)
+        if chosen.database is None:
+            wrong = await page_records.count_wrong(database, chosen.pages_folder)
+            found |= {PAGE_FILES_HOLD: wrong} if wrong else {}
+        return found
 
     violations = with_store(chosen, work)
     for statement, count in violations.items():

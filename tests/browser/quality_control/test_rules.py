@@ -15,6 +15,9 @@ pytestmark = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 
 GOOD = {"key": "good", "level": "thread", "type": "boolean", "required": True}
 EXPECTED = {"at": "t0", "key": "good", "value": True}
+GOLD_ROWS = "at,key,value,prompt,response_ada\n" + "".join(
+    f"t0,good,true,What is {number} and {number}?,{2 * number}\n" for number in range(1, 5)
+)
 
 
 class Seat:
@@ -53,16 +56,23 @@ class Seat:
 def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
     world, start_server, open_context
 ):
-    project = TestedProject(world, form={"fields": [GOOD]}, gold=GoldSettings(rate=0.5))
+    project = TestedProject(world, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
     project.create(4)
-    project.add_gold(4, expected=[EXPECTED])
     server = start_server()
     rules = f"/projects/{project.project.project_id}/rules"
+    gold = f"/projects/{project.project.project_id}/gold"
     queue = f"/work/{project.project.project_id}"
     mia = Seat(world, server, open_context, "manager")
     ann = Seat(world, server, open_context, "annotator")
     project.count(ann.who.user_id, Collector.gold, *[True] * 4, *[False] * 5)
 
+    mia.go(gold)
+    mia.page.fill("#rate", "50")
+    mia.page.click("form[action$='/gold'] button[type=submit]")
+    mia.page.wait_for_selector("text=The settings are saved.")
+    mia.page.fill("#rows", GOLD_ROWS)
+    mia.page.click("text=Add gold")
+    mia.page.wait_for_selector("text=4 gold tasks are added.")
     mia.go(rules)
     mia.page.select_option("#collector-0", "gold")
     mia.page.fill("#threshold-0", "70")

@@ -92,10 +92,16 @@ def postgres_tables(rows: Any) -> list[Table]:
     return list(tables.values())
 
 
+OF_SQLITE = {"page_file", "task_place", "dead_record", "sqlite_sequence"}
+"""Tables that SQLite alone has; no cluster cuts them."""
+
+
 def sqlite_tables(rows: Any) -> list[Table]:
-    """Tables from `rows(sql)`, which asks a SQLite."""
+    """Tables from `rows(sql)`, which asks a SQLite; without those that it alone has."""
     found = []
     for (name,) in rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        if name in OF_SQLITE:
+            continue
         table = Table(name)
         primary = [(row[5], row[1]) for row in rows(f"PRAGMA table_info({name})") if row[5]]
         if primary:

@@ -12,6 +12,18 @@ from tests.support.annotators import AnnotationTeam, state_of
 from tests.support.harness import Server
 from tests.support.pages.chromium import Remote, Seen
 
+_SELECT = """([selector, from, to]) => {
+  const root = document.querySelector(selector);
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const find = (said, isEnd) => {
+    walker.currentNode = root;
+    while (walker.nextNode()) {
+      const at = walker.currentNode.data.indexOf(said);
+      if (at >= 0) return [walker.currentNode, at + (isEnd ? said.length : 0)];
+    }
+  };
+  getSelection().setBaseAndExtent(...find(from, false), ...find(to, true));
+}"""
 GRADES = ("instruction_following", "truthfulness", "conciseness", "format", "safety")
 
 
@@ -104,6 +116,11 @@ def question(key: str, position: int | None = None) -> str:
     """A selector of a question."""
     where = "" if position is None else f"[data-address*='\"position\":{position},']"
     return f'[data-key="{key}"]{where}'
+
+
+def select_words(page: Any, selector: str, first: str, last: str) -> None:
+    """Select from the beginning of one word to the end of another, as a mouse does."""
+    page.evaluate(_SELECT, [selector, first, last])
 
 
 def tasks_of(annotator_tab: AnnotatorTab) -> list[Any]:

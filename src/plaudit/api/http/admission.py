@@ -150,7 +150,7 @@ class Admission:
 
     def __init__(self, in_work_max: int, waiting_max: int, metrics: Metrics) -> None:
         self._metrics = metrics
-        turn = LoopTurn()
+        turn = self._turn = LoopTurn()
         self._bodies = BodyBytes()
         self._semaphores = {
             kind: FairSemaphore(
@@ -176,6 +176,17 @@ class Admission:
         if len(self._known) >= KNOWN_MAX:
             del self._known[next(iter(self._known))]
         self._known[digest] = environment_id
+
+    def is_passable(self, environment_id: str, now: float) -> bool:
+        """True if a read that is done at once may pass those that wait; `now` is monotonic.
+
+        What it took is to be told to `spend`.
+        """
+        return self._semaphores["read"].is_passable(environment_id, now)
+
+    def spend(self, environment_id: str, seconds: float, now: float) -> None:
+        """Note a read that was done at once, took so many seconds, and ended `now`."""
+        self._turn.spend(environment_id, seconds, now)
 
     async def admit(self, scope: Scope, who: str) -> Permit:
         """Wait for a permit of an environment or network.

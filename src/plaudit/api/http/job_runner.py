@@ -361,6 +361,10 @@ class _JobDatabase:
         self._tracker.check()
         return self._own.read(snapshot=snapshot)
 
+    def read_at_once(self, work: Work[T]) -> T:
+        self._tracker.check()
+        return self._own.read_at_once(work)
+
     async def write(self, work: Work[T]) -> T:
         return await self._writer.write(work)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -64,6 +66,8 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self._add_waits()
+        self.before_text: Callable[[], None] = lambda: None
+        """Called before the metrics are read; adds what is still to be added."""
         self._step_maxima: dict[str, float] = {}
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
@@ -92,6 +96,10 @@ class Metrics:
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count a finished request and its duration in seconds."""
+        self.observe_many(operation, status, (seconds,))
+
+    def observe_many(self, operation: str, status: int, seconds: Sequence[float]) -> None:
+        """Count finished requests and their durations in seconds."""
         children = self._children.get((operation, status))
         if children is None:
             children = (
@@ -100,8 +108,9 @@ class Metrics:
             )
             self._children[operation, status] = children
         counter, histogram = children
-        counter.inc()
-        histogram.observe(seconds)
+        counter.inc(len(seconds))
+        for duration in seconds:
+            histogram.observe(duration)
 
     def observe_attempt(self, attempt: AttemptEnd) -> None:
         """Count a webhook attempt by its outcome and the message's state after it."""
@@ -139,6 +148,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Metrics in Prometheus' text format, summed over all serving processes."""
+        self.before_text()
         folder = metrics_folder()
         if folder is None:
             return generate_latest(self._registry)

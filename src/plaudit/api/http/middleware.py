@@ -7,10 +7,9 @@ request id, no stack trace, and a key on every route that is not declared open.
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -21,12 +20,21 @@ from plaudit.api.http import problems
 from plaudit.api.http.admission import Admission
 from plaudit.api.http.client_address import client_network
 from plaudit.api.http.connections import ConnectionLimits
+from plaudit.api.http.edge_headers import rate_headers, request_id_of
+from plaudit.api.http.hot_log import HotLog
+from plaudit.api.http.hot_route import HotRoute
 from plaudit.api.http.metrics import Metrics
-from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
+from plaudit.api.http.operation import (
+    COMMON_HEADERS,
+    JSON,
+    Operation,
+    Response,
+    Services,
+    respond,
+)
 from plaudit.api.http.stall_meter import StallMeter, Steps
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import rate_limits
-from plaudit.core.common.rate_limits import RateLimits
 from plaudit.errors import (
     MethodNotAllowed,
     NotFound,
@@ -41,7 +49,6 @@ from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX, STREAM_SECONDS
 
 LOGGED_CHARS_MAX = 1024
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SLASHES = re.compile("^/{2,}")
 
 
@@ -51,7 +58,7 @@ class Edge:
     `open_paths` need no key, `stream_paths` and `long_paths` have the longer time limit, and
     `show_problem` returns the error page for browsers, or None for the JSON body. `is_astray` is
     true for a signed-in browser at a path that does not exist. `session_of` returns the session of
-    a browser, empty without one.
+    a browser, empty without one. `operations` are those that the hot route may answer.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Edge:
         is_astray: Callable[[Scope], Awaitable[bool]],
         session_of: Callable[[Scope], str],
         long_paths: re.Pattern[str],
+        operations: Sequence[Operation] = (),
     ) -> None:
         self._inner = inner
         self._services = services
@@ -84,13 +92,21 @@ class Edge:
             settings.org_requests_in_work, settings.org_requests_waiting, metrics
         )
         self._log = structlog.get_logger("plaudit.request")
+        self.hot_log = HotLog(metrics, has_lines=settings.log_level in ("debug", "info"))
+        self.hot = HotRoute(operations, services, self._admission, self._rates, self.hot_log, meter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             # The state of a server's lifespan is handed to its protocol for each connection.
             trusted = self._services.settings.trusted_proxies
-            scope.get("state", {})["connections"] = ConnectionLimits(trusted)
-            await self._inner(scope, receive, send)
+            state = scope.get("state", {})
+            state["connections"] = ConnectionLimits(trusted)
+            if self._services.settings.database is None:
+                state["hot"] = self.hot
+            try:
+                await self._inner(scope, receive, send)
+            finally:
+                self.hot_log.flush()
             return
 
         def note_step(seconds: float, cpu_s: float) -> None:
@@ -107,7 +123,7 @@ class Edge:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))
+        request_id = scope["plaudit.request_id"] = request_id_of(headers.get(b"x-request-id"))
         # Routes match the undecoded path, so that %2F inside a segment does not split it.
         raw_path = scope.get("raw_path") or scope["path"].encode()
         scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
@@ -124,9 +140,7 @@ class Edge:
                 names = {name for name, _ in response_headers}
                 response_headers.append((b"x-request-id", request_id.encode()))
                 if self._rates is not None and "plaudit.caller" in scope:
-                    response_headers.extend(
-                        self._rate_headers(self._rates, scope["plaudit.caller"])
-                    )
+                    response_headers.extend(rate_headers(self._rates, scope["plaudit.caller"]))
                 response_headers.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
@@ -222,16 +236,6 @@ class Edge:
                 self._failed_auth.count_failure(client, time.monotonic())
             raise
 
-    @staticmethod
-    def _rate_headers(rates: RateLimits, caller: Caller) -> list[tuple[bytes, bytes]]:
-        """RateLimit headers of a caller (IETF draft-ietf-httpapi-ratelimit-headers)."""
-        policies = ", ".join(f'"{name}";q={q.amount};w={q.seconds}' for name, q in rates.policies)
-        standings = ", ".join(
-            f'"{standing.name}";r={standing.remaining};t={standing.reset_s}'
-            for standing in rates.list_states(caller, time.monotonic())
-        )
-        return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", standings.encode())]
-
     def _problem(self, exc: Exception, request_id: str) -> Problem:
         match exc:
             case Problem():
@@ -276,12 +280,3 @@ async def _refuse(
         "application/problem+json" if wants_problem else JSON,
         problems.headers(problem),
     )
-
-
-def _request_id(header: bytes | None) -> str:
-    """X-Request-Id of the client if it is well-formed and holds no API key, else a new id."""
-    if header is not None and _REQUEST_ID.fullmatch(header):
-        text = header.decode()
-        if api_keys.mask_keys(text) == text:
-            return text
-    return f"req_{random.getrandbits(96):024x}"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import re
 import secrets
 import socket
-import struct
-import termios
-from array import array
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
 from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
+from plaudit.api.http.file_sending import EXTENSION, FileBody
+from plaudit.api.http.hot_route import HotRoute
+from plaudit.api.http.one_write import OneWrite, UnderWay
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
 from plaudit.settings import (
@@ -39,80 +39,6 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d*
 UNSENT_BYTES_MAX = 512 * 1024
 """Bytes of answers that the kernel takes before they can be sent; else 4 MB for each peer."""
 
-_NO_LINGERING = struct.pack("ii", 1, 0)
-
-INTERIM = b"HTTP/1.1 100 "
-"""First bytes of an interim response; it must be sent at once, because the client waits."""
-
-
-class OneWrite:
-    """Transport wrapper that sends a response's head and body in one write.
-
-    uvicorn writes them separately, and each write costs a system call and a packet: half the cost
-    of a small response. The first piece is buffered until the next one, `flush` or `close`.
-    """
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self._buffered: bytes | None = None
-        self._written_bytes = 0
-        self.is_closing = transport.is_closing
-        self.get_extra_info = transport.get_extra_info
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Send `data`, or buffer it if nothing is buffered; a view is a piece of a long body.
-
-        Does nothing on a closed connection.
-        """
-        if self.is_closing():
-            return
-        self._written_bytes += len(data)
-        if self._buffered is not None:
-            buffered, self._buffered = self._buffered, None
-            self._transport.writelines((buffered, data))
-        elif isinstance(data, memoryview) or data.startswith(INTERIM):
-            self._transport.write(data)
-        else:
-            self._buffered = data
-
-    def flush(self) -> None:
-        """Send the buffered piece, if any."""
-        if self._buffered is not None:
-            buffered, self._buffered = self._buffered, None
-            self._transport.write(buffered)
-
-    def close(self) -> None:
-        """Send the buffered piece, then close the connection."""
-        self.flush()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """End the connection at once; what the kernel still held for the peer is given up too.
-
-        Closed as usual, the kernel would go on offering it for minutes.
-        """
-        with suppress(OSError, AttributeError):
-            self.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
-            )
-        self._transport.abort()
-
-    def taken_bytes(self) -> int:
-        """Bytes that the peer has acknowledged; those the kernel took, where it does not tell.
-
-        A slow reader frees the kernel's buffer in steps of megabytes, and acknowledges in small
-        ones.
-        """
-        unsent = array("i", [0])
-        # A closed socket has no descriptor, and some systems do not tell.
-        with suppress(OSError, ValueError, AttributeError):
-            fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent, True)
-        buffered: int = self._transport.get_write_buffer_size()
-        return self._written_bytes - buffered - unsent[0]
-
 
 class EdgeProtocol(HttpToolsProtocol):
     """HTTP protocol with limits on heads, on slow peers, and on connections; errors are JSON.
@@ -124,6 +50,7 @@ class EdgeProtocol(HttpToolsProtocol):
     phase = Phase.waiting
     since = 0.0
     _limits: ConnectionLimits
+    _hot: HotRoute | None
     _gone: asyncio.Future[None]
     """Done once the peer has gone; requests that wait for their turn then leave."""
     _parsed_bytes = 0
@@ -133,6 +60,10 @@ class EdgeProtocol(HttpToolsProtocol):
     _is_in_head = True
     _has_begun = False
     """True once the first byte of the current head has come."""
+    _is_hot = False
+    """True if the latest request was answered by the hot route, and so had a valid key."""
+    _under_way: UnderWay | None = None
+    """The hot route's answer that is being sent from page files, if any."""
     _is_refused = False
     _refusal: Problem | None = None
     _fault: str | None = None
@@ -148,11 +79,13 @@ class EdgeProtocol(HttpToolsProtocol):
     @property
     def is_known(self) -> bool:
         """True if the latest request had a valid key or session."""
-        scope: Any = {} if self.cycle is None else self.cycle.scope
-        return any(scope.get(name) is not None for name in ("plaudit.caller", "plaudit.user"))
+        if self._is_hot or self.cycle is None:
+            return self._is_hot
+        scope: Any = self.cycle.scope
+        return scope.get("plaudit.caller") is not None or scope.get("plaudit.user") is not None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
+        super().connection_made(OneWrite(transport, self))  # type: ignore[arg-type]
         with suppress(OSError, AttributeError):  # a transport without a socket, or a system without
             transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX
@@ -160,10 +93,12 @@ class EdgeProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._gone = self.loop.create_future()
         self._limits = self.app_state["connections"]
+        self._hot = self.app_state.get("hot")
         if (problem := self._limits.admit(self)) is not None:
             self._refuse(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.transport.lose()  # type: ignore[attr-defined]
         self._limits.remove(self)
         self._gone.set_result(None)
         super().connection_lost(exc)
@@ -188,6 +123,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._under_way is not None:
+            self._end_under_way(self._under_way)
         self._settle()
 
     def shutdown(self) -> None:
@@ -241,15 +178,19 @@ class EdgeProtocol(HttpToolsProtocol):
             self._fail(f"at most {PIPELINED_MAX} requests may wait for the answer to another one")
         self._heads += 1
         self._is_in_head = self._has_begun = False
-        self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
-        super().on_headers_complete()
+        self._is_hot = self._answer_at_once()
+        if not self._is_hot:
+            self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
+            self.scope["extensions"] = {EXTENSION: {}}
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if not self._is_hot:
+            super().on_message_complete()
         self._parsed_bytes = self._received_bytes = 0
         self._is_in_head = True
 
@@ -257,8 +198,58 @@ class EdgeProtocol(HttpToolsProtocol):
         self.transport.flush()  # type: ignore[attr-defined]
         if self._refusal is not None and not self.pipeline:
             self._send_refusal(self._refusal)
-        super().on_response_complete()
+        # As uvicorn does, but for its timer of idle connections: `check` ends them.
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
         self._settle()
+
+    def _answer_at_once(self) -> bool:
+        """Answer the request by the hot route; False if that leaves it to the ordinary way."""
+        is_ready = self._is_idle() and not (self.flow.write_paused or self.transport.is_closing())
+        if self._hot is None or not is_ready or self.parser.get_method() != b"GET":
+            return False
+        url = httptools.parse_url(self.url)
+        answer = self._hot.answer(url.path, url.query or b"", self.headers)
+        if answer is None:
+            return False
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        last = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
+        head = b"".join((self._start_of_head(), answer.head, last))
+        if answer.body.is_of_files:
+            self._send_from_files(head, answer.body)
+        else:
+            self.transport.write(b"".join((head, *answer.body.read())))
+            self.transport.flush()  # type: ignore[attr-defined]
+        if self._under_way is not None:
+            self._under_way.keep_alive = is_kept
+            return True
+        self.server_state.total_requests += 1
+        if not is_kept:
+            self.transport.close()
+        return True
+
+    def _send_from_files(self, head: bytes, body: FileBody) -> None:
+        """Send an answer; if it takes longer it is under way, and later requests wait behind it."""
+        transport: Any = self.transport
+        transport.write(head)
+        transport.write(body)
+        if self.flow.write_paused:
+            self._under_way = self.cycle = cast("Any", UnderWay())
+
+    def _end_under_way(self, under_way: UnderWay) -> None:
+        self._under_way = None
+        under_way.response_complete = True
+        if not under_way.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _start_of_head(self) -> bytes:
+        """Status line of a 200, and the headers that every answer begins with, such as `date`."""
+        headers = self.server_state.default_headers
+        return b"HTTP/1.1 200 OK\r\n" + b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
     def send_400_response(self, msg: str) -> None:
         is_long = self._parsed_bytes > HEADER_BYTES_MAX

@@ -106,6 +106,10 @@ class StallMeter:
             self._is_named = True
             self._report(operation, seconds, cpu_s, fields)
 
+    def cpu_seconds(self, seconds: float) -> float:
+        """Bound of the CPU seconds of what took so many until now: of those since the last tick."""
+        return min(seconds, time.thread_time() - self._cpu)
+
     def start(self) -> None:
         """Begin to tick on the running event loop."""
         self._schedule(asyncio.get_running_loop())

@@ -5,11 +5,13 @@ Handlers only translate between HTTP and core; docs/compatibility.md compares th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Call, Operation, Response
+from plaudit.api.http.file_sending import FileBody
+from plaudit.api.http.operation import Call, Operation, Response, Services
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
 from plaudit.api.openapi import examples
 from plaudit.core.tasks import annotation_lookup as annotation_search
@@ -17,7 +19,9 @@ from plaudit.core.tasks import listing
 from plaudit.core.tasks.listing import BatchQuery, TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Opts, Role, TaskStatus
+from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Caller, Opts, Role, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.tasks import projects
 from plaudit.wire.v2 import render, resources
 from plaudit.wire.v2.annotation import Annotation
@@ -157,9 +161,10 @@ class GetAnnotation(Struct, frozen=True):
     ] = None
 
 
-async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
-    """GET /v2/tasks: one page of tasks, assembled from stored bytes."""
-    query, services = call.query, call.services
+async def page_parts(
+    services: Services, tx: Transaction, caller: Caller, query: ListTasks
+) -> Sequence[bytes | FileRun]:
+    """One page of tasks as pieces of JSON, assembled from stored bytes."""
     task_query = TaskQuery(
         scope=ScopeNames(query.project_id, query.project_name, query.batch_id, query.batch_name),
         status=query.status,
@@ -168,28 +173,43 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
         limit=query.limit,
         next_token=query.next_token,
         expand=query.expand,
-        opts=_opts(call, query.opts),
+        opts=_opts(services, query.opts),
     )
+    files = None if services.settings.bare_annotations else services.page_files
+    return await listing.task_page(tx, services.secret, caller.environment_id, task_query, files)
+
+
+async def task_parts(
+    services: Services, tx: Transaction, caller: Caller, query: GetTask
+) -> list[bytes]:
+    """One task as pieces of JSON; raises NotFound."""
+    assert query.task_id is not None
+    parts = await listing.find_task_parts(
+        tx,
+        caller.environment_id,
+        query.task_id,
+        expand=query.expand,
+        opts=_opts(services, query.opts),
+    )
+    if parts is None:
+        raise NotFound("there is no such task")
+    return parts
+
+
+async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
+    """GET /v2/tasks: one page of tasks."""
+    services = call.services
     async with services.db.read(snapshot=False) as tx:
-        parts = await listing.task_page(tx, services.secret, call.caller.environment_id, task_query)
-    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
+        body = FileBody(await page_parts(services, tx, call.caller, call.query))
+    return _bare(b"".join(body.read())) if services.settings.bare_annotations else body
 
 
 async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
     """GET /v2/task: one task; raises NotFound."""
-    query = call.query
-    assert query.task_id is not None
-    async with call.services.db.read() as tx:
-        parts = await listing.find_task_parts(
-            tx,
-            call.caller.environment_id,
-            query.task_id,
-            expand=query.expand,
-            opts=_opts(call, query.opts),
-        )
-    if parts is None:
-        raise NotFound("there is no such task")
-    return _bare(b"".join(parts)) if call.services.settings.bare_annotations else parts
+    services = call.services
+    async with services.db.read() as tx:
+        parts = await task_parts(services, tx, call.caller, call.query)
+    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:
@@ -256,9 +276,9 @@ async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
     return annotation
 
 
-def _opts(call: Call[ListTasks] | Call[GetTask], names: frozenset[str] | None) -> int:
+def _opts(services: Services, names: frozenset[str] | None) -> int:
     if names is None:
-        return int(call.services.settings.default_opts)
+        return int(services.settings.default_opts)
     return sum(int(Opts[name]) for name in names)
 
 
@@ -271,6 +291,7 @@ OPERATIONS = (
         operation_id="list_tasks",
         path="/v2/tasks",
         handler=list_tasks,
+        at_once=page_parts,
         summary="List the tasks of a project or a batch",
         description="Give a project, a batch, or both; the batch is then looked up inside the "
         "project. Without `status`, tasks in every status are listed. Tasks come in order of "
@@ -288,6 +309,7 @@ OPERATIONS = (
         operation_id="get_task",
         path="/v2/task",
         handler=get_task,
+        at_once=task_parts,
         summary="Get one task",
         tag="Tasks",
         role=Role.read,

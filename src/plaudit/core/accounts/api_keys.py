@@ -12,6 +12,7 @@ import binascii
 import re
 import secrets
 import zlib
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -253,10 +254,23 @@ async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None
     Bearer carries the key; Basic carries it as the user name, the password is ignored. The error
     is the same for missing, malformed, unknown, revoked and expired keys.
     """
+    return await find_caller(tx, header_digests(secret, header))
+
+
+def header_digests(secret: ServerSecret, header: str | None) -> list[bytes]:
+    """Digests under which the key in an Authorization header may be stored.
+
+    Raises Unauthenticated if none stands there.
+    """
     text = _key_of_header(header)
     if text is None or not is_key(text):
         raise Unauthenticated
-    for digest in secret.key_digests(text):
+    return secret.key_digests(text)
+
+
+async def find_caller(tx: Transaction, digests: Sequence[bytes]) -> Caller:
+    """Return the caller whose active key has one of these digests; raises Unauthenticated."""
+    for digest in digests:
         key = await organizations.find_key_by_digest(tx, digest)
         if key is None:
             continue

@@ -22,6 +22,14 @@ PAUSE_SECONDS_MAX = 0.02
 EXPECTED_SECONDS_MAX = 0.05
 """Time for which a call that gave its permit back to go on in a moment counts as if it had it."""
 
+TURN_SECONDS = 0.002
+"""Time that one organization's calls that are done at once may take of a turn of the loop."""
+
+ALONE_SECONDS = 0.01
+"""Time for an organization that was the only one for ALONE_AFTER_S."""
+
+ALONE_AFTER_S = 1.0
+
 
 class _Waiter(Struct, eq=False):
     key: bytes
@@ -43,15 +51,38 @@ class LoopTurn:
         self._expected: Counter[str] = Counter()
         self._began = 0.0
         self._is_paused = False
+        self._spent: dict[str, float] = {}
+        """Seconds that calls which are done at once took in this turn, by organization."""
+        self._last = ""
+        self._last_changed_at = 0.0
+        """Time at which `_last`, the organization served last, was not that of the call before."""
 
     def serve(self, organization_id: str) -> None:
         """Note that an organization was served."""
+        if organization_id != self._last:
+            self._last = ""
         if self._is_paused:
             return
         if not self.served:
             self._began = self._now()
             asyncio.get_running_loop().call_soon(self._end)
         self.served.add(organization_id)
+
+    def has_time(self, organization_id: str, now: float) -> bool:
+        """True if a call of the organization may be done at once; `now` is a monotonic time."""
+        spent = self._spent.get(organization_id)
+        if spent is None:
+            return organization_id not in self.served
+        is_alone = now - self._last_changed_at > ALONE_AFTER_S
+        return spent < (ALONE_SECONDS if is_alone else TURN_SECONDS)
+
+    def spend(self, organization_id: str, seconds: float, now: float) -> None:
+        """Note a call that was done at once and took so many seconds until `now`."""
+        if organization_id not in self.served:
+            self.serve(organization_id)
+        self._spent[organization_id] = self._spent.get(organization_id, 0.0) + seconds
+        if organization_id != self._last:
+            self._last, self._last_changed_at = organization_id, now
 
     def expect(self, organization_id: str) -> Callable[[], None]:
         """Count a call without a permit as if it had one; returns what ends that."""
@@ -69,6 +100,7 @@ class LoopTurn:
 
     def _end(self) -> None:
         """End the turn: what was granted in it has run as far as it could."""
+        self._spent.clear()
         crowded = {name for one in self.semaphores for name in one.crowded}
         held_back = self.served & crowded
         holders = {name for one in self.semaphores for name in one.holders} | self._expected.keys()
@@ -85,6 +117,7 @@ class LoopTurn:
     def _begin(self) -> None:
         self._is_paused = False
         self.served.clear()
+        self._spent.clear()
         self.semaphores.append(self.semaphores.pop(0))  # another one is first each time
         for semaphore in self.semaphores:
             semaphore.grant()
@@ -136,6 +169,10 @@ class FairSemaphore:
         """Take a permit without waiting; returns False, taking none, if one has to wait."""
         is_turn = organization_id not in self._waiting and organization_id not in self._turn.served
         return is_turn and self._take_free(organization_id, key)
+
+    def is_passable(self, organization_id: str, now: float) -> bool:
+        """True if a call that is done at once need not wait, and takes no permit for it."""
+        return organization_id not in self._waiting and self._turn.has_time(organization_id, now)
 
     async def take(
         self, organization_id: str, key: bytes = b"", *, goes_first: bool = False

@@ -83,6 +83,12 @@ class RateLimits:
 
     def admit(self, caller: Caller, now: float) -> None:
         """Count a request against all quotas; raises TooManyRequests, counting nothing then."""
+        self.require(caller, now)
+        for bucket, field in self._buckets:
+            bucket.take(getattr(caller, field), now)
+
+    def require(self, caller: Caller, now: float) -> None:
+        """Raise TooManyRequests if a request fits no longer; nothing is counted."""
         for bucket, field in self._buckets:
             if wait := bucket.wait(getattr(caller, field), now):
                 whose = "this API key" if bucket.name == "key" else "this organization"
@@ -90,8 +96,6 @@ class RateLimits:
                     f"{whose} has used up its requests; wait as long as Retry-After says",
                     wait_s=bound_wait_s(wait),
                 )
-        for bucket, field in self._buckets:
-            bucket.take(getattr(caller, field), now)
 
     def list_states(self, caller: Caller, now: float) -> list[QuotaState]:
         """List the state of each quota of a caller."""

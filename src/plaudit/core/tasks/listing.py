@@ -15,6 +15,8 @@ from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
 from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.page_files.file_runs import FileRun
+from plaudit.store.page_files.places import PageFiles
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.tasks.task_summaries import TaskSummary
@@ -24,6 +26,7 @@ from plaudit.wire.v2 import render, resources
 SCANNED_MAX = 5000
 """Tasks read for one page that is filtered by times of both completion and creation."""
 
+_HEAD = b'{"tasks":['
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,13 +83,25 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
 
 
 async def task_page(
-    tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
-) -> list[bytes]:
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    query: TaskQuery,
+    files: PageFiles | None = None,
+) -> Sequence[bytes | FileRun]:
     """One page of tasks as pieces of JSON to be joined; a filter by creation is not taken.
 
-    Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
+    Pieces of page files are among them where `files` has all tasks of the page in the rendering
+    that is asked for. Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
     """
     project, batch, walk = await _task_walk(tx, secret, environment_id, query)
+    if files is not None and not query.expand and not render.needs_patches(query.opts):
+        placed = await files.find_page(
+            tx, walk.where, after=walk.cursor, bound=walk.bound, limit=query.limit
+        )
+        if placed is not None:
+            next_place = placed.last if placed.has_more else None
+            return [_HEAD, *placed.runs, _tail(secret, environment_id, walk, next_place)]
     rows, has_more = await tasks.list_tasks(
         tx,
         walk.where,
@@ -98,16 +113,26 @@ async def task_page(
     if query.expand:
         fitting = await count_expanded(tx, project, rows, query.expand, batch)
         rows, has_more = rows[:fitting], has_more or fitting < len(rows)
-    parts = [b'{"tasks":[']
+    parts = [_HEAD]
     refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, batch)
     render.assemble(rows, refs, query.opts, parts)
-    if has_more:
-        seq, completed_ms = rows[-1][:2]
-        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms or 0))
-        parts.append(b'],"next_token":"%b"}' % token.encode())
-    else:
-        parts.append(b"]}")
+    parts.append(_tail(secret, environment_id, walk, rows[-1][:2] if has_more else None))
     return parts
+
+
+def _tail(
+    secret: ServerSecret,
+    environment_id: str,
+    walk: _TaskToken,
+    last: tuple[int, int | None] | None,
+) -> bytes:
+    """End of a page; `last` is `seq` and `completed_ms` of its last task where more follow."""
+    if last is None:
+        return b"]}"
+    seq, completed_ms = last
+    at_ms = completed_ms if walk.where.is_by_completion else None
+    token = page_tokens.encode(secret, environment_id, _continued(walk, seq, at_ms or 0))
+    return b'],"next_token":"%b"}' % token.encode()
 
 
 async def _task_walk(

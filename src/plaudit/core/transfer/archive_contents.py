@@ -49,6 +49,9 @@ REBUILT: Mapping[str, str] = {
     "task_change": "an import notes which tasks it changed",
     "review_order": "an import lists tasks in review by its submissions",
     "disagreement_reason": "an import notes the reasons that decisions of review give",
+    "page_file": "a server on SQLite writes page files anew",
+    "task_place": "a server on SQLite writes page files anew",
+    "dead_record": "a server on SQLite writes page files anew",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""

@@ -113,7 +113,7 @@ class Content:
             block = self._ahead.popleft()
             self._ahead_bytes -= len(block)
             yield block
-        for block in self._blocks:  # noqa: UP028 - `yield from` would close them with this
+        for block in self._blocks:  # `yield from` would close them together with this
             yield block
 
     def peek(self, size: int) -> bytes:

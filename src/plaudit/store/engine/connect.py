@@ -64,7 +64,7 @@ def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
     path = settings.data / FILE_NAME
     if not create and not path.exists():
         raise StoreRefused(f"there is no store in {settings.data}; run 'plaudit init' first")
-    return sqlite.open_sqlite(path, create=create)
+    return sqlite.open_sqlite(path, create=create, mmap_bytes=settings.mmap_bytes or 0)
 
 
 def _open_postgres(settings: Settings, *, patient: bool) -> Database:

@@ -97,6 +97,14 @@ class Database(Protocol):
         """
         ...
 
+    def read_at_once(self, work: Work[T]) -> T:
+        """Run work that reads one snapshot to its end, and return its result.
+
+        Nothing else runs meanwhile. The work may be run again. Raises Unavailable where the engine
+        has to wait for a database.
+        """
+        ...
+
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a write transaction and return its result once it is durable."""
         ...

@@ -35,6 +35,8 @@ class Migration(Struct, frozen=True):
 class Dialect(Struct, frozen=True):
     """SQL that differs between engines when the schema is created."""
 
+    name: str
+    """Word between two dots in the names of migrations that are for this engine alone."""
     words: Mapping[str, str]
     """Values of the `${placeholders}` in the migrations."""
     lock: str | None
@@ -50,6 +52,7 @@ _CREATE_LEDGER = (
 )
 
 SQLITE = Dialect(
+    name="sqlite",
     words={
         "id": "TEXT",
         "bytes": "BLOB",
@@ -61,6 +64,7 @@ SQLITE = Dialect(
     tables="SELECT name FROM sqlite_schema WHERE type = 'table'",
 )
 POSTGRES = Dialect(
+    name="postgres",
     words={
         "id": 'TEXT COLLATE "C"',
         "bytes": "BYTEA",
@@ -92,11 +96,27 @@ def migrations(dialect: Dialect) -> list[Migration]:
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
     result = []
     for name in names:
+        if name.split(".")[1:-1] not in ([], [dialect.name]):
+            continue
         text = Template((folder / name).read_text("utf-8")).substitute(dialect.words)
         code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-        statements = [statement.strip() for statement in code.split(";")]
-        result.append(Migration(name, [statement for statement in statements if statement]))
+        result.append(Migration(name, _statements(code)))
     return result
+
+
+def _statements(code: str) -> list[str]:
+    """Statements of a migration, without the semicolons that end them; a trigger has its own."""
+    found = []
+    trigger = ""
+    for part in code.split(";"):
+        statement = trigger + part.strip()
+        is_trigger = statement.split(maxsplit=2)[:2] == ["CREATE", "TRIGGER"]
+        if is_trigger and not statement.endswith("END"):
+            trigger = f"{statement};\n"
+        elif statement:
+            found.append(statement)
+            trigger = ""
+    return found
 
 
 async def upgrade(db: Database, dialect: Dialect) -> list[str]:

@@ -141,6 +141,9 @@ class PostgresDatabase:
         """A read transaction: REPEATABLE READ with `snapshot`, else READ COMMITTED."""
         return _Read(self, snapshot)
 
+    def read_at_once(self, work: Work[T]) -> T:
+        raise Unavailable("this database is waited for")
+
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction, retried up to ATTEMPTS_MAX times; return once it is durable.
 

@@ -28,6 +28,7 @@ from plaudit.errors import StorageFull, StoreRefused, Unavailable
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
+from plaudit.store.engine.steady_reads import Changed, SteadyReads
 
 T = TypeVar("T")
 
@@ -69,17 +70,34 @@ class SqliteTransaction:
         self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
 
 
+class SideReader:
+    """A read-only connection of its own, used by one thread at a time; statements are `drive`n."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.tx = SqliteTransaction(connection)
+
+    def data_version(self) -> int:
+        """A number that is another one once anybody else has committed a change."""
+        return cast("int", self._connection.pragma("data_version"))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mmap_bytes: int = 0) -> None:
         self._path = path
         self._space = DiskSpace()
         # Opened here, so that a failure is raised to the caller and not lost in the thread.
         self._writer_connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
-        self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY, mmap_bytes=mmap_bytes)
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
+        self._steady = SteadyReads(self.reader, self.reading.epoch)
         self.depth = 0
         """Number of nested snapshots open on the reader."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -91,6 +109,27 @@ class SqliteDatabase:
         """A read transaction on the loop's connection. Nested snapshots share the outermost."""
         return _Read(self, snapshot)
 
+    def read_at_once(self, work: Work[T]) -> T:
+        if self.depth:
+            raise Unavailable("the store is being read")
+        steady = self._steady
+        try:
+            try:
+                steady.begin()
+                result = drive(work(steady))
+                steady.require_sure()
+            except Changed:
+                self.reader.execute("BEGIN")
+                try:
+                    steady.pin()
+                    result = drive(work(steady))
+                finally:
+                    steady.unpin()
+                    self.reader.execute("COMMIT")
+        except apsw.Error as exc:
+            raise _translated(exc) from exc
+        return result
+
     async def write(self, work: Work[T]) -> T:
         """Queue `work` for the writer thread; return its result when its group is on disk."""
         if self._closed:
@@ -99,12 +138,19 @@ class SqliteDatabase:
         self._jobs.put(job)
         return cast(T, await asyncio.shield(job.future))
 
-    async def check(self) -> None:
+    def open_side_reader(self) -> SideReader:
+        """A connection for reading off the event loop; close it before the database."""
+        return SideReader(_connect(self._path, apsw.SQLITE_OPEN_READONLY))
+
+    def is_in_place(self) -> bool:
+        """True if the file that is open is the one that stands at its path."""
         try:
-            is_same = os.path.samestat(self._path.stat(), self._file)
+            return os.path.samestat(self._path.stat(), self._file)
         except OSError:
-            is_same = False
-        if not is_same:
+            return False
+
+    async def check(self) -> None:
+        if not self.is_in_place():
             raise Unavailable("the store's file is gone", detail=str(self._path))
         async with self.read() as tx:
             await tx.one("SELECT epoch FROM store_epoch", {})
@@ -192,8 +238,11 @@ class _Job:
             self.future.set_result(self.result)
 
 
-def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
-    """Open a database file, or create it; raises StoreRefused for an unsafe SQLite version."""
+def open_sqlite(path: Path, *, create: bool = False, mmap_bytes: int = 0) -> SqliteDatabase:
+    """Open a database file, or create it; reads map up to `mmap_bytes` of it into memory.
+
+    Raises StoreRefused for an unsafe SQLite version.
+    """
     require_safe_version(apsw.sqlite_lib_version())
     if create:
         try:
@@ -201,7 +250,7 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
         except OSError as exc:
             raise StoreRefused(f"cannot open {path}: {exc.strerror}") from exc
         _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
-    return SqliteDatabase(path)
+    return SqliteDatabase(path, mmap_bytes=mmap_bytes)
 
 
 def _is_ours(connection: apsw.Connection) -> bool:
@@ -242,7 +291,7 @@ def require_safe_version(version: str) -> None:
     raise StoreRefused(f"SQLite {version} can corrupt a WAL database; install apsw >= 3.51.3")
 
 
-def _connect(path: Path, flags: int) -> apsw.Connection:
+def _connect(path: Path, flags: int, *, mmap_bytes: int = 0) -> apsw.Connection:
     name = str(path)
     try:
         is_read_only = disk_space.is_read_only(path.parent)
@@ -254,12 +303,16 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
             name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(BUSY_MS)
+        # Else a plan depends on the values of its first run, and a statement with LIMIT :n is
+        # compiled anew each time that it is run with another value.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if flags & apsw.SQLITE_OPEN_READWRITE and _is_ours(connection):
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             _switch_to_wal(connection)
         connection.execute(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;"
-            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF"
+            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
+            f"PRAGMA mmap_size={mmap_bytes}"
         )
     except (apsw.Error, OSError) as exc:
         raise StoreRefused(f"cannot open {path}: {exc}") from exc

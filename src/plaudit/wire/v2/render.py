@@ -144,6 +144,11 @@ def assemble(
         parts.pop()
 
 
+def record(head: bytes, body: bytes | None, refs: bytes) -> bytes:
+    """JSON of a task with the default options, as `assemble` puts it behind another one."""
+    return b"".join((b",", head.replace(b"\n", refs, 1), body or b""))
+
+
 def assemble_lines(
     rows: Sequence[PageRow], refs: Mapping[str | None, bytes], opts: int, parts: list[bytes]
 ) -> None:

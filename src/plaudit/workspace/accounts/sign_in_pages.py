@@ -10,10 +10,13 @@ from plaudit.api.http.bodies import OPEN_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import authentication
+from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations, sessions
+from plaudit.texts import N_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import ANYONE, Page, PageRequest, Redirect
+from plaudit.workspace.language.languages import LANGUAGES
 
 
 class SignInQuery(Struct, frozen=True):
@@ -55,6 +58,13 @@ class InvitedPerson(Struct):
     organization: str
     is_known: bool
     """True for an active user, who lost their password."""
+
+
+class LanguageForm(Struct, kw_only=True):
+    """Form of POST /language; an empty code leaves the choice to the browser's settings."""
+
+    language: str
+    next: str | None = None
 
 
 class NoFields(Struct):
@@ -120,6 +130,18 @@ async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) ->
     return Redirect(to=links.START, session=started.token, known_by=started.known_by)
 
 
+async def choose_language(request: PageRequest[NoQuery], form: LanguageForm) -> Redirect:
+    """POST /language: keep a language in this browser, and show the page before in it."""
+    if form.language and form.language not in LANGUAGES:
+        raise InvalidContent(N_("there is no such language here"), pointer="/language")
+    target = form.next or ""
+    here = links.SIGN_IN if target == links.SIGN_IN else None
+    return Redirect(
+        to=here or links.choose_destination(target, request.services.destinations),
+        language=form.language,
+    )
+
+
 async def sign_out(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
@@ -177,6 +199,16 @@ PAGES = (
         body_limit=OPEN_BODY,
         opens_transactions=True,
         form_page="show_welcome",
+    ),
+    Page(
+        page_id="choose_language",
+        method="POST",
+        path="/language",
+        role=ANYONE,
+        handler=choose_language,
+        form=LanguageForm,
+        body_limit=OPEN_BODY,
+        opens_transactions=True,
     ),
     Page(
         page_id="sign_out",

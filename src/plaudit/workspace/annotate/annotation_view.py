@@ -206,7 +206,7 @@ class _Builder:
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
             position=position,
-            body=self._rendered(text),
+            body=self._rendered(text, own),
             raw=text or "",
             is_empty=message_parts.is_empty(content),
             words=rich_text.word_count(_words(content)),
@@ -234,14 +234,16 @@ class _Builder:
             model=None if self._is_blind else _model(message),
         )
 
-    def _rendered(self, text: str | None) -> RenderedText | None:
-        return message_parts.rendered(text, self._files, self._batch)
+    def _rendered(self, text: str | None, controls: Sequence[Control] = ()) -> RenderedText | None:
+        """A text, in which these controls may mark pieces."""
+        is_mapped = any(control.widget == "spans" for control in controls)
+        return message_parts.rendered(text, self._files, self._batch, is_mapped=is_mapped)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._controls.of(at, index=index, chunk=number, level=Level.chunk)
         for control in own:
             self._texts[control.text_key] = chunk.text
-        body = self._rendered(chunk.text)
+        body = self._rendered(chunk.text, own)
         return Step(number + 1, message_parts.chunk_kind(chunk), body, chunk.text, own)
 
     def _rows(self, at: str, order: list[int]) -> list[GridRow]:

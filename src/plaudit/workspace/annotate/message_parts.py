@@ -103,11 +103,17 @@ def reference_shown(reference: ReferenceText, files: Files, texts: TextBatch) ->
     )
 
 
-def rendered(text: str | None, files: Files, texts: TextBatch) -> RenderedText | None:
-    """A message's markdown to be rendered with the attachments of this server; None if blank."""
-    if is_blank(text or ""):
+def rendered(
+    text: str | None, files: Files, texts: TextBatch, *, is_mapped: bool = False
+) -> RenderedText | None:
+    """A message's markdown to be rendered with the attachments of this server; None if blank.
+
+    It has a map to the text if that is wanted, unless addresses in it are written otherwise.
+    """
+    if text is None or is_blank(text):
         return None
-    return texts.add(files.put_into(text or ""), files.addresses())
+    shown = files.put_into(text)
+    return texts.add(shown, files.addresses(), is_mapped=is_mapped and shown == text)
 
 
 def address_shown(name: str, address: str, files: Files) -> Address:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from plaudit.api.http.operation import Response
 from plaudit.errors import NotFound
+from plaudit.workspace.http import bundles
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {
@@ -32,18 +33,38 @@ _GZIP = re.compile(rb"(?:^|,)\s*gzip\s*(?:;\s*q=(?:1|0\.0*[1-9])[\d.]*\s*)?(?:,|
 
 @cache
 def _read() -> dict[str, tuple[bytes, str]]:
-    """Content and media type of each file, by its path below `static/`."""
-    return {
+    """Content and media type of each file, by its path below `static/`, bundles among them."""
+    files = {
         path.relative_to(_FOLDER).as_posix(): (path.read_bytes(), _TYPES[path.suffix])
         for path in sorted(_FOLDER.rglob("*"))
         if path.suffix in _TYPES
     }
+    names = list(files)
+    for name in bundles.BUNDLES:
+        text = bundles.make(name, lambda part: files[part][0].decode(), names)
+        files[name] = (text.encode(), _TYPES[f".{name.rpartition('.')[2]}"])
+    return files
 
 
 @cache
 def _compressed(name: str) -> bytes:
     """Content of a file, as gzip."""
     return gzip.compress(_read()[name][0], mtime=0)
+
+
+def text_of(name: str) -> str:
+    """Text of a file, by its path below `static/`; raises KeyError for an unknown name."""
+    return _read()[name][0].decode()
+
+
+def script_names() -> list[str]:
+    """Paths of all scripts below `static/`."""
+    return [name for name in _read() if name.endswith(".js") and name not in bundles.BUNDLES]
+
+
+def names_below(folder: str) -> list[str]:
+    """Paths of the scripts that stand directly in a folder."""
+    return [name for name in _read() if re.fullmatch(rf"{re.escape(folder)}/[^/]+\.js", name)]
 
 
 class Assets:
@@ -56,6 +77,8 @@ class Assets:
             digest.update(b"%d %s %d " % (len(name), name.encode(), len(content)))
             digest.update(content)
         self.version = digest.hexdigest()[:_VERSION_CHARS]
+        for name in bundles.BUNDLES:
+            _compressed(name)  # now, not on the event loop
 
     def url(self, name: str) -> str:
         """URL path of a file; raises KeyError for an unknown name."""

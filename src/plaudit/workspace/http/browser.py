@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import CrossSite
+from plaudit.workspace.language import languages
+from plaudit.workspace.language.languages import Language
 
 SESSION_COOKIE = "plaudit"
 FLASH_COOKIE = "plaudit-said"
@@ -25,6 +27,9 @@ KNOWN_S = 180 * 24 * 60 * 60
 """Seconds for which a browser keeps the cookie by which it is known."""
 THEME_COOKIE = "plaudit-theme"
 THEMES = ("light", "dark")
+LANGUAGE_COOKIE = "plaudit-language"
+LANGUAGE_S = 365 * 24 * 60 * 60
+"""Seconds for which a browser keeps the language that was chosen in it."""
 FLASH_CHARS_MAX = 500
 
 _SECURE_PREFIX = "__Host-"
@@ -67,6 +72,18 @@ class Browser:
         return chosen if chosen in THEMES else ""
 
     @property
+    def language(self) -> Language:
+        """Language of the pages: the chosen one, else the one that the browser asks for first."""
+        chosen = self._cookies.get(LANGUAGE_COOKIE, "")
+        return languages.choose("", chosen, self.header("accept-language"))
+
+    @property
+    def chosen_language(self) -> str:
+        """Code of the language chosen in this browser, empty where its own settings decide."""
+        chosen = self._cookies.get(LANGUAGE_COOKIE, "")
+        return chosen if chosen in languages.LANGUAGES else ""
+
+    @property
     def flash(self) -> str:
         """Message of the page before, at most FLASH_CHARS_MAX characters; untrusted text."""
         try:
@@ -96,6 +113,13 @@ class Browser:
         """Set-Cookie header of a known browser, which outlives the session."""
         name, cookie = self._set(KNOWN_COOKIE, value)
         return name, cookie + b"; Max-Age=%d" % KNOWN_S
+
+    @staticmethod
+    def set_language(code: str) -> tuple[bytes, bytes]:
+        """Set-Cookie header of the chosen language; empty deletes it."""
+        age = LANGUAGE_S if code else 0
+        cookie = f"{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"
+        return b"set-cookie", cookie.encode()
 
     def require_own_page(self) -> None:
         """Raise CrossSite unless Origin and Sec-Fetch-Site name this server.

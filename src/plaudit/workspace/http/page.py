@@ -145,6 +145,8 @@ class Redirect(Struct, kw_only=True):
     """New value of the session cookie; empty deletes it, None leaves it."""
     known_by: str = ""
     """New value of the cookie of a known browser; empty leaves it."""
+    language: str | None = None
+    """Code of the language that the browser keeps; empty deletes it, None leaves it."""
 
 
 class TemplateResponse(Struct, kw_only=True):

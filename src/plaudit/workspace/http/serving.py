@@ -50,6 +50,7 @@ from plaudit.workspace.http.page import (
     TemplateResponse,
 )
 from plaudit.workspace.http.views import LayoutContext, Views
+from plaudit.workspace.language import speech
 from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
@@ -138,6 +139,8 @@ class Workspace:
             path=scope["path"],
             token=tokens[0],
             theme=browser.theme,
+            language=browser.language,
+            chosen_language=browser.chosen_language,
             flash=browser.flash,
             request_id=scope["plaudit.request_id"],
         )
@@ -146,6 +149,12 @@ class Workspace:
         """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
+        with speech.speaking(browser.language):
+            await self._serve(page, browser, scope, receive, send)
+
+    async def _serve(
+        self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         user: Any = await self.user_of(scope)  # None on open pages alone
         scope["plaudit.user"] = user
         if page.role != ANYONE:
@@ -286,7 +295,7 @@ class Workspace:
             case dict():
                 assert page.template is not None, f"{page.page_id} has no template"
                 return self._page(page.template, request, browser, result)
-        return Response(_encode(result), 200, JSON, [(b"vary", b"Cookie")])
+        return Response(_encode(result), 200, JSON, [(b"vary", b"Cookie, Accept-Language")])
 
     def _page(
         self, template: str, request: PageRequest[Any], browser: Browser, context: dict[str, Any]
@@ -316,6 +325,8 @@ class Workspace:
             headers.append(browser.set_flash(redirect.flash))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
+        if redirect.language is not None:
+            headers.append(browser.set_language(redirect.language))
         if redirect.known_by:
             headers.append(browser.set_known_by(redirect.known_by))
         return Response(b"", 303, "text/plain", headers)

@@ -18,7 +18,12 @@ from plaudit.model.core import SignedIn
 from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
+from plaudit.workspace.http.script_texts import ScriptTexts
+from plaudit.workspace.language import speech, words
+from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
+from plaudit.workspace.language.speech import say, say_count
 
+TEMPLATES = Path(__file__).parents[1] / "templates"
 HTML = "text/html; charset=utf-8"
 
 POLICY = (
@@ -38,7 +43,7 @@ _HEADERS = [
         b"permissions-policy",
         b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
-    (b"vary", b"Cookie"),
+    (b"vary", b"Cookie, Accept-Language"),
 ]
 
 
@@ -75,6 +80,9 @@ class LayoutContext(Struct, frozen=True, kw_only=True):
     token: str
     """CSRF token, for the hidden field of forms and for X-CSRF-Token."""
     theme: str
+    language: Language = ENGLISH
+    chosen_language: str = ""
+    """Code of the language chosen in this browser, empty where it is the browser's own."""
     flash: str
     request_id: str
 
@@ -88,7 +96,7 @@ class FormError(Struct, frozen=True):
     @staticmethod
     def from_problem(problem: Problem) -> FormError:
         """Message and pointer of a problem."""
-        return FormError(problem.message, getattr(problem, "pointer", None) or "")
+        return FormError(speech.say(problem.message), getattr(problem, "pointer", None) or "")
 
 
 class Views:
@@ -100,16 +108,20 @@ class Views:
             key=lambda page: (page.nav_order, page.path),
         )
         self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            extensions=["jinja2.ext.i18n"],
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
+        say_in_templates(self._templates)
+        self._script_texts = ScriptTexts(self._templates)
         self._templates.globals |= {
             "asset": assets.url,
             "has_role": permissions.has_role,
             "fill_path": links.fill_path,
+            "languages": list(LANGUAGES.values()),
             "tabs": sorted(
                 (page for page in pages if page.tab is not None),
                 key=lambda page: (page.tab_order, page.path),
@@ -133,8 +145,23 @@ class Views:
         also see `problem` (a FormError), `submitted` (the last value of each field) and
         `submitted_lists` (all values of each field).
         """
+        with speech.speaking(layout.language):
+            return self._rendered(layout, template, context, status, problem, submitted)
+
+    def _rendered(
+        self,
+        layout: LayoutContext,
+        template: str,
+        context: dict[str, Any],
+        status: int,
+        problem: Problem | None,
+        submitted: dict[str, list[str]] | None,
+    ) -> Response:
         body = self._templates.get_template(template).render(
             {
+                "language": layout.language,
+                "chosen_language": layout.chosen_language,
+                "script_texts": self._script_texts.for_page(template, layout.language),
                 "user": layout.user,
                 "nav": self._sections(layout),
                 "here": layout.path,
@@ -165,12 +192,30 @@ class Views:
         for page in self._nav:
             if user is None or page.role == ANYONE or not permissions.has_role(user, page.role):
                 continue
-            label = page.nav or ""
+            label = speech.say(page.nav or "")
             is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")
-            word = page.nav_section or label
+            word = speech.say(page.nav_section) if page.nav_section else label
             section = sections.setdefault(word, NavSection(word, []))
             section.links.append(Link(page.path, label, is_here))
         return list(sections.values())
+
+
+def say_in_templates(templates: jinja2.Environment) -> None:
+    """Give templates `{% trans %}`, `_()` and `_n()`, and numbers as the page's language has them.
+
+    What `_()` gives is escaped like any text; a `{% trans %}` may hold markup.
+    """
+    templates.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+        speech.say,
+        speech.plural_form,
+        newstyle=True,
+        pgettext=speech.say_in,
+        npgettext=lambda context, one, many, count: speech.plural_form(one, many, count, context),
+    )
+    templates.globals |= {"_": say, "_n": say_count, "_p": speech.say_in}
+    templates.filters |= {"number": speech.number, "percent": speech.percent, "said": say}
+    templates.filters |= {"word": words.word, "initial": words.initial}
+    templates.policies["ext.i18n.trimmed"] = True
 
 
 def _sentence(text: str) -> str:
@@ -180,9 +225,11 @@ def _sentence(text: str) -> str:
 
 def _ago(ms: int) -> str:
     """Time since `ms` (epoch milliseconds) in words: "just now", "3 hours ago"."""
-    seconds = max(0, clock.now_ms() - ms) // 1000
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return "just now"
+    minutes = max(0, clock.now_ms() - ms) // 60_000
+    if minutes >= 24 * 60:
+        return say_count("%(count)s day ago", "%(count)s days ago", minutes // (24 * 60))
+    if minutes >= 60:
+        return say_count("%(count)s hour ago", "%(count)s hours ago", minutes // 60)
+    if minutes >= 1:
+        return say_count("%(count)s minute ago", "%(count)s minutes ago", minutes)
+    return say("just now")

@@ -145,6 +145,7 @@ def _write(
     if mathml is None:
         source = escape_text(token.markup + latex + _CLOSERS[token.markup])
         mathml = f'<code class="formula-source" dir="ltr">{source}</code>'
+    token.meta["html"] = mathml
     if token.block:
         return f'<div class="formula" tabindex="0">{mathml}</div>\n'
     return mathml

@@ -29,6 +29,7 @@ from plaudit.workspace.render.sanitize import (
     escape_text,
     reveal_hidden,
 )
+from plaudit.workspace.render.source_places import place_tokens
 
 NESTING_MAX = 20
 HEADING_FIRST = 3
@@ -60,8 +61,14 @@ class _Reader(MarkdownIt):
 
 def to_html(text: str, is_attachment: IsAttachment) -> str:
     """Convert markdown to HTML, which the caller must sanitize."""
+    return to_tokens_and_html(text, is_attachment)[1]
+
+
+def to_tokens_and_html(text: str, is_attachment: IsAttachment) -> tuple[list[Token], str]:
+    """Convert markdown as `to_html` does; the tokens tell where it comes from (source_map.py)."""
     env = {"budget": RenderBudget(), "is_attachment": is_attachment}
-    return str(_READER.render(text, env))
+    tokens = _READER.parse(text, env)
+    return tokens, str(_READER.renderer.render(tokens, _READER.options, env))
 
 
 def _rewrite(state: StateCore) -> None:
@@ -91,7 +98,7 @@ def _rewrite_inline(tokens: Sequence[Token], state: StateCore) -> Iterator[Token
         elif token.type == "link_close" and link is not None:
             token.tag, link = link.tag, None
             yield token
-            yield from _aside("" if said == _plain(words) else said)
+            yield from _aside("" if said == _plain(words) else said, token)
         elif token.type == "image":
             yield from _image(token, state, in_link=link is not None)
         elif token.type == "text" and link is None:
@@ -127,12 +134,17 @@ def _target(token: Token, attribute: str, state: StateCore) -> tuple[str | None,
     return None, f"{state.md.normalizeLinkText(address)} {title}".strip()
 
 
-def _aside(text: str) -> Iterator[Token]:
-    """Yield a note in parentheses on what stands before it; nothing for an empty text."""
+def _aside(text: str, about: Token) -> Iterator[Token]:
+    """Yield a note in parentheses on the token before it; nothing for an empty text."""
     if text:
         yield Token("aside_open", "span", 1, attrs={"class": "aside"})
-        yield Token("text", "", 0, content=f" ({text})")
+        yield _text_of(f" ({text})", about)
         yield Token("aside_close", "span", -1)
+
+
+def _text_of(text: str, about: Token) -> Token:
+    """A text that stands for a token, and comes from its place."""
+    return Token("text", "", 0, content=text, meta={"place": about.meta.get("place")})
 
 
 def _image(token: Token, state: StateCore, *, in_link: bool) -> Iterator[Token]:
@@ -143,7 +155,7 @@ def _image(token: Token, state: StateCore, *, in_link: bool) -> Iterator[Token]:
         token.type, token.children = "attachment", None
         token.attrs |= {"alt": words, "class": "attachment"}
         yield token
-        yield from _aside(" – ".join(filter(None, (words, said))))
+        yield from _aside(" – ".join(filter(None, (words, said))), token)
         return
     opening = Token("image_chip_open", "span", 1, attrs={"class": "image-chip"})
     if address is not None and not in_link:
@@ -152,9 +164,9 @@ def _image(token: Token, state: StateCore, *, in_link: bool) -> Iterator[Token]:
     elif address is not None and "label" not in token.meta:
         said = f"{state.md.normalizeLinkText(address)} {said}".strip()
     yield opening
-    yield Token("text", "", 0, content=f"Image: {words}" if words else "Image")
+    yield _text_of(f"Image: {words}" if words else "Image", token)
     yield Token("image_chip_close", opening.tag, -1)
-    yield from _aside(said)
+    yield from _aside(said, token)
 
 
 def _plain(tokens: Sequence[Token]) -> str:
@@ -267,6 +279,7 @@ def _make_reader() -> MarkdownIt:
     reader.disable(["html_block", "html_inline"])
     keep_everything(reader)
     read_formulas(reader)
+    place_tokens(reader)
     reader.core.ruler.push("rewrite", _rewrite)
     for name, rule in {
         "fence": _write_code,

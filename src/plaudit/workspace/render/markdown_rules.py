@@ -15,10 +15,11 @@ from markdown_it.common.utils import isWhiteSpace
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import StateBlock, blockquote, list_block, reference
 from markdown_it.rules_block.table import escapedSplit, table
-from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
+
+from plaudit.workspace.render.source_places import PlacedInline
 
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
@@ -74,13 +75,19 @@ def _read_table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     read = state.tokens[at:]
     header_count = sum(token.type == "th_open" for token in read)
     kept: list[Token] = []
-    line = first
+    line = number = 0
     for token in read:
         if token.type == "tr_open" and token.map:
-            line = token.map[0]
+            line, number = token.map[0], 0
+        elif token.type == "inline":
+            token.meta["cell"] = (state.bMarks[line] + state.tShift[line], number)
+            number += 1
         elif token.type == "tr_close" and line > first:
             for cell in _cells(state, line)[header_count:]:
-                kept += _cell_tokens(cell, line, token.level + 1)
+                more = list(_cell_tokens(cell, line, token.level + 1))
+                more[1].meta["cell"] = (state.bMarks[line] + state.tShift[line], number)
+                number += 1
+                kept += more
         kept.append(token)
     state.tokens[at:] = kept
     return True
@@ -124,7 +131,7 @@ class InlineParser(ParserInline):
         return state.tokens
 
 
-class _InlineState(StateInline):
+class _InlineState(PlacedInline):
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
         """Scan a run of marks: beside a CJK character only white space keeps it from its work."""
         scanned = super().scanDelims(start, canSplitWord)

@@ -8,6 +8,7 @@ Organizations take turns. What could not be rendered is shown as plain text with
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
@@ -100,7 +101,8 @@ class RenderProcess:
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(write_message(RenderRequest(text.text, text.attachments, budget_s)))
+            request = RenderRequest(text.text, text.attachments, budget_s, text.is_mapped)
+            stdin.write(write_message(request))
             await stdin.drain()
             length = int.from_bytes(await stdout.readexactly(LENGTH_BYTES))
             response = _decode(await stdout.readexactly(length))
@@ -147,9 +149,7 @@ class RenderPool:
             missing = self._cache.fill(texts)
             if sum(len(text.text) for text in missing) <= INLINE_CHARACTERS_MAX:
                 for text in missing:
-                    text.html = rich_text.render_markdown(
-                        text.text, frozenset(text.attachments).__contains__
-                    )
+                    text.html = rich_text.render(text.text, text.attachments, text.is_mapped)
                     self._cache.keep(text)
             return page
 
@@ -169,7 +169,9 @@ class RenderPool:
         If the request ends earlier, the thread goes on, and holds its permit until it is done.
         """
         await self._thread_permits.take(organization_id)
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future = asyncio.get_running_loop().run_in_executor(
+            self._threads, contextvars.copy_context().run, work
+        )
 
         def release(done: asyncio.Future[T]) -> None:
             self._thread_permits.release(organization_id)
@@ -213,7 +215,7 @@ class RenderPool:
         def fill() -> None:
             key = texts.key()
             for text in unrendered:
-                text.html = rich_text.render_plain(text.text, note)
+                text.html = rich_text.render_plain(text.text, note, is_mapped=text.is_mapped)
                 if note == OVER_BUDGET:
                     self._cache.keep_plain(key, text)
 

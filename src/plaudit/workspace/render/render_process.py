@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from plaudit.workspace.render.rich_text import render_markdown
+from plaudit.workspace.render.rich_text import render
 
 NICENESS = 5
 ADDRESS_BYTES_MAX = 1024 * 1024 * 1024
@@ -32,6 +32,7 @@ class RenderRequest(Struct, array_like=True, frozen=True):
     attachments: tuple[str, ...]
     budget_s: float | None
     """CPU seconds for this and further texts; after them the process is killed by SIGPROF."""
+    is_mapped: bool = False
 
 
 class RenderResponse(Struct, array_like=True, frozen=True):
@@ -56,7 +57,7 @@ def main() -> None:
         request = decode(content)
         if request.budget_s is not None:
             signal.setitimer(signal.ITIMER_PROF, request.budget_s)
-        html = render_markdown(request.text, frozenset(request.attachments).__contains__)
+        html = render(request.text, request.attachments, request.is_mapped)
         target.write(write_message(RenderResponse(str(html), _resident_bytes())))
         target.flush()
 

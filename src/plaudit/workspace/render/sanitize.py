@@ -148,7 +148,7 @@ def sanitize_html(source: str, is_attachment: IsAttachment = no_attachment) -> M
         link_rel=RELATION,
         set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
     )
-    return Markup(_numbered(clean, _OVERRIDES))
+    return Markup(reveal_overrides(clean))
 
 
 def reveal_hidden(text: str) -> str:
@@ -159,6 +159,11 @@ def reveal_hidden(text: str) -> str:
     if text.isascii() or _ANY_HIDDEN.search(text) is None:
         return text
     return _numbered(text, _HIDDEN)
+
+
+def reveal_overrides(text: str) -> str:
+    """Replace characters that override the order of letters by their numbers, as in all texts."""
+    return _numbered(text, _OVERRIDES)
 
 
 def escape_text(text: str) -> str:

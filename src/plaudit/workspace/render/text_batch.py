@@ -24,6 +24,8 @@ class RenderedText(Struct, eq=False):
     attachments: tuple[str, ...]
     """Addresses of attachments that the text may show."""
     key: bytes
+    is_mapped: bool = False
+    """True if its HTML has a map to the text (source_map.py)."""
     html: Markup | None = None
 
     def __html__(self) -> str:
@@ -44,13 +46,15 @@ class TextBatch:
     def __iter__(self) -> Iterator[RenderedText]:
         return iter(self._texts.values())
 
-    def add(self, text: str, attachments: Iterable[str] = ()) -> RenderedText:
+    def add(
+        self, text: str, attachments: Iterable[str] = (), *, is_mapped: bool = False
+    ) -> RenderedText:
         """Add a text; returns its handle."""
         text, addresses = tidy(text), tuple(sorted(attachments))
         # Keyed by organization, so that the time a page takes tells nothing about others' texts.
-        about = "\0".join((self._organization_id, *addresses)).encode()
+        about = "\0".join((self._organization_id, "mapped" * is_mapped, *addresses)).encode()
         key = _hash(len(about).to_bytes(4), about, text.encode())
-        return self._texts.setdefault(key, RenderedText(text, addresses, key))
+        return self._texts.setdefault(key, RenderedText(text, addresses, key, is_mapped))
 
     def key(self) -> bytes:
         """Hash of all texts in any order."""

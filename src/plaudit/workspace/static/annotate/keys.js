@@ -59,7 +59,9 @@ export function bindKeys({ task, store, sync, submit, layout, current, dialogs, 
     const found = response?.querySelector(selector) ?? near(selector);
     if (!found || store.isReadOnly) return false;
     if (found.tagName === "DETAILS") found.open = true;
-    found.querySelector("textarea").focus();
+    const begin = found.querySelector("[data-begin]");
+    if (begin) begin.click();
+    else found.querySelector("textarea").focus();
     return true;
   }
 

@@ -53,9 +53,7 @@ function freeze(isFrozen) {
 
 /** Let the fields of a part of the page be changed, or not. */
 function freezeFields(part) {
-  for (const field of part.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
-    if (!field.matches("[data-source]")) field.disabled = store.isReadOnly;
-  }
+  for (const field of part.querySelectorAll("[data-question] :is(input, select, textarea, button)")) field.disabled = store.isReadOnly;
 }
 
 /** What a part of the page does beside its questions' values. */

@@ -6,6 +6,7 @@ import { firstField } from "../faults.js";
 import { keyOf } from "../store.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
+const MARKED = '[data-widget="spans"]';
 
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
@@ -57,7 +58,7 @@ export class Current {
     const { all } = this;
     const first = all.find((one) => this.#isOpen(one)) ?? all[0];
     if (!first) return;
-    if (first.matches(WRITTEN)) this.stand(first, isScrolled);
+    if (first.matches(`${WRITTEN}, ${MARKED}`)) this.stand(first, isScrolled);
     else firstField(first)?.focus({ preventScroll: !isScrolled });
   }
 
@@ -157,7 +158,7 @@ export class Current {
   #isOpen(question) {
     if (this.#store.isAnswered(addressOf(question))) return false;
     if ("required" in question.dataset) return true;
-    return question.tagName !== "DETAILS" && question.querySelector("[data-digit]") !== null;
+    return !question.matches(`details, ${MARKED}`) && question.querySelector("[data-digit]") !== null;
   }
 
   #sectionOf(question) {

@@ -1,58 +1,52 @@
-/** Pieces of a text with a label: selected in the exact text, listed, commented, taken away.
+/** Pieces of a text with a label: marked in the text beside the question, listed, commented, taken away.
  *
- * `start` and `end` count characters of the text as it is delivered, as the server does (code points);
- * the browser counts UTF-16, and its text area holds each line end as one LF. */
+ * `start` and `end` count code points of the text as it is delivered, as the server does. */
 
-import { asTyped, exactIndex } from "../../shared/line_ends.js";
+import { announce } from "../../shared/shell.js";
+import { surfaceOf } from "../marking/surface.js";
 
-import { digitOf, isComposing } from "../../shared/pressed.js";
-
-const points = (text) => [...text].length;
+const SHOWN_MAX = 60;
 
 export function bind(element, store, text) {
   const address = JSON.parse(element.dataset.address);
-  const source = element.querySelector("[data-source]");
   const list = element.querySelector("[data-marks]");
-  const shown = element.querySelector("[data-shown]");
-  source.value = text;
+  const begin = element.querySelector("[data-begin]");
+  const surface = surfaceOf(element, text);
+  const characters = [...text];
 
   const marks = () => store.get(address).value ?? [];
-  const keep = (value) => { store.set(address, { value }); show(); };
+  const keep = (value) => store.set(address, { value: value.length ? value : undefined });
 
-  function add(label) {
-    if (source.selectionStart === source.selectionEnd) { source.focus(); return; }
-    const from = exactIndex(text, source.selectionStart);
-    const to = exactIndex(text, source.selectionEnd);
-    const span = { start: points(text.slice(0, from)), end: points(text.slice(0, to)) };
-    keep([...marks(), { label, text: text.slice(from, to), ...span }]);
-    source.focus();
-  }
-
-  for (const button of element.querySelectorAll("[data-label]")) {
-    button.addEventListener("click", () => add(button.dataset.label));
-  }
-  source.addEventListener("keydown", (event) => {
-    const digit = isComposing(event) ? null : digitOf(event);
-    const button = digit === null ? null : element.querySelector(`[data-label][data-digit="${digit}"]`);
-    if (button === null) return;
-    add(button.dataset.label);
-    event.preventDefault();
-    event.stopPropagation();
-  });
+  const question = {
+    element,
+    labels: element.querySelector("[data-labels]"),
+    marks,
+    isReadOnly: () => store.isReadOnly,
+    leave: () => begin.focus(),
+    go: (number) => list.children[number]?.querySelector("input").focus(),
+    add(label, start, end) {
+      const said = characters.slice(start, end).join("");
+      if (marks().some((one) => one.label === label && one.start === start && one.end === end)) return;
+      keep([...marks(), { label, text: said, start, end }]);
+      announce(`${label}: ${said}`);
+    },
+    remove(number) {
+      announce(`Removed: ${marks()[number].label}`);
+      keep(marks().filter((_, at) => at !== number));
+    },
+  };
+  surface.join(question);
+  begin.addEventListener("click", () => surface.begin(question));
 
   function line(mark, number) {
     const item = document.createElement("li");
     const go = document.createElement("button");
     go.type = "button";
     go.className = "small quiet";
-    go.textContent = `${mark.label}: “${mark.text.length > 60 ? `${mark.text.slice(0, 60)}…` : mark.text}”`;
+    go.textContent = `${mark.label}: “${mark.text.length > SHOWN_MAX ? `${mark.text.slice(0, SHOWN_MAX)}…` : mark.text}”`;
     go.addEventListener("click", () => {
-      const said = asTyped(mark.text);
-      const at = mark.start === undefined
-        ? source.value.indexOf(said)
-        : asTyped([...text].slice(0, mark.start).join("")).length;
-      source.focus();
-      source.setSelectionRange(at, at + said.length);
+      const at = mark.start ?? [...text.slice(0, Math.max(0, text.indexOf(mark.text)))].length;
+      surface.begin(question, at, mark.end ?? at + [...mark.text].length);
     });
     const comment = document.createElement("input");
     comment.type = "text";
@@ -70,36 +64,16 @@ export function bind(element, store, text) {
     remove.className = "small";
     remove.textContent = "Remove";
     remove.setAttribute("aria-label", `Remove mark ${number + 1}`);
-    remove.addEventListener("click", () => { keep(marks().filter((_, at) => at !== number)); source.focus(); });
+    remove.addEventListener("click", () => { question.remove(number); begin.focus(); });
     item.append(go, comment, remove);
     return item;
   }
 
-  function show() {
+  return function show() {
     const all = marks();
-    if (all.length) element.open = true;
     if (!list.contains(document.activeElement) || list.children.length !== all.length) {
       list.replaceChildren(...all.map(line));
     }
-    shown.hidden = !all.length;
-    if (!shown.hidden) shown.replaceChildren(...pieces(text, all));
-  }
-  return show;
-}
-
-/** The text with its marks; where they overlap, every label is named. */
-function pieces(text, marks) {
-  const all = [...text];
-  const edges = [...new Set([0, all.length, ...marks.flatMap((one) => [one.start ?? 0, one.end ?? 0])])].sort((a, b) => a - b);
-  const found = [];
-  for (let n = 0; n + 1 < edges.length; n += 1) {
-    const piece = asTyped(all.slice(edges[n], edges[n + 1]).join(""));
-    const over = marks.filter((one) => one.start < edges[n + 1] && one.end > edges[n]);
-    if (!over.length) { found.push(document.createTextNode(piece)); continue; }
-    const mark = document.createElement("mark");
-    mark.textContent = piece;
-    mark.title = over.map((one) => one.label).join(", ");
-    found.push(mark);
-  }
-  return found;
+    surface.draw();
+  };
 }

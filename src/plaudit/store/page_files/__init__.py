@@ -1,0 +1,1 @@
+"""Statements for the places of tasks in page files, and the files themselves."""

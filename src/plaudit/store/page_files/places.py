@@ -1,0 +1,133 @@
+"""Pages of tasks as runs of page files: where the records of a page lie, one after another.
+
+A place is believed as it stands, because whatever changes its task takes it away in the same
+statement (migrations/0020). A page with a task that has no place is read from the tables instead.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from msgspec import Struct
+
+from plaudit.model.core import TaskStatus
+from plaudit.store.common import pages
+from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.page_files import file_runs
+from plaudit.store.page_files.file_runs import FileRun, OpenFile
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, key_args, keys_sql
+
+RECORD_MARK_BYTES = 1
+"""Bytes of the comma that a record begins with; the first one of a page goes without."""
+
+
+class PlacedPage(Struct, frozen=True):
+    """A page of tasks whose records have places: the records in order, separated by commas."""
+
+    runs: list[FileRun]
+    count: int
+    last: tuple[int, int | None]
+    """`seq` of the last task and, in order of completion, its `completed_ms`."""
+    has_more: bool
+
+
+class PageFiles:
+    """The page files of one store that this process has open for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[int, OpenFile] = {}
+
+    async def find_page(
+        self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
+    ) -> PlacedPage | None:
+        """A page of tasks, with the arguments of `tasks.list_tasks`.
+
+        None if it has no task, or one without a place, or more bytes than a page may have.
+        """
+        if where.status is TaskStatus.deleted:
+            return None
+        args = key_args(where, after, bound, limit + 1)
+        in_batch, one_status = where.batch_id is not None, where.status is not None
+        rows = await tx.all(_places_sql(in_batch, one_status, where.is_by_completion), args)
+        has_more = len(rows) > limit
+        if has_more:
+            rows.pop()
+        if not rows or sum([row[4] or pages.PAGE_BYTES_MAX for row in rows]) > pages.PAGE_BYTES_MAX:
+            return None
+        runs = await self._runs(tx, rows)
+        if runs is None:
+            return None
+        return PlacedPage(runs, len(rows), (rows[-1][0], rows[-1][1]), has_more)
+
+    async def _runs(self, tx: Transaction, rows: list[Row]) -> list[FileRun] | None:
+        """Join the places of records that lie one behind the other; None for a file that is lost.
+
+        Rows are (seq, completed_ms, file, start, length).
+        """
+        runs: list[FileRun] = []
+        number = start = end = 0
+        for _, _, file, place, length in rows:
+            if place == end and file == number:
+                end += length
+                continue
+            if number and not await self._add(tx, runs, number, start, end):
+                return None
+            if file <= 0:
+                return None
+            number, start, end = file, place, place + length
+        if not await self._add(tx, runs, number, start, end):
+            return None
+        runs[0].start += RECORD_MARK_BYTES
+        runs[0].length -= RECORD_MARK_BYTES
+        return runs
+
+    async def _add(
+        self, tx: Transaction, runs: list[FileRun], number: int, start: int, end: int
+    ) -> bool:
+        file = self._open.get(number)
+        if file is None or file.is_short:
+            file = await self._opened(tx, number)
+            if file is None:
+                return False
+        runs.append(FileRun(file, start, end - start))
+        return True
+
+    async def _opened(self, tx: Transaction, number: int) -> OpenFile | None:
+        """The file, opened now; None unless it is there and whole."""
+        self._open.pop(number, None)
+        row = await tx.one(
+            "SELECT file_id, size FROM page_file WHERE number = :number AND epoch = :epoch",
+            {"number": number, "epoch": tx.epoch},
+        )
+        if row is None:
+            return None
+        file = file_runs.open_whole(self.folder, number, *row)
+        if file is not None:
+            self._open[number] = file
+        return file
+
+    def close_others(self, numbers: set[int]) -> None:
+        """Forget open files other than these, and those that are short."""
+        for number, file in list(self._open.items()):
+            if file.is_short or number not in numbers:
+                del self._open[number]
+
+
+@lru_cache(maxsize=32)
+def _places_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    if in_batch or one_status or by_completion:
+        keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
+    else:
+        keys = (
+            "SELECT seq FROM task WHERE project_key = :project_key"
+            " AND seq > :after_seq AND seq <= :bound ORDER BY seq LIMIT :row_limit"
+        )
+    time = "k.completed_ms" if by_completion else "NULL"
+    order = "k.completed_ms, k.seq" if by_completion else "k.seq"
+    return (
+        f"SELECT k.seq, {time}, COALESCE(p.file, 0), p.start, p.length FROM ({keys}) AS k"
+        " LEFT JOIN task_place AS p ON p.project_key = :project_key AND p.seq = k.seq"
+        f" ORDER BY {order}"
+    )

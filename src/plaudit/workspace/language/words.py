@@ -1,0 +1,47 @@
+"""Words of the API and the store that pages show, such as statuses, roles and types."""
+
+from __future__ import annotations
+
+from plaudit.texts import N_
+from plaudit.workspace.language.speech import say
+
+_WORDS = frozenset(
+    (
+        # Tasks, batches, work and leases
+        *(N_("pending"), N_("completed"), N_("canceled"), N_("error"), N_("deleted")),
+        *(N_("staging"), N_("in progress"), N_("paused"), N_("cancelled"), N_("open")),
+        *(N_("in review"), N_("quarantined"), N_("nothing to ask"), N_("returned")),
+        *(N_("submitted"), N_("skipped"), N_("expired"), N_("released"), N_("closed")),
+        *(N_("finalize"), N_("pause"), N_("resume"), N_("cancel")),
+        # People and keys
+        *(N_("admin"), N_("manager"), N_("reviewer"), N_("annotator"), N_("invited")),
+        *(N_("active"), N_("removed"), N_("live"), N_("test"), N_("training"), N_("passed")),
+        *(N_("failed"), N_("none"), N_("sample"), N_("all")),
+        # Notes of a task
+        *(N_("skip"), N_("flag"), N_("report")),
+        # Questions
+        *(N_("message"), N_("turn"), N_("thread"), N_("chunk"), N_("criterion")),
+        *(N_("boolean"), N_("integer"), N_("text"), N_("category"), N_("category multiple")),
+        *(N_("file"), N_("labeled text"), N_("ranked choices"), N_("ranked groups")),
+        *(N_("rubric criteria"), N_("rubric rating"), N_("workspace container")),
+        # Jobs
+        *(N_("checking"), N_("freezing"), N_("keeping"), N_("reading"), N_("storing")),
+        *(N_("waiting"), N_("writing"), N_("uploading"), N_("computing")),
+        # Webhook messages
+        *(N_("delivered"), N_("ok"), N_("bad url"), N_("refused address"), N_("dns failed")),
+        *(N_("connect failed"), N_("connect timeout"), N_("tls failed"), N_("timeout")),
+        *(N_("reset"), N_("protocol error"), N_("status"), N_("mail off")),
+        *(N_("endpoint disabled"), N_("endpoint deleted")),
+    )
+)
+
+
+def word(value: str) -> str:
+    """Word for a value of the API in the page's language; without its underscores if unknown."""
+    text = value.replace("_", " ")
+    return say(text) if text in _WORDS else text
+
+
+def initial(text: str) -> str:
+    """Text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]

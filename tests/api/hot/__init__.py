@@ -1,0 +1,1 @@
+"""The hot route beside the ordinary way."""

@@ -1,0 +1,192 @@
+"""A running server sends page files into the socket: whole, at the client's pace, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx2
+import pytest
+
+from plaudit.settings import Settings
+from tests.support.builders import make_message as message
+from tests.support.builders import make_task, make_thread, make_turn
+from tests.support.harness import Server, World
+
+COUNT, TEXT = 100, "é" * 30_000
+SECONDS_MAX = 30
+
+
+def large_tasks(prefix: str, count: int = COUNT) -> Iterator[Any]:
+    for number in range(count):
+        turn = make_turn(messages=[message("user", f"{number} {TEXT}")])
+        yield make_task(f"{prefix}_{number:03d}", threads=[make_thread(turns=[turn])])
+
+
+@pytest.fixture(scope="module")
+def served(template, tmp_path_factory) -> Iterator[tuple[World, Server, str]]:
+    """A server whose page files are built, and a key."""
+    settings = Settings(data=tmp_path_factory.mktemp("files") / "data")
+    shutil.copytree(template, settings.data)
+    world = World(settings)
+    world.load(large_tasks("task"))
+    key = world.key()
+    server = Server(settings)
+    wait_for_places(world)
+    yield world, server, key
+    server.stop()
+    world.close()
+
+
+def wait_for_places(world: World) -> None:
+    async def missing() -> int:
+        async with world.db.read() as tx:
+            row = await tx.one(
+                "SELECT (SELECT COUNT(*) FROM task) - (SELECT COUNT(*) FROM task_place AS p"
+                " JOIN page_file AS f ON f.number = p.file AND f.epoch >= 0)",
+                {},
+            )
+            assert row is not None
+            return int(row[0])
+
+    until = time.monotonic() + SECONDS_MAX
+    while world.run(missing()):
+        assert time.monotonic() < until, "the files are not built"
+        time.sleep(0.05)
+
+
+def page(server: Server, key: str, **params: Any) -> httpx2.Response:
+    found = httpx2.get(
+        f"{server.url}/v2/tasks",
+        params={"project_id": "project_123"} | params,
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=SECONDS_MAX,
+    )
+    return found.raise_for_status()
+
+
+def request(key: str, path: str = "/v2/tasks?project_id=project_123") -> bytes:
+    lines = (f"GET {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}", "", "")
+    return "\r\n".join(lines).encode()
+
+
+def connected(server: Server, *, window: int = 1 << 20) -> socket.socket:
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    link.settimeout(SECONDS_MAX)
+    link.connect(("127.0.0.1", server.port))
+    return link
+
+
+def read_answer(link: socket.socket) -> bytes:
+    """The body of one answer, by its length; short if the connection ended before."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += link.recv(1)
+    size = int(received.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    body = bytearray()
+    while len(body) < size:
+        try:
+            piece = link.recv(min(1 << 16, size - len(body)))
+        except ConnectionResetError:
+            break
+        if not piece:
+            break
+        body += piece
+    return bytes(body)
+
+
+def test_a_page_of_megabytes_has_the_bytes_of_the_tables(served):
+    world, server, key = served
+
+    sent = page(server, key)
+    with world.client(key) as client:  # an application that reads the tables
+        told = client.get("/v2/tasks", params={"project_id": "project_123"})
+    woven = page(server, key, expand="project")
+
+    assert len(sent.content) > 6_000_000
+    assert sent.content == told.content
+    assert len(woven.content) > len(sent.content)
+    assert {name for name, _ in told.headers.items()} <= {*sent.headers, "date"}
+    assert {"content-type", "x-request-id", "vary", "cache-control"} <= set(sent.headers)
+
+
+def test_answers_that_are_asked_for_together_come_in_order(served):
+    _, server, key = served
+    with closing(connected(server)) as link:
+        link.sendall(request(key) * 3 + request(key, "/v2/projects") + request(key))
+
+        bodies = [read_answer(link) for _ in range(5)]
+
+    assert bodies[0] == bodies[1] == bodies[2] == bodies[4] == page(server, key).content
+    assert bodies[3].startswith(b'{"projects":')
+
+
+def test_a_slow_reader_gets_all_of_it_and_others_are_answered_meanwhile(served):
+    _, server, key = served
+    expected = page(server, key).content
+    with closing(connected(server, window=4096)) as link:
+        link.sendall(request(key))
+        for _ in range(20):
+            assert page(server, key, limit=1).status_code == 200
+
+        assert read_answer(link) == expected
+
+
+def test_one_who_goes_away_leaves_nothing_behind(served):
+    _, server, key = served
+    descriptors = f"/proc/{server.process.pid}/fd"
+    page(server, key)
+    before = len(os.listdir(descriptors))
+    for _ in range(10):
+        with closing(connected(server, window=4096)) as link:
+            link.sendall(request(key))
+            link.recv(1000)
+
+    until = time.monotonic() + SECONDS_MAX
+    while len(os.listdir(descriptors)) > before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(os.listdir(descriptors)) <= before
+
+
+def test_a_head_has_no_body_and_the_length_of_the_page(served):
+    _, server, key = served
+    answer = httpx2.head(
+        f"{server.url}/v2/tasks?project_id=project_123", headers={"Authorization": f"Bearer {key}"}
+    )
+
+    assert int(answer.headers["content-length"]) == len(page(server, key).content)
+    assert answer.content == b""
+
+
+def test_a_file_that_is_cut_short_ends_one_connection_and_is_built_anew(served):
+    """The last of this module: it waits until the files are there again."""
+    world, server, key = served
+    expected = page(server, key).content
+    [path] = world.settings.pages_folder.glob("*.dat")
+    with closing(connected(server, window=4096)) as link:
+        link.sendall(request(key))
+        link.recv(1000)
+        os.truncate(path, 100_000)
+        body = read_rest(link)
+
+    assert len(body) < len(expected)
+    assert page(server, key).content == expected
+    wait_for_places(world)
+    assert page(server, key).content == expected
+    assert server.process.poll() is None
+
+
+def read_rest(link: socket.socket) -> bytes:
+    body = bytearray()
+    try:
+        while piece := link.recv(1 << 16):
+            body += piece
+    except ConnectionResetError:
+        pass
+    return bytes(body)

@@ -1,0 +1,84 @@
+"""Page files of a store in the tests' process: built on demand, and compared with the tables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from plaudit.api.http.file_sending import FileBody
+from plaudit.core.tasks import listing
+from plaudit.core.tasks.listing import TaskQuery
+from plaudit.core.tasks.resolve import ScopeNames
+from plaudit.model.core import DEFAULT_OPTS, TaskStatus
+from plaudit.page_builder import PageFileBuilder
+from plaudit.store.engine.sqlite import SqliteDatabase
+from plaudit.store.page_files.places import PageFiles
+from tests.support.harness import World
+
+PROJECT = "project_123"
+
+
+class BuiltFiles:
+    """The page files of a world's store, and their builder, which works when it is told to."""
+
+    def __init__(self, world: World, *, overwrite_s: float = 0.0) -> None:
+        assert isinstance(world.db, SqliteDatabase)
+        self.world = world
+        self.files = PageFiles(world.settings.pages_folder)
+        self.builder = PageFileBuilder(world.db, self.files, overwrite_s=overwrite_s)
+
+    def build(self) -> None:
+        """Build until nothing is left to do."""
+
+        async def build() -> None:
+            while not await self.builder.work():
+                pass
+
+        self.world.run(build())
+
+    def page(self, *, from_tables: bool = False, **query: Any) -> FileBody:
+        """A page of the project's tasks; `query` are members of TaskQuery."""
+        scope = query.pop("scope", ScopeNames(project_id=PROJECT))
+        asked = TaskQuery(scope=scope, opts=int(DEFAULT_OPTS), **query)
+        world, environment_id = self.world, self.world.org()
+
+        async def read() -> FileBody:
+            async with world.db.read(snapshot=False) as tx:
+                files = None if from_tables else self.files
+                return FileBody(
+                    await listing.task_page(tx, world.secret, environment_id, asked, files)
+                )
+
+        return world.run(read())
+
+    def compare(self, **query: Any) -> bool:
+        """Compare a page with that of the tables; True if it came from files."""
+        page = self.page(**query)
+        assert b"".join(page.read()) == b"".join(self.page(from_tables=True, **query).read())
+        return page.is_of_files
+
+    def compare_all(self, *scopes: ScopeNames, limits: tuple[int, ...] = (1, 7, 100)) -> list[bool]:
+        """Compare pages of all statuses and orders; tell of each if it came from files."""
+        chosen = itertools.product(
+            scopes or (ScopeNames(project_id=PROJECT),),
+            (None, TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled),
+            (None, 1_735_000_000_000),
+            limits,
+        )
+        return [
+            self.compare(scope=scope, status=status, completed_after=after, limit=limit)
+            for scope, status, after, limit in chosen
+        ]
+
+
+@contextmanager
+def built_files(world: World, **options: Any) -> Iterator[BuiltFiles]:
+    """Page files of a store, built once."""
+    built = BuiltFiles(world, **options)
+    try:
+        built.build()
+        yield built
+    finally:
+        built.builder.close()

@@ -1,0 +1,85 @@
+"""Bundles: an annotation page is few files and few bytes, and each has all that it is made of."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from plaudit.workspace.http import assets, bundles
+from tests.support.annotators import AnnotationTeam
+from tests.support.harness import above_the_store
+
+REQUESTS_MAX = 4
+FILE_BYTES_MAX = 52_000
+"""Bytes of scripts, styles and icon as they are sent, compressed."""
+
+TEXTS = {
+    "a.js": 'import { two as b, C } from "./in/b.js";\n\n/** A. */\nexport const a = b + C;\n',
+    "in/b.js": '// B\nexport const C = 1;\nexport const two = () =>\n  import("../c.js");\n',
+    "c.js": "export class D {}\nexport async function e() {}\n",
+}
+
+
+def made(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> str:
+    monkeypatch.setitem(bundles.BUNDLES, "bundles/x.js", ("a.js",))
+    return bundles.make("bundles/x.js", texts.__getitem__, list(texts))
+
+
+@above_the_store
+def test_an_annotation_page_is_few_files_and_few_bytes(shared_world):
+    team = AnnotationTeam(shared_world.tenant())
+    team.add()
+    given = {"Accept-Encoding": "gzip"}
+    with team.world.connect() as client:
+        worker = team.worker(client)
+        worker.take()
+        page = worker.get(worker.at)
+        urls = set(re.findall(r'"(/static/[^"]+)"', page.text))
+        sizes = [int(client.get(url, headers=given).headers["content-length"]) for url in urls]
+
+    assert 1 + len(urls) <= REQUESTS_MAX
+    assert sum(sizes) <= FILE_BYTES_MAX
+
+
+def test_a_module_comes_after_those_it_imports_and_gets_what_they_export(monkeypatch):
+    text = made(monkeypatch, TEXTS)
+    order = re.findall(r"^\$made\.set\('([^']+)'", text, re.M)
+
+    assert order == ["c.js", "in/b.js", "a.js"]
+    assert "const { two: b, C } = $made.get('in/b.js');" in text
+    assert "\n$lazy('in', \"../c.js\");" in text
+    assert [line for line in text.splitlines() if line.startswith("return {")] == [
+        "return { D, e };", "return { C, two };", "return { a };",
+    ]  # fmt: skip
+    assert "/** A. */" not in text
+    assert "// B" not in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import whole from "./in/b.js";',
+        'export { a } from "./in/b.js";',
+        "export default 1;",
+        "export let changing = 1;",
+        'import { b } from "../a.js";',
+    ],
+)
+def test_what_a_bundle_cannot_hold_is_refused_when_it_is_made(monkeypatch, line):
+    with pytest.raises(AssertionError):
+        made(monkeypatch, TEXTS | {"in/b.js": line + "\n"})
+
+
+def test_a_style_keeps_what_only_looks_like_a_comment(monkeypatch):
+    monkeypatch.setitem(bundles.BUNDLES, "bundles/x.css", ("x.css",))
+    styles = {"x.css": '/* gone */\na::before {\n  content: "/* kept */";\n}\n'}
+    text = bundles.make("bundles/x.css", styles.__getitem__, ["x.css"])
+
+    assert text == 'a::before {\ncontent: "/* kept */";\n}'
+
+
+def test_every_file_of_a_bundle_is_there(monkeypatch):
+    for parts in bundles.BUNDLES.values():
+        for part in parts:
+            assert assets.text_of(part)

@@ -1,0 +1,109 @@
+"""The language of a page: chosen, or the browser's; and what is said in it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import pytest
+
+from plaudit.texts import N_, N_n
+from plaudit.workspace.language import languages
+from plaudit.workspace.language.languages import LANGUAGES
+from plaudit.workspace.language.speech import listed, number, percent, say, say_count, speaking
+from tests.support.pages.browser_client import add_person, browsing, signed_in
+
+GERMAN = LANGUAGES["de"]
+
+
+def lang_of(page) -> str:
+    """Code that the page gives as its language."""
+    found = re.search(r'<html lang="([\w-]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "cookie", "accepted", "expected"),
+    [
+        ("", "", "", "en"),
+        ("", "", "de", "de"),
+        ("", "", "de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("", "", "fr, es;q=0.5, de;q=0.7", "de"),
+        ("", "", "fr,zh-Hant", "en"),
+        ("", "", "de;q=0,es;q=0.1", "es"),
+        ("", "", "DE", "de"),
+        ("", "", "*", "en"),
+        ("", "", "de;q=x,;;,é", "en"),
+        ("", "es", "de", "es"),
+        ("", "xx", "de", "de"),
+        ("en", "es", "de", "en"),
+        ("", "", "x," * 1000 + "de", "en"),
+    ],
+)
+def test_a_choice_goes_before_the_browsers_languages(setting, cookie, accepted, expected):
+    assert languages.choose(setting, cookie, accepted).code == expected
+
+
+def test_a_page_is_in_the_browsers_language_until_another_is_chosen(shared_world):
+    with signed_in(shared_world, add_person(shared_world)) as browser:
+        plain = browser.get("/account")
+        asked = browser.get("/account", accept_language="de")
+        chosen = browser.post("/language", {"language": "es", "next": "/account"})
+        after = browser.get("/account", accept_language="de")
+        browser.post("/language", {"language": "", "next": "/account"})
+        again = browser.get("/account", accept_language="de")
+
+    assert [lang_of(page) for page in (plain, asked, after, again)] == ["en", "de", "es", "de"]
+    assert chosen.headers["location"] == "/account"
+    assert "Accept-Language" in plain.headers["vary"]
+
+
+def test_a_language_is_chosen_before_signing_in(shared_world):
+    with browsing(shared_world) as browser:
+        browser.get("/sign-in")
+        answer = browser.post("/language", {"language": "de", "next": "/sign-in"})
+        page = browser.get(answer.headers["location"])
+
+    assert (answer.headers["location"], lang_of(page)) == ("/sign-in", "de")
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/v2/tasks", ""])
+def test_the_choice_of_a_language_leads_nowhere_else(shared_world, target):
+    with browsing(shared_world) as browser:
+        browser.get("/sign-in")
+        answer = browser.post("/language", {"language": "de", "next": target})
+
+    assert answer.headers["location"] == "/work"
+
+
+def test_a_language_that_there_is_not_is_refused(shared_world):
+    with browsing(shared_world) as browser:
+        browser.get("/sign-in")
+        answer = browser.post("/language", {"language": "xx\r\nSet-Cookie: a=b", "next": "/work"})
+
+    assert answer.status_code == 400
+    assert "set-cookie" not in answer.headers
+
+
+def test_numbers_shares_and_lists_are_written_as_the_language_has_them():
+    english = (number(12345.678, 1), percent(0.5), listed(["a", "b", "c"]))
+    with speaking(GERMAN):
+        german = (number(12345.678, 1), percent(0.5))
+
+    assert english == ("12,345.7", "50%", "a, b and c")
+    assert german == ("12.345,7", "50\N{NO-BREAK SPACE}%")
+
+
+def test_a_marked_text_is_english_and_remembers_what_it_was_made_of():
+    text = N_("there is no batch %(name)s", name=N_n("%(count)s x", "%(count)s xs", 2))
+    copy = pickle.loads(pickle.dumps(text))
+
+    assert text == copy == "there is no batch 2 xs"
+    assert (copy.message, copy.values) == (text.message, text.values)
+    assert say(text) == text
+
+
+def test_a_percent_sign_in_a_text_without_values_is_itself():
+    assert (N_("50 % are done"), say("50 % are done")) == ("50 % are done", "50 % are done")
+    assert say_count("%(count)s task", "%(count)s tasks", 1200) == "1,200 tasks"

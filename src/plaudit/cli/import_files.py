@@ -148,7 +148,6 @@ def import_files(
         is_strict=rows.strict, mapping=mapping, config=None if config is None else _text_of(config)
     )
     report = RejectReport(rows.rejects)
-    use = TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions)
     inflated_max = chosen.settings().inflated_bytes_max
     with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
@@ -160,8 +159,8 @@ def import_files(
             file_format,
             options,
             project_name=project,
-            use=use,
-            inflated_max=chosen.settings().inflated_bytes_max,
+            use=TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions),
+            inflated_max=inflated_max,
             on_progress=lambda at: bars.update(bar, completed=at),
             process_count=process_count(),
         )

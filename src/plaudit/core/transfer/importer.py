@@ -42,8 +42,8 @@ from plaudit.store.engine.engine import Database, Transaction, Write
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
-CHUNK_ROWS = 500
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_ROWS = 2_000
+CHUNK_BYTES = 8 * 1024 * 1024
 CHARS_MAX = 500
 HELD_BYTES = 4 * 1024 * 1024
 """Bytes of a strict import's rejects that are kept in memory; more lie in a file without a name."""

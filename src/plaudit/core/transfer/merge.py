@@ -179,7 +179,9 @@ async def _lock(
         for task in incoming:
             if task.batch_id is not None:
                 key = project_key, task.batch_id
-                counts.setdefault(key, Counter())[task.prepared.status] += 1
+                if key not in counts:
+                    counts[key] = Counter()
+                counts[key][task.prepared.status] += 1
     for project_key, batch_id in sorted(counts):
         await batches.add_progress(tx, project_key, batch_id, counts[project_key, batch_id])
     for one in changed:

@@ -55,7 +55,7 @@ class PreparedTask(Struct, array_like=True, frozen=True, kw_only=True, gc=False)
     @property
     def needs_completion_time(self) -> bool:
         """True for a completed task without a time of completion."""
-        return self.status is TaskStatus.completed and self.completed_ms is None
+        return self.completed_ms is None and self.status is TaskStatus.completed
 
     def head_at(self, created_ms: int, completed_ms: int | None, metadata: Any = None) -> bytes:
         """Head with other times, and with `metadata` where the task has none."""

@@ -67,6 +67,7 @@ class Plan:
     """Servers of PostgreSQL on which fairness is measured."""
     soak_minutes: float
     quality_tasks: int
+    scale_tasks: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -119,6 +120,7 @@ def full_plan(folder: Path) -> Plan:
         fairness_postgres=1,
         soak_minutes=40,
         quality_tasks=333_000,
+        scale_tasks=10_000_000,
     )
 
 
@@ -170,6 +172,7 @@ def quick_plan(folder: Path) -> Plan:
         fairness_postgres=0,
         soak_minutes=0.1,
         quality_tasks=5_000,
+        scale_tasks=200_000,
     )
 
 

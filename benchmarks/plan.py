@@ -68,6 +68,8 @@ class Plan:
     soak_minutes: float
     quality_tasks: int
     scale_tasks: int
+    list_tasks: int
+    list_people: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -121,6 +123,8 @@ def full_plan(folder: Path) -> Plan:
         soak_minutes=40,
         quality_tasks=333_000,
         scale_tasks=10_000_000,
+        list_tasks=100_000,
+        list_people=500,
     )
 
 
@@ -173,6 +177,8 @@ def quick_plan(folder: Path) -> Plan:
         soak_minutes=0.1,
         quality_tasks=5_000,
         scale_tasks=200_000,
+        list_tasks=3_000,
+        list_people=30,
     )
 
 

@@ -164,10 +164,6 @@ class Response(Struct):
     headers: list[tuple[bytes, bytes]] = []
 
 
-AtOnce = Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]]
-"""Function of `Operation.at_once`."""
-
-
 class Operation(Struct, frozen=True, kw_only=True):
     """Declaration of one route.
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.outbound.url_length import check_url_length
+from plaudit.core.staffing import requirements
 from plaudit.core.tasks import thread_votes
 from plaudit.core.tasks.annotation_lookup import hash_annotation_id
 from plaudit.errors import InvalidContent
@@ -100,12 +101,14 @@ def prepare(read: ReadTask, now: int, body: Body | None = None) -> PreparedTask:
     """Render a task outside the transaction; `now` is its default creation time.
 
     `body` is its body, if that was made before. Raises InvalidContent for a time that lies ahead,
-    and for what is too long.
+    for what is too long, or for metadata that ask something of people that is not understood.
     """
     task = read.task
     if read.completed_ms is not None and read.completed_ms > now + FUTURE_MS_MAX:
         raise InvalidContent("completed_at lies more than 5 minutes ahead", pointer="/completed_at")
     check_url_length(task.callback_url, "/callback_url")
+    if task.status is TaskStatus.pending:
+        requirements.check_metadata(task.metadata)
     created_ms = now if read.created_ms is None else read.created_ms
     content = None if task.content is None else _encode(task.content)
     if content is not None:

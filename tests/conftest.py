@@ -6,6 +6,7 @@ Tests that change nothing share one for their module: `shared_world`, and `share
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -26,11 +27,13 @@ from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
+from tests.support.databases.citus_cluster import VARIABLE, CitusCluster
 from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
 
 pytest_plugins = (
+    "tests.support.running.citus_record",
     "tests.support.running.collection",
     "tests.support.running.page_files",
     "tests.support.running.shared_work",
@@ -47,7 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if postgres.FOLDER_VARIABLE not in os.environ:
         _folder = postgres.choose_folder()
     # Servers of this process log whenever they like, and never into what a command prints.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    # A line for each request, which nobody reads, took a fifth of the request.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
+    )
     gc.disable()  # what collection makes stays; looking through it took a quarter of its time
 
 
@@ -100,11 +107,27 @@ def postgres_server(worker_id: str) -> Iterator[postgres.Postgres]:
     server.close()
 
 
-@pytest.fixture
-def sqlite_settings(template: Path, tmp_path: Path) -> Settings:
-    """The settings of an empty SQLite store, for what concerns that engine alone."""
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def full_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as `template`, with the organization "default" full of Ann's data."""
+    folder = tmp_path_factory.mktemp("full") / "data"
     shutil.copytree(template, folder)
+    world = World(Settings(data=folder))
+    world.org()
+    fill(world)
+    world.close()
+    return folder
+
+
+@pytest.fixture
+def sqlite_settings(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Settings:
+    """The settings of an SQLite store, for what concerns that engine alone.
+
+    It is empty, but for `ann`, whose store is filled once for the module.
+    """
+    folder = tmp_path / "data"
+    is_full = "copied_full" in request.fixturenames
+    shutil.copytree(request.getfixturevalue("full_template") if is_full else template, folder)
     return Settings(data=folder)
 
 
@@ -119,6 +142,29 @@ def postgres_settings(
     url = postgres_server.lend()
     yield Settings(data=folder, database=url)
     postgres_server.give_back(url)
+
+
+@pytest.fixture(scope="session")
+def citus_server(worker_id: str) -> Iterator[CitusCluster]:
+    """The Citus cluster that `PLAUDIT_TEST_CITUS` names; without it the test is skipped."""
+    if VARIABLE not in os.environ:
+        pytest.skip(f"{VARIABLE} names no coordinator of a Citus cluster")
+    cluster = CitusCluster(worker_id)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def citus_settings(
+    citus_server: CitusCluster, template: Path, tmp_path: Path
+) -> Iterator[Settings]:
+    """The settings of an empty store on a Citus cluster."""
+    folder = tmp_path / "data-citus"
+    folder.mkdir()
+    shutil.copy2(template / "secret", folder / "secret")
+    url = citus_server.lend()
+    yield Settings(data=folder, database=url)
+    citus_server.give_back(url)
 
 
 @pytest.fixture(params=ENGINES)
@@ -169,8 +215,8 @@ def open_shared(
         folder = tmp_path_factory.mktemp("shared") / "data"
         shutil.copytree(template, folder)
         url = None
-        if shared_engine == "postgres":
-            url = request.getfixturevalue("postgres_server").lend()
+        if shared_engine != "sqlite":
+            url = request.getfixturevalue(f"{shared_engine}_server").lend()
         world = World(Settings(data=folder, database=url))
         worlds.append(world)
         world.org()
@@ -181,7 +227,8 @@ def open_shared(
     for world in worlds:
         world.close()
         if world.settings.database is not None:
-            request.getfixturevalue("postgres_server").give_back(world.settings.database)
+            server = request.getfixturevalue(f"{shared_engine}_server")
+            server.give_back(world.settings.database)
 
 
 @pytest.fixture(scope="module")
@@ -292,9 +339,15 @@ def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def ann(world: World) -> str:
+def copied_full() -> None:
+    """Mark of tests for which `sqlite_settings` copies a store that is full already."""
+
+
+@pytest.fixture
+def ann(copied_full: None, world: World) -> str:
     """The admin key of Ann, whose organization "default" is full of data."""
-    fill(world)
+    if world.settings.database is not None:
+        fill(world)
     return world.key()
 
 

@@ -11,30 +11,32 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.source import FILES, ROOT, name_of, trees
+from tests.support.source import FILES, ROOT, name_of, nodes, trees
 
 FILE_LINES_MAX = 420
 FUNCTION_LINES_MAX = 60
 
 
-def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def calls(tree: ast.AST) -> list[tuple[int, str]]:
     """Line and dotted name of each attribute that is read, such as `os.environ`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield node.lineno, ast.unparse(node)
+    return [
+        (node.lineno, ast.unparse(node)) for node in nodes(tree) if isinstance(node, ast.Attribute)
+    ]
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and content of each string that is not a docstring, f-strings included."""
     idle = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in idle:
             yield node.lineno, node.value
 
@@ -55,7 +57,7 @@ def offenders(
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -78,7 +80,7 @@ def test_only_the_edges_know_the_web_framework():
     found = [
         f"{name_of(path)}:{node.lineno}"
         for path, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and {"starlette", "uvicorn", "httptools"}
         & {(getattr(node, "module", "") or "").split(".")[0], *(a.name for a in node.names)}
@@ -93,7 +95,7 @@ def test_drivers_are_imported_by_the_store_alone():
     found = [
         f"{name_of(path)}:{node.lineno}"
         for path, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and drivers & {(getattr(node, "module", "") or ""), *(a.name for a in node.names)}
         and not name_of(path).startswith("store/")
@@ -130,7 +132,7 @@ def test_only_the_one_client_and_mail_reach_out():
     found = {
         (module, name_of(path))
         for path, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         for module in {getattr(node, "module", "") or "", *(one.name for one in node.names)}
         & reaching
@@ -145,7 +147,7 @@ def test_objects_are_kept_by_one_module_and_read_by_another():
     found = {
         name_of(path)
         for path, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom | ast.Import)
         and any(
             name.split(".")[0] == "obstore"
@@ -201,7 +203,7 @@ def test_http_statuses_stand_in_the_api_and_its_client_alone():
         f"{name_of(path)}:{node.lineno}: {node.value}"
         for path, tree in trees().items()
         if not name_of(path).startswith(("api/", "workspace/", "client/"))
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Constant)
         and type(node.value) is int
         and node.value in numbers - round_numbers
@@ -221,7 +223,7 @@ def test_nothing_but_the_outermost_frames_catches_everything():
         f"{name_of(path)}:{node.lineno}"
         for path, tree in trees().items()
         if not name_of(path).startswith(outermost)
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
     ]
@@ -244,7 +246,7 @@ def test_nothing_evaluates_unpickles_or_starts_programs():
     found = [
         f"{name_of(path)}:{node.lineno}: {ast.unparse(node.func)}"
         for path, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Call)
         and (
             (isinstance(node.func, ast.Name) and node.func.id in dangerous)

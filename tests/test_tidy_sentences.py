@@ -12,7 +12,7 @@ from plaudit import app
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.openapi import document as openapi
 from plaudit.settings import Settings
-from tests.support.source import ROOT, SOURCE, name_of, trees
+from tests.support.source import ROOT, SOURCE, name_of, nodes, trees
 
 RIDDLES = re.compile(
     r"(The same\b|What\b|Whether\b|Who(m|se)?\b|How\b|Where\b|Which\b|Why\b|When\b|As\b.*\bsays\b)"
@@ -33,7 +33,7 @@ def docstrings() -> list[tuple[str, str]]:
     return [
         (f"{name_of(path)}:{getattr(node, 'lineno', 1)}", text)
         for path, tree in trees().items()
-        for node in [tree, *ast.walk(tree)]
+        for node in [tree, *nodes(tree)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and (text := ast.get_docstring(node))
     ]
@@ -43,7 +43,7 @@ def attribute_docs() -> list[tuple[str, str]]:
     """Place and text of each string that describes the assignment before it."""
     found = []
     for path, tree in trees().items():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             body = getattr(node, "body", None)
             for assignment, text in pairwise(body if isinstance(body, list) else []):
                 if isinstance(assignment, ast.Assign | ast.AnnAssign):

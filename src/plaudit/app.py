@@ -44,7 +44,11 @@ from plaudit.api.manage import (
     qualification,
     quality,
     rules,
+    staffing,
+    study_links,
+    task_lists,
     tasks,
+    teams,
     users,
     webhook_endpoints,
     webhook_messages,
@@ -74,6 +78,8 @@ from plaudit.workspace.accounts import (
     account_pages,
     api_key_pages,
     sign_in_pages,
+    study_pages,
+    team_pages,
     user_pages,
 )
 from plaudit.workspace.annotate import (
@@ -86,14 +92,17 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
+    action_pages,
     attention_pages,
     batch_pages,
+    member_pages,
     new_task_pages,
     palette_page,
     project_pages,
     settings_pages,
     start_page,
     styleguide_page,
+    task_list_pages,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
@@ -133,8 +142,8 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
-        *(users, api_keys, audit),
+        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
@@ -152,6 +161,8 @@ def all_pages() -> tuple[Page, ...]:
             sign_in_pages,
             account_pages,
             user_pages,
+            study_pages,
+            team_pages,
             annotation_pages,
             annotation_calls,
             preview_pages,
@@ -159,9 +170,10 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
+        *(new_task_pages, attention_pages),
         styleguide_page,
-        rule_pages,
+        *(rule_pages, member_pages),
         palette_page,
         *(quality_pages, people_pages, own_pages),
         *(

@@ -20,7 +20,9 @@ class Problem(Exception):
     code: ClassVar[str] = "problem"
 
     def __init__(self, message: str | None = None, *, detail: str | None = None) -> None:
-        self.message = message or inspect.getdoc(type(self)) or self.code
+        self.text = message or inspect.getdoc(type(self)) or self.code
+        """The message as it was raised: a marked one can be translated (`texts`)."""
+        self.message = str(self.text)
         self.detail = detail
         super().__init__(self.message)
 

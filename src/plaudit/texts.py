@@ -39,7 +39,7 @@ class PageText(str):
 
 def N_(message: str, **values: Any) -> str:
     """Mark a text of a page, and fill `%(name)s` in it; a `%` without values is itself."""
-    return PageText(message, values) if values else message
+    return PageText(message, values)
 
 
 def N_n(message: str, plural: str, count: int, **values: Any) -> str:

@@ -15,6 +15,7 @@ from tests.support.pages import hostile_project
 from tests.support.pages.annotation_page import AnnotatorTab, tasks_of, values
 
 Open = Callable[..., Any]
+pytestmark = on_shared_sqlite
 
 
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, annotator_tab):
@@ -36,7 +37,6 @@ def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, ann
     assert ann.seen.errors + ann.seen.violations + ann.seen.foreign == []
 
 
-@on_shared_sqlite
 def test_a_task_is_annotated_by_keyboard_where_digits_stay_at_their_question(team, annotator_tab):
     team.add(count=1)
     ann = annotator_tab()
@@ -73,7 +73,6 @@ def test_a_task_is_annotated_by_keyboard_where_digits_stay_at_their_question(tea
     assert done.status == "completed"
 
 
-@on_shared_sqlite
 def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(team, annotator_tab):
     team.add()
     ann = annotator_tab()
@@ -93,7 +92,6 @@ def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(te
     assert (None, "likert_value") not in ann.answers()
 
 
-@on_shared_sqlite
 def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
     team.add()
     ann = annotator_tab()
@@ -120,7 +118,6 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
     assert page.inner_text("#open-guidelines kbd") == "g"
 
 
-@on_shared_sqlite
 def test_enter_on_a_button_never_submits(team, annotator_tab):
     team.add()
     ann = annotator_tab()
@@ -141,7 +138,6 @@ SHORT = {"fields": [{"key": "likert_value", "level": "turn", "type": "integer",
                      "scale": "low_is_first", "required": True}]}  # fmt: skip
 
 
-@on_shared_sqlite
 @pytest.mark.slow
 def test_three_people_work_on_three_places_of_each_task_at_once(
     tenant, shared_server, open_context
@@ -168,7 +164,6 @@ def test_three_people_work_on_three_places_of_each_task_at_once(
         assert len(people) == 3
 
 
-@on_shared_sqlite
 def test_a_missing_answer_is_shown_where_it_is_missing(team, annotator_tab):
     team.add()
     ann = annotator_tab()
@@ -187,7 +182,6 @@ def test_a_missing_answer_is_shown_where_it_is_missing(team, annotator_tab):
     ann.submit()
 
 
-@on_shared_sqlite
 def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(team, annotator_tab):
     team.add()
     ann = annotator_tab()
@@ -206,7 +200,6 @@ def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(team, annotator
     assert page.is_hidden("[data-contradiction]")
 
 
-@on_shared_sqlite
 def test_a_submission_can_be_undone_for_a_moment(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
@@ -225,7 +218,6 @@ def test_a_submission_can_be_undone_for_a_moment(team, annotator_tab):
     ann.submit()
 
 
-@on_shared_sqlite
 def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
@@ -244,7 +236,6 @@ def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(team, annota
     assert values(done.threads[0].turns[1].annotations)["justification"].endswith("looked twice.")
 
 
-@on_shared_sqlite
 def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(team, annotator_tab):
     team.add()
     guidelines = "# Rules\n\n" + "Read.\n\n" * 60 + "# Why?\n\nName a response."
@@ -279,7 +270,6 @@ def change_guidelines(team: AnnotationTeam, text: str) -> None:
     )
 
 
-@on_shared_sqlite
 def test_words_are_counted_only_where_that_is_wanted(team, annotator_tab):
     team.add(make_content("One two three.", "Four."))
     ann = annotator_tab()
@@ -295,7 +285,6 @@ def test_words_are_counted_only_where_that_is_wanted(team, annotator_tab):
     assert sorted(counts) == ["1 word", "3 words"]
 
 
-@on_shared_sqlite
 def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
@@ -314,7 +303,6 @@ def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(t
     ann.ready()
 
 
-@on_shared_sqlite
 def test_nothing_that_the_browser_gets_tells_the_models_apart(team, annotator_tab):
     team.add(count=2)
     ann = annotator_tab()
@@ -340,7 +328,6 @@ def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam
     return team
 
 
-@on_shared_sqlite
 @pytest.mark.slow
 def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS

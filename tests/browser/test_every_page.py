@@ -36,24 +36,26 @@ def scene(request):
 
 @pytest.fixture(scope="module")
 def rooms(demo, browser):
-    """A browser of its own for each role, signed in once."""
+    """A browser of its own for each role, signed in once, and its one page."""
     found = {}
 
     def enter(role):
         if role not in found:
-            found[role] = page_gallery.enter(demo, browser, role)
-        return found[role]
+            context = page_gallery.enter(demo, browser, role)
+            found[role] = (context, context.new_page())
+        return found[role][1]
 
     yield enter
-    for context in found.values():
+    for context, _ in found.values():
         context.close()
 
 
 @pytest.fixture(scope="module")
 def page(demo, rooms, scene):
-    page = page_gallery.visit(demo, rooms(scene.role), scene)
-    yield page
-    page.close()
+    page = rooms(scene.role)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.emulate_media(color_scheme="light")
+    return page_gallery.visit(demo, page, scene)
 
 
 def test_every_page_has_a_scene():

@@ -17,6 +17,7 @@ from tests.support.pages.chromium import Remote, Seen
 from tests.support.pages.manager_pages import all_projects
 
 Open = Callable[..., Any]
+pytestmark = on_shared_sqlite
 
 
 class Office:
@@ -147,7 +148,6 @@ def asked_of_annotator(office: Office, name: str) -> set[str]:
     )
 
 
-@on_shared_sqlite
 def test_what_is_wrong_stands_at_its_control_while_one_types_and_goes_with_it(office):
     page = office.open_editor()
     before = titles(page)
@@ -166,7 +166,6 @@ def test_what_is_wrong_stands_at_its_control_while_one_types_and_goes_with_it(of
     assert page.locator("#fields .is-wrong").count() == 0
 
 
-@on_shared_sqlite
 def test_what_the_server_refuses_is_told_at_its_control_and_nothing_is_lost(office):
     page = office.open_editor()
     page.click("[data-toggle] >> nth=0")
@@ -180,7 +179,6 @@ def test_what_the_server_refuses_is_told_at_its_control_and_nothing_is_lost(offi
     assert all_projects(office.world)["Eggs"].form is None
 
 
-@on_shared_sqlite
 def test_questions_are_moved_and_removed_by_buttons_and_the_focus_stays(office):
     page = office.open_editor()
     first, second, *rest = cards(page)
@@ -197,7 +195,6 @@ def test_questions_are_moved_and_removed_by_buttons_and_the_focus_stays(office):
     assert page.evaluate("document.activeElement.matches('[data-toggle]')")
 
 
-@on_shared_sqlite
 def test_enter_in_a_field_saves_nothing_and_among_values_asks_for_the_next(office):
     page = office.open_editor()
     page.click("[data-toggle] >> nth=0")
@@ -215,7 +212,6 @@ def test_enter_in_a_field_saves_nothing_and_among_values_asks_for_the_next(offic
     assert all_projects(office.world)["Eggs"].form is None
 
 
-@on_shared_sqlite
 def test_json_that_is_typed_appears_as_controls_and_in_the_preview(office):
     page = office.open_editor()
     page.click("#as-json summary")
@@ -227,7 +223,6 @@ def test_json_that_is_typed_appears_as_controls_and_in_the_preview(office):
     assert cards(page) == ["Typed"]
 
 
-@on_shared_sqlite
 def test_every_preset_goes_through_the_controls_unchanged(office):
     page = office.open_editor()
     page.on("dialog", lambda dialog: dialog.accept())
@@ -249,7 +244,6 @@ def test_every_preset_goes_through_the_controls_unchanged(office):
         assert kept, name
 
 
-@on_shared_sqlite
 def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office):
     """All that axe knows, beyond the levels that other pages are held to."""
     labeling = LabelingProject(office.world)

@@ -215,28 +215,27 @@ def hostile_path(scene: page_gallery.Scene) -> str:
 
 @pytest.fixture(scope="module")
 def rooms(demo, browser):
-    """A browser of its own for each role, signed in once."""
-    found: dict[str | None, tuple[Any, chromium.Seen]] = {}
+    """A browser of its own for each role, signed in once, with its one page."""
+    found: dict[str | None, tuple[Any, chromium.Seen, Any]] = {}
 
-    def enter(role: str | None) -> tuple[Any, chromium.Seen]:
+    def enter(role: str | None) -> tuple[Any, chromium.Seen, Any]:
         if role not in found:
             context, seen = browser.new_context(), chromium.Seen()
             context._run(seen.watch, context, demo.url)
             if role is not None:
                 demo.sign_in(context.new_page(), role)
-            found[role] = (context, seen)
+            found[role] = (context, seen, context.new_page())
         return found[role]
 
     yield enter
-    for context, _ in found.values():
+    for context, *_ in found.values():
         context.close()
 
 
 @pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
 def test_no_string_on_the_page_runs(demo, rooms, scene):
-    context, seen = rooms(scene.role)
+    _, seen, page = rooms(scene.role)
     seen.forget()
-    page = context.new_page()
     page.goto(demo.url + hostile_path(scene).format(**demo.made))
     HOSTILE_FILES.get(scene.name, scene.prepare)(page)
     page.evaluate(MEDDLE)
@@ -245,4 +244,3 @@ def test_no_string_on_the_page_runs(demo, rooms, scene):
     assert "__pwned" in page.content() or scene.name in OF_NOBODY | OF_OTHERS
     assert page.evaluate("window.__pwned") is None
     assert (seen.dialogs, seen.foreign, seen.violations, seen.errors) == ([], [], [], [])
-    page.close()

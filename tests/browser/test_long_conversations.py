@@ -180,7 +180,7 @@ def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
     page.wait_for_function(f"() => ({earlier})() === 200")
 
     assert at_first == (20, "Prompt\n\nprompt 239.")
-    assert reached[0].startswith("Prompt\n\nprompt 10.")
+    assert reached[0] == "Turn 11\nprompt 10."
     assert reached[1] == at_rest == 110
     assert violations(page) == []
     assert ann.seen.errors == ann.seen.violations == []

@@ -85,29 +85,31 @@ def test_an_input_method_has_its_keys_for_itself(ann, composed):
     assert page.locator("[data-marks] li").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("typed", "written"),
-    [
-        ("@\n", "@Response 1 "),
-        ("＠\n", "@Response 1 "),
-        ("@2\n", "@Response 2 "),
-        ("＠3\n", "@Response 3 "),
-        ("@Resp\n", "@Response 1 "),
-        ("@Response 2\n", "@Response 2 "),
-        ("at @2pm", "at @2pm"),
-        ("@2 pm", "@2 pm"),
-        ("@7\n", "@7\n"),
-        ("＠2時", "＠2時"),
-    ],
-    ids=ascii,
-)
-def test_a_mention_is_what_somebody_chooses(ann, typed, written):
+MENTIONS = {
+    "@\n": "@Response 1 ",
+    "＠\n": "@Response 1 ",
+    "@2\n": "@Response 2 ",
+    "＠3\n": "@Response 3 ",
+    "@Resp\n": "@Response 1 ",
+    "@Response 2\n": "@Response 2 ",
+    "at @2pm": "at @2pm",
+    "@2 pm": "@2 pm",
+    "@7\n": "@7\n",
+    "＠2時": "＠2時",
+}
+
+
+def test_a_mention_is_what_somebody_chooses(ann):
     page = ann.take()
+    found = {}
 
-    page.focus(WHY)
-    page.keyboard.type(typed)
+    for typed in MENTIONS:
+        page.fill(WHY, "")
+        page.focus(WHY)
+        page.keyboard.type(typed)
+        found[typed] = page.input_value(WHY)
 
-    assert page.input_value(WHY) == written
+    assert found == MENTIONS
 
 
 def test_a_text_that_shows_nothing_is_counted_as_missing(tenant, shared_server, open_context):

@@ -334,29 +334,34 @@ def test_a_reason_outlives_its_score(seat):
     assert (rating.value.score, rating.value.justification) == (4, "It is long.")
 
 
-@pytest.mark.parametrize(
-    ("kind", "typed", "value"),
-    [
-        ("rubric_rating", "-2", {"score": -2}),
-        ("rubric_rating", "1.5", {"score": 1.5}),
-        ("rubric_rating", "0", {"score": 0}),
-        ("rubric_rating", "-0.5", {"score": -0.5}),
-        ("integer", "-20", -20),
-        ("integer", "007", 7),
-    ],
-)
-def test_numbers_are_kept_as_they_are_typed_key_by_key(seat, kind, typed, value):
-    ann = seat([{"key": "n", "level": "turn", "type": kind}], make_content())
-    page = ann.take()
-    box = f"{question('n')} input[type=number]"
+NUMBERS = [
+    ("rubric_rating", "-2", {"score": -2}),
+    ("rubric_rating", "1.5", {"score": 1.5}),
+    ("rubric_rating", "0", {"score": 0}),
+    ("rubric_rating", "-0.5", {"score": -0.5}),
+    ("integer", "-20", -20),
+    ("integer", "007", 7),
+]
 
-    page.fill(box, "3")
-    page.press(box, "Control+a")
-    page.keyboard.type(typed)
+
+def test_numbers_are_kept_as_they_are_typed_key_by_key(seat):
+    fields = [
+        {"key": f"n{place}", "level": "turn", "type": kind}
+        for place, (kind, _, _) in enumerate(NUMBERS)
+    ]
+    ann = seat(fields, make_content())
+    page = ann.take()
+    boxes = [f"{question(field['key'])} input[type=number]" for field in fields]
+
+    for box, (_, typed, _) in zip(boxes, NUMBERS, strict=True):
+        page.fill(box, "3")
+        page.press(box, "Control+a")
+        page.keyboard.type(typed)
     ann.saved()
 
-    assert page.input_value(box) == typed
-    assert ann.answers() == {(None, "n"): value}
+    assert [page.input_value(box) for box in boxes] == [typed for _, typed, _ in NUMBERS]
+    expected = {(None, f"n{place}"): value for place, (_, _, value) in enumerate(NUMBERS)}
+    assert ann.answers() == expected
 
 
 def test_what_is_no_number_is_not_passed_over(seat):

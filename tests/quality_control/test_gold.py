@@ -16,6 +16,7 @@ from plaudit.model.quality_control import Collector, GoldSettings
 from plaudit.store.labeling import own_work
 from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
 from tests.support.labeling_project import lease_ref
+from tests.support.staffing.people import as_user
 
 HALF = GoldSettings(rate=0.5)
 
@@ -167,7 +168,7 @@ def test_every_page_of_a_person_counts_gold_as_it_counts_any_task(floor):
 
     async def look(tx):
         keys = [floor.project.project_key]
-        listed, _ = await dashboard.list_summaries(tx, floor.environment_id)
+        listed, _ = await dashboard.list_summaries(tx, as_user(floor.environment_id, "ann"))
         [home] = await assigning.with_control_tasks(tx, listed, "ann", limit_max=1000)
         [counts] = await own_work.count_by_project(tx, keys, "ann", most=99)
         [recent] = await own_work.list_recent(tx, keys, "ann", since_ms=0, most=99)

@@ -14,6 +14,7 @@ from plaudit.core.quality_control import gold_tasks
 from plaudit.core.tasks import projects as projects_core
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
+from plaudit.model.managing import ActionKind, ActionState
 from plaudit.model.quality_control import (
     CrossingRow,
     PauseRow,
@@ -21,9 +22,12 @@ from plaudit.model.quality_control import (
     QualificationSettings,
     QualificationState,
 )
+from plaudit.model.staffing import StudyLinkRow, TaskQuota, TeamRow
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
-from plaudit.store.accounts import organizations, users
+from plaudit.store.accounts import organizations, project_members, study_links, teams, users
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.managing import actions
+from plaudit.store.managing.actions import TaskAction
 from plaudit.store.quality_control import crossings, pauses, qualifications
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs
@@ -177,6 +181,32 @@ def fill(world: World) -> None:
     add_ann_quality(world)
     add_ann_gold(world)
     add_ann_pauses(world)
+    add_ann_staffing(world)
+
+
+def add_ann_staffing(world: World) -> None:
+    """A team of one, who is a member of Ann's project, and a study link."""
+    environment_id = world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        account = await organizations.find_organization(tx, environment_id)
+        assert project is not None
+        assert account is not None
+        key, owner, person = project.project_key, account[0], NAMES["user_id"]
+        for number in (1, 2):
+            team_id = NAMES["team_id"] if number == 1 else f"team_2_{CANARY}"
+            team = TeamRow(owner, team_id, f"Team {number} {CANARY}", 1)
+            assert await teams.insert_team(tx, team, team.name)
+        await teams.add_people(tx, owner, NAMES["team_id"], [person])
+        for member_id in (person, NAMES["team_id"]):
+            quota = TaskQuota(None, 7)
+            await project_members.put_member(tx, key, member_id, role_rank=1, quota=quota, now=1)
+        for link_id in (NAMES["link_id"], f"study_2_{CANARY}"):
+            link = StudyLinkRow(link_id, owner, key, CANARY, 2, 3, 0, CANARY, None, 1, 2**45, None)
+            await study_links.insert_link(tx, link, link_id.encode())
+
+    world.run(world.db.write(work))
 
 
 def add_ann_pauses(world: World) -> None:
@@ -279,6 +309,21 @@ def add_ann_quality(world: World) -> None:
         await jobs.insert_job(tx, job)
         ending: Any = {"now": 2, "progress": b"{}", "reason": "", "file_size": None}
         await jobs.end_job(tx, environment_id, job.job_id, JobState.done, **ending)
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        await actions.insert_action(
+            tx,
+            TaskAction(
+                project_key=project.project_key,
+                action_id=NAMES["action_id"],
+                user_id=NAMES["user_id"],
+                kind=ActionKind.cancel,
+                state=ActionState.done,
+                created_ms=await tx.now_ms(),
+                lease_ms=1,
+                detail=b'{"kind":"cancel"}',
+            ),
+        )
 
     async def compute() -> None:
         async with world.db.read() as tx:

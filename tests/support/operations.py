@@ -48,8 +48,12 @@ NAMES = {
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
     "job_id": f"job_2_{CANARY}",
+    "action_id": f"action_{CANARY}",
     "pause_id": f"pause_{CANARY}",
     "lifted_pause_id": f"pause_2_{CANARY}",
+    "team_id": f"team_{CANARY}",
+    "member_id": f"user_{CANARY}",
+    "link_id": f"study_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -77,9 +81,19 @@ NEEDED: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "act_on_tasks": {"action": "cancel", "task_ids": [NAMES["task_id"]]},
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "set_rules": {"rules": []},
+    "set_access": {},
+    "set_member": {},
+    "set_requirement": {"languages": ["es"]},
+    "set_batch_team": {"team_id": None},
+    "create_team": {"name": "Swept"},
+    "rename_team": {"name": "Swept"},
+    "add_to_team": {"user_ids": []},
+    "set_skills": {"tags": ["swept"]},
+    "create_study_link": {"name": "Swept", "tasks": 2, "completion_code": "C"},
     "set_qualification": {"settings": None},
     "pause_person": {"reason": "Swept."},
     "uphold_pause": {"answer": "Swept."},
@@ -88,8 +102,11 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
+_MEMBER = {"member_id": NAMES["member_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
 _COMPUTED = {"job_id": NAMES["job_id"]}
+_ACTED = {"action_id": NAMES["action_id"]}
+_ON_TASKS = {"action": "cancel", "task_ids": [NAMES["task_id"]]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -114,7 +131,23 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("cancel_quality_job", "project_id"): _COMPUTED,
     ("get_quality_job", "job_id"): _IN_PROJECT,
     ("cancel_quality_job", "job_id"): _IN_PROJECT,
+    ("list_managed_tasks", "user_id"): _IN_PROJECT,
+    ("act_on_tasks", "batch_id"): _IN_PROJECT,
+    ("act_on_tasks", "project_id"): _ON_TASKS,
+    ("get_task_action", "project_id"): _ACTED,
+    ("undo_task_action", "project_id"): _ACTED,
+    ("get_task_action", "action_id"): _IN_PROJECT,
+    ("undo_task_action", "action_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
+    ("set_member", "member_id"): _IN_PROJECT,
+    ("set_member", "project_id"): _MEMBER,
+    ("remove_member", "member_id"): _IN_PROJECT,
+    ("remove_member", "project_id"): _MEMBER,
+    ("remove_from_team", "team_id"): {"user_id": NAMES["user_id"]},
+    ("remove_from_team", "user_id"): {"team_id": NAMES["team_id"]},
+    ("set_batch_team", "team_id"): {"batch_id": NAMES["batch_id"]},
+    ("revoke_study_link", "link_id"): _IN_PROJECT,
+    ("revoke_study_link", "project_id"): {"link_id": NAMES["link_id"]},
     ("pause_person", "project_id"): {"user_id": NAMES["user_id"]},
     ("begin_anew", "project_id"): {"user_id": NAMES["user_id"]},
     ("begin_anew", "user_id"): _IN_PROJECT,
@@ -249,12 +282,40 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "set_rules": [
         _IN_PROJECT | {"rules": [{"collector": "gold", "threshold": 0.7, "action": "pause"}]}
     ],
+    "get_access": [_IN_PROJECT],
+    "set_access": [_IN_PROJECT | {"tasks_per_day": 5}],
+    "list_members": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "set_member": [_IN_PROJECT | _MEMBER | {"role": "reviewer"}],
+    "remove_member": [_IN_PROJECT | _MEMBER],
+    "get_requirement": [{"task_id": NAMES["task_id"]}],
+    "set_requirement": [{"task_id": f"pending_{CANARY}"}],
+    "set_batch_team": [{"batch_id": NAMES["batch_id"]}],
+    "list_teams": [{}, {"limit": "1"}],
+    "create_team": [{}],
+    "get_team": [{"team_id": NAMES["team_id"]}],
+    "rename_team": [{"team_id": NAMES["team_id"]}],
+    "add_to_team": [{"team_id": NAMES["team_id"]}],
+    "remove_from_team": [{"team_id": NAMES["team_id"], "user_id": NAMES["user_id"]}],
+    "get_skills": [{"user_id": NAMES["user_id"]}],
+    "set_skills": [{"user_id": NAMES["user_id"], "languages": ["es"]}],
+    "create_study_link": [_IN_PROJECT],
+    "list_study_links": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
+    "revoke_study_link": [_IN_PROJECT | {"link_id": NAMES["link_id"]}],
     "list_crossings": [_IN_PROJECT, _IN_PROJECT | {"limit": "1"}],
     "list_pauses": [_IN_PROJECT, _IN_PROJECT | {"limit": "1", "status": "open"}],
     "pause_person": [_IN_PROJECT | {"user_id": NAMES["user_id"]}],
     "lift_pause": [_IN_PROJECT | {"pause_id": NAMES["lifted_pause_id"]}],
     "uphold_pause": [_IN_PROJECT | {"pause_id": NAMES["pause_id"]}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "list_managed_tasks": [
+        _IN_PROJECT,
+        _IN_PROJECT | {"q": CANARY, "order": "newest", "only": "flagged"},
+        _IN_PROJECT | {"order": "completed", "batch": NAMES["batch_id"]},
+    ],
+    "act_on_tasks": [_IN_PROJECT],
+    "list_task_actions": [_IN_PROJECT],
+    "get_task_action": [_IN_PROJECT | _ACTED],
+    "undo_task_action": [_IN_PROJECT | _ACTED],
     "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
     "get_quality": [_IN_PROJECT],
     "get_quality_annotators": [_IN_PROJECT],

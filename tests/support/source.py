@@ -18,11 +18,18 @@ def trees() -> dict[Path, ast.Module]:
     return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
+@functools.cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Every node of a tree, from its root down; most laws look at all of them."""
+    return tuple(ast.walk(tree))
+
+
 def name_of(path: Path) -> str:
     """A file as the laws name it, such as `api/http/middleware.py`."""
     return path.relative_to(SOURCE).as_posix()
 
 
+@functools.cache
 def module_of(path: Path) -> str:
     """The dotted name of a file below `plaudit`; a package for its `__init__.py`."""
     parts = path.relative_to(SOURCE).with_suffix("").parts
@@ -43,17 +50,26 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@functools.cache
+def imports(tree: ast.AST) -> tuple[tuple[int, str], ...]:
     """Line and dotted name of each module of ours that a file imports.
 
     A name imported from a package is taken for a module where there is one of that name.
     """
-    modules = {f"plaudit.{module_of(path)}".rstrip(".") for path in FILES}
-    for node in ast.walk(tree):
+    return tuple(_imports(tree))
+
+
+@functools.cache
+def _modules() -> frozenset[str]:
+    return frozenset(f"plaudit.{module_of(path)}".rstrip(".") for path in FILES)
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in nodes(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "plaudit":
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                is_module = whole in modules or node.module == "plaudit"
+                is_module = whole in _modules() or node.module == "plaudit"
                 yield node.lineno, whole if is_module else str(node.module)
         elif isinstance(node, ast.Import):
             for alias in node.names:

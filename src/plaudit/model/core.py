@@ -137,7 +137,11 @@ class ApiKeyRow(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """A user of an organization. `email` is as given; `email_key` of core/accounts compares two."""
+    """A user of an organization.
+
+    `email` is what they sign in with, as given: an e-mail address, or a user name, which has no @.
+    `email_key` of core/accounts compares two.
+    """
 
     organization_id: str
     user_id: str
@@ -146,6 +150,13 @@ class Person(Struct, frozen=True):
     role: PersonRole
     status: PersonStatus
     created_ms: int
+    is_guest: bool = False
+    """They see only the projects that they are a member of."""
+
+    @property
+    def user_name(self) -> str | None:
+        """User name of somebody without an e-mail address; None for anybody else."""
+        return None if "@" in self.email else self.email
 
 
 class SignedIn(Struct, frozen=True):
@@ -157,9 +168,18 @@ class SignedIn(Struct, frozen=True):
     email: str
     name: str | None
     role: PersonRole
+    """In the organization; on a page of one project, the one that holds there."""
     session_id: str
     seen_ms: int
     """Stored time of the session's last use; see core/accounts/sessions.py."""
+    org_role: PersonRole
+    """Role in the organization, on every page."""
+    project_role: PersonRole | None
+    """Role in the project of the request; None without access to it, and on other pages."""
+    is_guest: bool
+    """They see only the projects that they are a member of."""
+    reach: PersonRole
+    """Highest role that the user has anywhere, in the organization or in one project."""
 
 
 class Session(Struct, frozen=True):

@@ -73,6 +73,8 @@ class QueuedTask(Struct, frozen=True):
     """The batch is staging, paused or cancelled."""
     reason: str | None
     """Reason for which the task is in review or quarantined; None while it is open."""
+    pool: str = ""
+    """Pool of tasks that ask the same of people; empty where it asks nothing."""
 
 
 class Lease(Struct, frozen=True):

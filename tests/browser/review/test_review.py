@@ -15,6 +15,7 @@ from tests.support.pages.annotation_page import AnnotatorTab
 from tests.support.pages.axe_rules import faults_in_both_schemes
 
 Open = Callable[..., Any]
+pytestmark = on_shared_sqlite
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -278,7 +279,6 @@ def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(team, serv
     assert task_of(server, team, task_id).status.value == "pending"
 
 
-@on_shared_sqlite
 @pytest.mark.slow
 def test_axe_finds_nothing_on_the_pages_of_review(tenant, shared_server, open_context):
     team = AnnotationTeam(tenant, overlap=2, guidelines="# Rules")

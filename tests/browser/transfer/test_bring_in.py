@@ -85,6 +85,7 @@ def office(
     return seat
 
 
+@on_sqlite_alone
 def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, office, tmp_path):
     given = tmp_path / "trees.jsonl"
     rows = [json.dumps(tree(number)) for number in range(400)]

@@ -6,6 +6,7 @@ import itertools
 
 from plaudit.core.labeling import (
     answer_samples,
+    free_tasks,
     leases,
     review_decisions,
     review_queue,
@@ -18,7 +19,7 @@ from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.quality_control import undecided
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
-from plaudit.model.core import TaskStatus
+from plaudit.model.core import PersonRole, TaskStatus
 from plaudit.store.accounts import organizations
 from plaudit.store.labeling import flags, skips
 from plaudit.store.labeling import leases as leases_store
@@ -28,6 +29,7 @@ from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
+from tests.support.staffing.people import as_user
 
 
 def put_through_work(world: World) -> None:
@@ -48,7 +50,11 @@ def put_through_work(world: World) -> None:
     lease = labeling.undo(lease)
     labeling.submit(lease, key="again")
     labeling.write(lambda tx: review_order.list_in_review(tx, labeling.project))
-    labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
+    labeling.write(
+        lambda tx: review_queue.list_waiting(
+            tx, as_user(labeling.environment_id, "rev", PersonRole.admin)
+        )
+    )
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
     labeling.submit(labeling.take(), key="third")
@@ -88,7 +94,7 @@ def put_through_work(world: World) -> None:
         organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
         await leases.end_leases_of(tx, organization_id, "dan")
         await leases.list_open_leases(tx, labeling.project, "ann")
-        await leases.count_free_tasks(tx, labeling.project, limit_max=10)
+        await free_tasks.count_free_tasks(tx, labeling.project, "ann", limit_max=10)
         await leases_store.list_projects_due(tx, now=FAR, limit=10)
         await leases.expire_leases(tx, project_key)
 

@@ -45,7 +45,9 @@ from tests.support.databases.background_workload import put_through_jobs, put_th
 from tests.support.databases.control_workload import put_through_quality_control
 from tests.support.databases.judging_workload import put_through_judging
 from tests.support.databases.labeling_workload import put_through_work
+from tests.support.databases.managing_workload import put_through_lists_and_actions
 from tests.support.databases.rules_workload import put_through_rules
+from tests.support.databases.staffing_workload import put_through_staffing
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, values_of
@@ -84,6 +86,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_staffing(world)
     put_through_judging(world)
     put_through_people(world)
     put_through_datasets(world, key)
@@ -95,6 +98,7 @@ def put_through_everything(world: World) -> None:
     put_through_counting(world)
     put_through_quality_control(world)
     put_through_rules(world)
+    put_through_lists_and_actions(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)

@@ -104,6 +104,39 @@ def furnish(demo: Stage) -> None:
     furnish_test(demo)
     furnish_deliveries(demo)
     furnish_gold(demo)
+    furnish_staff(demo)
+
+
+def furnish_staff(demo: Stage) -> None:
+    """A project with members and quotas, a team that has a batch, and a study."""
+    project = demo.call("/projects", {"name": "For members"})["id"]
+    team = demo.call("/teams", {"name": "Poets"})["team_id"]
+    email, _ = demo.logins["annotator"]
+    people = demo.call("/users")["users"]
+    person = next(one["user_id"] for one in people if one.get("email") == email)
+    demo.call(f"/teams/{team}/people", {"user_ids": [person]})
+    study = {"name": "Pilot", "tasks": 5, "completion_code": "C0DE"}
+    url = demo.call(f"/projects/{project}/study_links", study)["url"]
+    changes = {
+        f"/projects/{project}/access": {"members_only": True, "tasks_per_day": 20},
+        f"/projects/{project}/members/{person}": {"role": "annotator", "tasks_per_day": 3},
+        f"/projects/{project}/members/{team}": {"role": "reviewer"},
+        f"/users/{person}/skills": {"languages": ["en", "es"], "tags": ["law"]},
+    }
+    with httpx2.Client(base_url=f"{demo.url}/manage/v1", auth=(demo.key, "")) as client:
+        for path, body in changes.items():
+            assert client.put(path, json=body).status_code == 200, path
+        lines = b'{"content":[{"id":"t","turns":[{"id":"u","messages":[{"id":"m","role":"user",'
+        lines += b'"source_id":"user","content":{"text":"Why?"}}],"annotations":[]}],'
+        lines += b'"annotations":[]}]}\n'
+        client.post(f"/projects/{project}/tasks", content=lines)
+    path = url.partition("/study/")[2].partition("?")[0]
+    demo.made |= {
+        "staffed_project": project,
+        "team": team,
+        "skilled": email,
+        "study": f"/study/{path}?PROLIFIC_PID=p-1&SESSION_ID=s-1",
+    }
 
 
 def furnish_gold(demo: Stage) -> None:

@@ -91,6 +91,16 @@ def open_first_turns(page: Any) -> None:
     open_turns(page)
 
 
+def act_on_first(page: Any) -> None:
+    """Set the priority of the first task that a list shows, by keyboard."""
+    page.focus("input[name=task] >> nth=0")
+    page.keyboard.press("Space")
+    page.select_option("#action", "priority")
+    page.fill("input[name=priority]", "3")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/actions/action_*")
+
+
 def previewed(page: Any) -> None:
     """Wait until the server has drawn the preview."""
     page.wait_for_selector("#preview .context")
@@ -199,11 +209,25 @@ SCENES: Sequence[Scene] = (
     ),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("tasks-found", "show_tasks", f"{PROJECT}/tasks?q=the&order=newest&columns=people"),
+    Scene("actions", "show_task_actions", f"{PROJECT}/actions"),
+    Scene(
+        "action",
+        "show_task_action",
+        f"{PROJECT}/tasks?status=pending",
+        prepare=act_on_first,
+    ),
     Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),
     Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
     Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
+    Scene("members", "show_members", "/projects/{staffed_project}/people"),
+    Scene("teams", "show_teams", "/teams"),
+    Scene("team", "show_team", "/teams/{team}"),
+    Scene("skills", "show_skills", "/skills?login={skilled}"),
+    Scene("study", "show_study", "{study}", role=None),
+    Scene("quota", "show_queue", "/work/{staffed_project}", "annotator"),
     Scene("rules", "show_rules", "/projects/{ruled_project}/rules"),
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
@@ -249,9 +273,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
     return context
 
 
-def visit(demo: Stage, context: Any, scene: Scene) -> Any:
-    """Open a scene in a context of its role; returns the page, ready to be looked at."""
-    page = context.new_page()
+def visit(demo: Stage, page: Any, scene: Scene) -> Any:
+    """Open a scene on a page of its role; returns the page, ready to be looked at."""
     page.goto(demo.url + scene.path.format(**demo.made))
     scene.prepare(page)
     return page
@@ -267,7 +290,7 @@ def take_pictures(folder: Path) -> int:
         for scheme, role in itertools.product(SCHEMES, dict.fromkeys(one.role for one in SCENES)):
             context = enter(demo, browser, role, color_scheme=scheme)
             for scene in [one for one in SCENES if one.role == role]:
-                page = visit(demo, context, scene)
+                page = visit(demo, context.new_page(), scene)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
                     page.wait_for_timeout(150)

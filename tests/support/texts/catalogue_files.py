@@ -8,9 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from plaudit.workspace.language import po_file
 from plaudit.workspace.language.languages import ENGLISH, FOLDER, LANGUAGES
-from plaudit.workspace.language.po_file import Entry
+from tests.support.texts.entries import Entry, read_entries
 from tests.support.texts.extraction import extracted
 
 HEADER = """Project-Id-Version: Plaudit
@@ -79,7 +78,7 @@ def main() -> None:
         if code == ENGLISH.code:
             continue
         path = FOLDER / f"{code}.po"
-        entries = merged(po_file.read(path.read_text()))
+        entries = merged(read_entries(path.read_text()))
         path.write_text(write(entries))
         missing = sum(not all(entry.translations) for entry in entries[1:])
         sys.stdout.write(f"{path.name}: {len(entries) - 1} texts, {missing} without translation\n")

@@ -13,8 +13,8 @@ from jinja2.ext import extract_from_ast
 from plaudit import errors
 from plaudit.workspace.http import assets, script_texts
 from plaudit.workspace.http.views import TEMPLATES, say_in_templates
-from plaudit.workspace.language.po_file import Entry
 from tests.support.source import SOURCE
+from tests.support.texts.entries import Entry
 
 Found = tuple[str, str, str]
 """Context, singular and plural; empty where there is none."""

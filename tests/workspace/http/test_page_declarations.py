@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from plaudit.api.http.operation import Services
-from plaudit.core.accounts import permissions
 from plaudit.core.common import server_secret
+from plaudit.core.staffing import roles
 from plaudit.model.core import PersonRole
 from plaudit.settings import Settings
 from plaudit.workspace.http import serving
@@ -58,7 +58,5 @@ def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):
 
 
 def test_roles_include_the_ones_below_them():
-    assert [role.value for role in sorted(PersonRole, key=lambda one: permissions._RANKS[one])] == [
-        *ROLES
-    ]
-    assert set(permissions._RANKS) == set(PersonRole)
+    assert [role.value for role in sorted(PersonRole, key=lambda one: roles.RANKS[one])] == [*ROLES]
+    assert set(roles.RANKS) == set(PersonRole)

@@ -43,7 +43,13 @@ async def create_user(call: Call[NoQuery], body: CreateUser, context: WriteConte
     if organization_id is None:
         raise Forbidden(_LIVE_ALONE)
     person = await users.invite(
-        context.tx, organization_id, email=body.email, name=body.name, role=body.role
+        context.tx,
+        organization_id,
+        email=body.email,
+        user_name=body.user_name,
+        name=body.name,
+        role=body.role,
+        is_guest=body.guest,
     )
     token = await authentication.make_invitation(context.tx, call.services.secret, person)
     await context.note("user", person.user_id, detail={"role": person.role})
@@ -118,10 +124,12 @@ OPERATIONS = (
         body=CreateUser,
         kept=_without_link,
         summary="Invite a user",
-        description="A second user with the same e-mail address is a 409 that names the first; "
-        "capitals do not count. Hand them `invitation_link`: it opens the page where they choose "
-        "a password, once, within 7 days. Repeated under the same `Idempotency-Key`, the request "
-        "is answered without it.",
+        description="They sign in with `email`, or with `user_name` where they have no address "
+        "(3 to 64 letters, digits, dots, dashes and underscores). "
+        "A second user with the same e-mail address or user name is a 409 that names the first; "
+        "capitals do not count. A `guest` sees only the projects that they are a member of. Hand "
+        "them `invitation_link`: it opens the page where they choose a password, once, within 7 "
+        "days. Repeated under the same `Idempotency-Key`, the request is answered without it.",
         answer=InvitedUser,
         answer_description="The user, in status `invited`, with the link of their invitation.",
         example=examples.USER | {"invitation_link": examples.INVITATION_LINK},

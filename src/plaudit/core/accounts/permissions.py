@@ -6,20 +6,25 @@ mistake would lock an organization out of its users.
 
 from __future__ import annotations
 
+from plaudit.core.staffing.roles import RANKS
 from plaudit.errors import Forbidden
 from plaudit.model.core import PersonRole, SignedIn
-
-_RANKS = {
-    PersonRole.annotator: 1,
-    PersonRole.reviewer: 2,
-    PersonRole.manager: 3,
-    PersonRole.admin: 4,
-}
 
 
 def has_role(user: SignedIn, role: PersonRole) -> bool:
     """True if a user has a role or one that includes it."""
-    return _RANKS[user.role] >= _RANKS[role]
+    return RANKS[user.role] >= RANKS[role]
+
+
+def reaches(user: SignedIn, role: PersonRole) -> bool:
+    """True if a user has a role, or one that includes it, in the organization or in a project."""
+    return RANKS[user.reach] >= RANKS[role]
+
+
+def may_open(user: SignedIn, role: PersonRole, *, spans_projects: bool) -> bool:
+    """True if a user may open a page outside of projects that asks for a role."""
+    held = user.reach if spans_projects else user.org_role
+    return RANKS[held] >= RANKS[role]
 
 
 def require_role(user: SignedIn, role: PersonRole) -> None:

@@ -13,8 +13,9 @@ from contextlib import suppress
 
 from plaudit import clock, ids
 from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.staffing import roles
 from plaudit.errors import Problem
-from plaudit.model.core import Session, SignedIn
+from plaudit.model.core import PersonRole, Session, SignedIn
 from plaudit.store.accounts import sessions
 from plaudit.store.engine.engine import Database, Transaction
 
@@ -62,14 +63,49 @@ async def start_session(
     return token
 
 
-async def find_user(tx: Transaction, secret: ServerSecret, token: str) -> SignedIn | None:
-    """Find the active user whose session has this token; None if it has ended."""
+async def find_user(
+    tx: Transaction, secret: ServerSecret, token: str, *, project_id: str = ""
+) -> SignedIn | None:
+    """Find the active user whose session has this token; None if it has ended.
+
+    With a `project_id` their role is the one that holds in that project, if they have access to it
+    and it exists.
+    """
     now = clock.now_ms()
     for digest in secret.session_digests(token):
-        user = await sessions.find_signed_in(tx, digest, now=now, seen_after=now - IDLE_MS)
-        if user is not None:
-            return user
+        row = await sessions.find_signed_in(
+            tx, digest, now=now, seen_after=now - IDLE_MS, project_id=project_id
+        )
+        if row is not None:
+            return _signed_in(row)
     return None
+
+
+def _signed_in(row: sessions.SignedInRow) -> SignedIn:
+    role = PersonRole(row.role)
+    in_project = None
+    if row.is_members_only is not None:
+        in_project = roles.role_in_project(
+            role,
+            row.member_rank,
+            row.team_rank,
+            is_open=not row.is_members_only and not row.is_guest,
+        )
+    reach = max(roles.RANKS[role], row.highest_rank or 0)
+    return SignedIn(
+        environment_id=row.environment_id,
+        organization_id=row.organization_id,
+        user_id=row.user_id,
+        email=row.email,
+        name=row.name,
+        role=in_project or role,
+        session_id=row.session_id,
+        seen_ms=row.seen_ms,
+        org_role=role,
+        project_role=in_project,
+        is_guest=bool(row.is_guest),
+        reach=roles.role_of_rank(reach),
+    )
 
 
 class SessionActivity:

@@ -7,6 +7,7 @@ a test key.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,7 @@ EMAIL_CHARS_MAX = 254
 UPDATE_ATTEMPTS_MAX = 100
 """Times that a change is tried while others change the same user, before Unavailable is raised."""
 
+_USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
 _BEFORE_ALL = (-(2**62), "")
 """Sorts before the (created_ms, user_id) of any user."""
 
@@ -58,29 +60,46 @@ async def find_live_organization(tx: Transaction, environment_id: str) -> str | 
 
 
 async def invite(
-    tx: Transaction, organization_id: str, *, email: str, name: str | None, role: PersonRole
+    tx: Transaction,
+    organization_id: str,
+    *,
+    email: str | None,
+    name: str | None,
+    role: PersonRole,
+    user_name: str | None = None,
+    is_guest: bool = False,
 ) -> Person:
-    """Add a user with status invited.
+    """Add a user with status invited, who signs in with an e-mail address or a user name.
 
-    Raises Conflict, which names the user who has the address; InvalidContent for a bad address or
-    name.
+    A guest sees only the projects that they are a member of, and is an annotator.
+
+    Raises Conflict, which names the user who has the address or the user name; InvalidContent for a
+    bad one, for both or none of them, or a bad name.
     """
-    email_key = checked_email(email)
+    if (email is None) == (user_name is None):
+        raise InvalidContent("give an e-mail address or a user name, not both", pointer="/email")
+    if is_guest and role is not PersonRole.annotator:
+        raise InvalidContent("a guest is an annotator", pointer="/guest")
+    login = email if user_name is None else user_name
+    assert login is not None
+    email_key = checked_email(login) if user_name is None else checked_user_name(login)
     await look_alikes.refuse_twin(tx, Named.person, organization_id, email_key)
     person = Person(
         organization_id=organization_id,
         user_id=ids.mint("user"),
-        email=email,
+        email=login,
         name=checked_name(name),
         role=role,
         status=PersonStatus.invited,
         created_ms=clock.now_ms(),
+        is_guest=is_guest,
     )
     if not await users.insert_person(tx, person, email_key):
         other = await users.find_person_by_email(tx, organization_id, email_key)
         assert other is not None
         raise Conflict(
-            f"user {other.user_id!r} has this e-mail address already, with status {other.status}"
+            f"user {other.user_id!r} has this {'user name' if user_name else 'e-mail address'}"
+            f" already, with status {other.status}"
         )
     return person
 
@@ -101,6 +120,8 @@ async def change(
         if stored is None:
             raise NotFound("there is no such user")
         changed = msgspec.structs.replace(stored, **changes)
+        if changed.is_guest and changed.role is not PersonRole.annotator:
+            raise InvalidContent("a guest is an annotator", pointer="/role")
         if await users.replace_person(tx, stored, changed):
             if changed.status != PersonStatus.active:
                 await sessions.delete_sessions(tx, organization_id, user_id)
@@ -172,6 +193,30 @@ def checked_email(email: str) -> str:
             pointer="/email",
         )
     return email_key(email)
+
+
+def checked_user_name(user_name: str) -> str:
+    """Check a user name and return its `email_key`; raises InvalidContent.
+
+    It has no @, so that none is the address of somebody else.
+    """
+    if not is_user_name(user_name):
+        raise InvalidContent(
+            "a user name has 3 to 64 letters, digits, dots, dashes and underscores, and begins "
+            "with a letter or digit",
+            pointer="/user_name",
+        )
+    return email_key(user_name)
+
+
+def is_user_name(login: str) -> bool:
+    """True for a well-formed user name, which has no @."""
+    return _USER_NAME.fullmatch(login) is not None
+
+
+def checked_login(login: str) -> str:
+    """Check an e-mail address or a user name and return its `email_key`; raises InvalidContent."""
+    return checked_email(login) if "@" in login else checked_user_name(login)
 
 
 def email_key(email: str) -> str:

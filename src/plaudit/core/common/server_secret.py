@@ -35,6 +35,7 @@ class ServerSecret:
         self._invitations = [_derive(secret, b"invitation") for secret in secrets_]
         self._forms = [_derive(secret, b"form-token") for secret in secrets_]
         self._links = [_derive(secret, b"attachment-link") for secret in secrets_]
+        self._studies = [_derive(secret, b"study") for secret in secrets_]
         self._browsers = [_derive(secret, b"known-browser") for secret in secrets_]
         self._encryption = [_derive(secret, b"seal") for secret in secrets_]
 
@@ -53,6 +54,10 @@ class ServerSecret:
     def invitation_digests(self, token: str) -> list[bytes]:
         """Return the 32-byte digests under which an invitation may be stored, one per secret."""
         return [_mac(key, token.encode(), 32) for key in self._invitations]
+
+    def study_digests(self, text: str) -> list[bytes]:
+        """Return the 32-byte digests of a study link's token, or of an id of a participant."""
+        return [_mac(key, text.encode("utf-8", "replace"), 32) for key in self._studies]
 
     def form_tokens(self, cookie: str) -> list[str]:
         """Return the CSRF tokens of a session cookie, 48 hexadecimal digits, one per secret.

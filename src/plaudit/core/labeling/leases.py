@@ -20,16 +20,19 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.common import membership
-from plaudit.core.labeling.questions import questions, random_order
-from plaudit.core.tasks.forms import form_of
+from plaudit.core.labeling import free_tasks
+from plaudit.core.labeling.questions import random_order
+from plaudit.core.staffing import pools, quotas
+from plaudit.core.staffing.quotas import NO_QUOTA
 from plaudit.errors import DraftConflict, LeaseLost, LimitReached, NotFound, TooLarge
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, control_key
+from plaudit.model.staffing import TaskQuota
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import given_back
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.tasks import tasks, work_lists, work_queue
+from plaudit.store.tasks import work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -39,7 +42,6 @@ DRAFT_BYTES_MAX = 1024 * 1024
 EXPIRED_AT_ONCE_MAX = 100
 UNFINISHED_MAX = 100
 RENEWALS_MAX = 20
-SET_ASIDE_MAX = 100
 
 _LOST_MESSAGES = {
     LeaseStatus.submitted: "you have submitted this task already",
@@ -67,13 +69,19 @@ Offer = Callable[[int], Awaitable[Lease | None]]
 
 
 async def lease_next(
-    tx: Transaction, project: ProjectRow, user_id: str, *, offer: Offer | None = None
+    tx: Transaction,
+    project: ProjectRow,
+    user_id: str,
+    *,
+    offer: Offer | None = None,
+    quota: TaskQuota = NO_QUOTA,
 ) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
     Their own unfinished leases come first: those returned by a reviewer, then expired ones. Then
     what is on `offer`, or the first task in the queue that they never had, and at last what they
-    released. Raises LimitReached at OPEN_LEASES_MAX open leases, Forbidden if the person was
+    released. Only what a reviewer returned, and what they hold, is given beyond their quota. Raises
+    LimitReached at OPEN_LEASES_MAX open leases and at the quota, Forbidden if the person was
     removed.
     """
     await lock_annotator(tx, project, user_id)
@@ -81,15 +89,20 @@ async def lease_next(
     unfinished = await _list_unfinished(tx, project, user_id)
     _require_room(unfinished, now, OPEN_LEASES_MAX)
     ended = [lease for lease in unfinished if not _is_open(lease, now)]
+    refusal = await quotas.explain_used_up(tx, project, user_id, quota, now)
+    if refusal is not None:
+        ended = [lease for lease in ended if quotas.is_counted(lease, now)]
     renewed = await _renew_first(tx, project, ended, now)
     if renewed is not None:
         return renewed
+    if refusal is not None:
+        raise LimitReached(refusal)
     offered = None if offer is None else await offer(now)
     if offered is not None:
         return offered
-    task = await _acquire_next(tx, project, user_id)
+    task = await free_tasks.acquire_next(tx, project, user_id)
     if task is None and await expire_leases(tx, project.project_key):
-        task = await _acquire_next(tx, project, user_id)
+        task = await free_tasks.acquire_next(tx, project, user_id)
     if task is None:
         released = [
             lease
@@ -125,37 +138,30 @@ async def insert_new(
     return lease
 
 
-async def _acquire_next(tx: Transaction, project: ProjectRow, user_id: str) -> StoredTask | None:
-    """Acquire a slot of the first task in the queue that this person never had.
-
-    Tasks about which the form asks nothing are set aside, up to SET_ASIDE_MAX; managers see them on
-    the overview. None if no other is found.
-    """
-    form = form_of(project_detail(project))
-    for _ in range(SET_ASIDE_MAX):
-        seq = await work_queue.acquire_next_slot(tx, project.project_key, user_id)
-        if seq is None:
-            return None
-        task = await tasks.get_task(tx, project.project_key, seq)
-        assert task.content is not None, "only tasks with content are in the queue"
-        if questions(form, _decode_content(task.content)):
-            return task
-        await work_queue.set_aside(tx, project.project_key, seq)
-    return None
-
-
-async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
+async def resume(
+    tx: Transaction,
+    project: ProjectRow,
+    user_id: str,
+    assignment_id: str,
+    *,
+    quota: TaskQuota = NO_QUOTA,
+) -> Lease:
     """Open a person's expired, released or returned lease again, with its draft and a new version.
 
     An open lease gets a new version as well, so that the page that had it loses it. Raises
-    NotFound; LeaseLost if no slot is free, the batch is paused, or the lease ended for good;
-    LimitReached at OPEN_LEASES_MAX open leases; Forbidden if the person was removed.
+    NotFound; LeaseLost if no slot is free, the batch is paused, the task asks for others now, or
+    the lease ended for good; LimitReached at OPEN_LEASES_MAX open leases and at the quota;
+    Forbidden if the person was removed.
     """
     await lock_annotator(tx, project, user_id)
     now = await tx.now_ms()
     lease = await get_lease(tx, project, user_id, assignment_id)
     if not _is_open(lease, now):
         await require_room(tx, project, user_id, now)
+    if not quotas.is_counted(lease, now):
+        refusal = await quotas.explain_used_up(tx, project, user_id, quota, now)
+        if refusal is not None:
+            raise LimitReached(refusal)
     renewed = await _renew(tx, project, lease, now)
     if renewed is None:
         lease = await get_lease(tx, project, user_id, assignment_id)
@@ -199,11 +205,6 @@ async def list_open_leases(tx: Transaction, project: ProjectRow, user_id: str) -
         tx, project.project_key, user_id, LeaseStatus.open, limit=UNFINISHED_MAX
     )
     return [lease for lease in leases if _is_open(lease, now)]
-
-
-async def count_free_tasks(tx: Transaction, project: ProjectRow, *, limit_max: int) -> int:
-    """Count tasks with a free slot, for anybody, up to `limit_max`. Needs no write transaction."""
-    return await work_lists.count_free(tx, project.project_key, limit_max=limit_max)
 
 
 async def heartbeat(
@@ -406,6 +407,9 @@ async def _renew(tx: Transaction, project: ProjectRow, lease: Lease, now: int) -
     if not _is_open(lease, now) and await work_queue.is_on_hold(tx, lease.project_key, lease.seq):
         return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
+        where = project.environment_id, lease.project_key, lease.seq
+        if not await pools.may_do(tx, *where, lease.user_id):
+            return None
         if not await work_queue.acquire_slot(tx, lease.project_key, lease.seq):
             return None
     elif lease.status not in (LeaseStatus.open, LeaseStatus.returned):

@@ -14,14 +14,15 @@ from msgspec import Struct
 
 from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason, reasons_of
 from plaudit.core.labeling.answers import Answer
-from plaudit.model.core import ProjectRow
+from plaudit.core.staffing import seats
+from plaudit.model.core import PersonRole, ProjectRow, SignedIn
 from plaudit.model.labeling import Lease, LeaseStatus, QueuedTask, TaskNote, WorkState
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, recent_completions, task_summaries, work_lists
+from plaudit.store.tasks import recent_completions, task_summaries, work_lists
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 
@@ -66,12 +67,13 @@ class ReturnedTask(Struct, frozen=True):
     created_ms: int
 
 
-async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[ProjectBacklog], bool]:
+async def list_waiting(tx: Transaction, user: SignedIn) -> tuple[list[ProjectBacklog], bool]:
     """List those of the PROJECTS_MAX newest projects that have waiting tasks, newest first.
 
-    The second value is True if the environment has older projects, which were not looked at.
+    Of all projects in which the user is a reviewer. The second value is True if there are older
+    ones, which were not looked at.
     """
-    newest = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
+    newest = await seats.list_projects(tx, user, PROJECTS_MAX + 1, role=PersonRole.reviewer)
     looked_at = newest[:PROJECTS_MAX]
     keys = [project.project_key for project in looked_at]
     in_review, quarantined = [

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from plaudit.core.labeling import leases
+from plaudit.core.labeling import free_tasks, leases
 from plaudit.core.labeling.dashboard import ProjectSummary
 from plaudit.core.quality_control import qualification, repeats, standing
 from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
@@ -34,9 +34,10 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
     """Lease the next task to a person; None if the project has none for them.
 
     Whoever has not passed the project's test gets tasks of training and test alone. Raises Paused,
-    Unqualified, LimitReached at too many open leases, Forbidden if the person was removed.
+    Unqualified, LimitReached at too many open leases or the quota, Forbidden if the person was
+    removed, or is no member of a project of members alone.
     """
-    await standing.require_standing(tx, project, user_id)
+    seat = await standing.require_standing(tx, project, user_id)
     view = await qualification.find_view(tx, project, user_id)
     if view.step is not QualificationStep.work:
         return await qualification.lease_step(tx, project, user_id, view)
@@ -50,7 +51,7 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
         turn = await _turn(tx, project, user_id)
         return await _lease_control(tx, project, user_id, is_due(turn, rates), now)
 
-    lease = await leases.lease_next(tx, project, user_id, offer=offer)
+    lease = await leases.lease_next(tx, project, user_id, offer=offer, quota=seat.quota)
     is_new = lease is not None and lease.lease_version == 1
     if turn is not None and is_new and lease is not None:
         if lease.project_key == project.project_key:
@@ -67,7 +68,7 @@ async def count_waiting(
 
     So that the number falls by one with each task, whatever it is. Needs no write transaction.
     """
-    free = await leases.count_free_tasks(tx, project, limit_max=limit_max)
+    free = await free_tasks.count_free_tasks(tx, project, user_id, limit_max=limit_max)
     if free in (0, limit_max):
         return free
     rates = await _rates(tx, project)
@@ -123,7 +124,7 @@ async def _lease_control(
     is_gold_due, is_repeat_due = due
     if not (is_gold_due or is_repeat_due):
         return None
-    ordinary = await work_queue.find_next(tx, project.project_key, user_id)
+    ordinary = await free_tasks.find_next(tx, project, user_id)
     if ordinary is None:
         return None
     task = await _acquire_gold(tx, project, user_id) if is_gold_due else None

@@ -149,12 +149,12 @@ async def _require_reopenable(
 
 async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
     """Open a person's lease again that has ended; raises Paused and Unqualified too."""
-    await standing.require_standing(tx, project, user_id)
+    seat = await standing.require_standing(tx, project, user_id)
 
     async def work(tx: Transaction, side: ProjectRow) -> Lease:
         lease = await leases.get_lease(tx, side, user_id, assignment_id)
         if lease.project_key == project.project_key:
             await qualification.require_qualified(tx, project, user_id)
-        return await leases.resume(tx, side, user_id, assignment_id)
+        return await leases.resume(tx, side, user_id, assignment_id, quota=seat.quota)
 
     return await on_either_side(tx, project, work)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from plaudit.core.labeling import leases
+from plaudit.core.staffing import seats
 from plaudit.errors import Paused
 from plaudit.model.core import ProjectRow
 from plaudit.model.quality_control import PauseRow
+from plaudit.model.staffing import Seat
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.quality_control import pauses
 
@@ -21,12 +23,14 @@ async def explain_loss(tx: Transaction, project: ProjectRow, user_id: str) -> No
         raise Paused
 
 
-async def require_standing(tx: Transaction, project: ProjectRow, user_id: str) -> None:
-    """Lock a person's leases in a project; raise Paused for one who is paused.
+async def require_standing(tx: Transaction, project: ProjectRow, user_id: str) -> Seat:
+    """Lock a person's leases in a project and return their seat; raise Paused if they are paused.
 
-    Whoever pauses them, and takes the same lock afterwards, sees what was leased before. Raises
-    Forbidden if the person was removed.
+    Whoever pauses them or takes their access away, and takes the same lock afterwards, sees what
+    was leased before. Raises Forbidden if the person was removed or has no access.
     """
     await leases.lock_annotator(tx, project, user_id)
+    seat = await seats.require_seat(tx, project, user_id)
     if await find_pause(tx, project, user_id) is not None:
         raise Paused
+    return seat

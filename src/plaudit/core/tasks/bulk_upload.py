@@ -16,6 +16,7 @@ import msgspec
 
 from plaudit import json_guard
 from plaudit.core.common import idempotency
+from plaudit.core.staffing import requirements
 from plaudit.core.tasks import bulk_insert, templates
 from plaudit.core.tasks.bulk_insert import NewTaskRow
 from plaudit.core.tasks.templates import Template
@@ -143,6 +144,7 @@ class BulkUpload:
                     pointer=f"/{name}",
                 )
         size_limits.check_metadata(row.metadata)
+        requirements.check_metadata(row.metadata)
         return NewTaskRow(
             line=number,
             task_id=row.task_id or mint("task"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plaudit.core.staffing import pools
 from plaudit.core.tasks.overlap import needed_at_first
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
@@ -39,14 +40,22 @@ async def lock_work(tx: Transaction, task: StoredTask) -> None:
 
 
 async def open_work(
-    tx: Transaction, project: ProjectRow, tasks: Sequence[StoredTask], *, submitted_count: int = 0
+    tx: Transaction,
+    project: ProjectRow,
+    tasks: Sequence[StoredTask],
+    *,
+    submitted_count: int = 0,
+    is_back: bool = False,
 ) -> None:
     """Put those of a project's tasks that are pending and have content into the queue.
 
     The caller has locked their batches, so that none is paused at this moment. Each task gets as
     many slots as the project's overlap asks for at first; one reopened with its submissions
-    (`submitted_count`) gets just these, none of them free.
+    (`submitted_count`) gets just these, none of them free. What new tasks ask of people stands in
+    their metadata; one that is back asks what it asked. Raises InvalidContent for metadata that
+    asks it wrongly.
     """
+    is_new = not submitted_count and not is_back
     workable = [task for task in tasks if task.status is TaskStatus.pending and is_workable(task)]
     if not workable:
         return
@@ -56,8 +65,9 @@ async def open_work(
     batch_rows: dict[str | None, BatchRow | None] = {None: None}
     for batch_id in dict.fromkeys(task.batch_id for task in workable if task.batch_id):
         batch_rows[batch_id] = await batches.find_batch(tx, project.environment_id, batch_id)
+    asked = await pools.pools_of_tasks(tx, project.project_key, workable, is_new=is_new)
     rows = []
-    for task in workable:
+    for task, pool in zip(workable, asked, strict=True):
         batch = batch_rows[task.batch_id]
         rows.append(
             QueuedTask(
@@ -72,6 +82,7 @@ async def open_work(
                 state=WorkState.open,
                 is_on_hold=batch is not None and batch.status in ON_HOLD,
                 reason=None,
+                pool=pool,
             )
         )
     await work_queue.insert_work(tx, rows)
@@ -117,7 +128,7 @@ async def restart_work(tx: Transaction, project: ProjectRow, task: StoredTask) -
     await submissions.retract_all(tx, task.project_key, task.seq)
     await leases.release_submitted(tx, task.project_key, task.seq)
     await leases.release_closed(tx, task.project_key, task.seq)
-    await open_work(tx, project, [task])
+    await open_work(tx, project, [task], is_back=True)
     await skips.mark_skipped(tx, task.project_key, task.seq)
 
 

@@ -51,6 +51,7 @@ async def user_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
                 role=person.role,
                 status=person.status,
                 created_at=clock.format_ms(person.created_ms),
+                guest=person.is_guest,
             )
             yield archive_line("user", _encode(value))
         if len(page) < USERS_PER_READ:
@@ -61,7 +62,7 @@ async def user_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
 def _read_user(value: Any) -> ArchivedUser:
     user: ArchivedUser = convert(value, ArchivedUser)
     check_ids(id=user.id)
-    accounts.checked_email(user.email)
+    accounts.checked_login(user.email)
     try:
         accounts.checked_name(user.name)
     except InvalidContent as exc:
@@ -90,6 +91,7 @@ async def _store_user(
         role=user.role,
         status=user.status,
         created_ms=required_moment(user.created_at, "/created_at"),
+        is_guest=user.guest,
     )
     stored = await users.find_person(tx, organization_id, user.id)
     if stored is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from plaudit.core.staffing import requirements
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
 from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
@@ -46,8 +47,11 @@ class IncomingTask(PreparedTask, frozen=True, kw_only=True):
 def prepare(read: ReadTask, now: int) -> PreparedTask:
     """Render a task outside the transaction; `now` is its default creation time.
 
-    Raises InvalidContent if its content or threads are too long.
+    Raises InvalidContent if its content or threads are too long, or its metadata asks something of
+    people that is not understood.
     """
+    if read.task.status is TaskStatus.pending:
+        requirements.check_metadata(read.task.metadata)
     created_ms = now if read.created_ms is None else read.created_ms
     content = None if read.task.content is None else _encode(read.task.content)
     if content is not None:

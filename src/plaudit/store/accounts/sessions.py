@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from plaudit.model.core import PersonRole, PersonStatus, Session, SignedIn
+from msgspec import Struct
+
+from plaudit.model.core import PersonStatus, Session
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "session_id, agent, created_ms, seen_ms, expires_ms"
@@ -28,35 +30,69 @@ async def insert_session(
     )
 
 
+class SignedInRow(Struct, frozen=True):
+    """Active user of a session, and how they stand in one project and in all."""
+
+    environment_id: str
+    organization_id: str
+    user_id: str
+    email: str
+    name: str | None
+    role: str
+    session_id: str
+    seen_ms: int
+    is_guest: int
+    highest_rank: int | None
+    """Of the user's memberships and those of their teams, in any project."""
+    is_members_only: int | None
+    """Of the project; None if there is no such project, or none was asked for."""
+    member_rank: int | None
+    team_rank: int | None
+
+
+_SIGNED_IN = (
+    "SELECT environment.environment_id, person.organization_id, person.user_id, person.email,"
+    " person.name, person.role, session.session_id, session.seen_ms, person.is_guest,"
+    " (SELECT MAX(m.role_rank) FROM project_member AS m WHERE m.member_id = person.user_id"
+    " OR m.member_id IN (SELECT t.team_id FROM team_member AS t"
+    " WHERE t.organization_id = person.organization_id AND t.user_id = person.user_id)),"
+    " project.is_members_only,"
+    " (SELECT m.role_rank FROM project_member AS m"
+    " WHERE m.project_key = project.project_key AND m.member_id = person.user_id),"
+    " (SELECT MAX(m.role_rank) FROM project_member AS m JOIN team_member AS t"
+    " ON t.team_id = m.member_id WHERE m.project_key = project.project_key"
+    " AND t.organization_id = person.organization_id AND t.user_id = person.user_id)"
+    " FROM session"
+    " JOIN person ON person.organization_id = session.organization_id"
+    " AND person.user_id = session.user_id"
+    " JOIN environment ON environment.organization_id = session.organization_id AND"
+    " environment.mode = 'live'"
+    " LEFT JOIN project ON project.environment_id = environment.environment_id"
+    " AND project.project_id = :project_id"
+    " WHERE session.digest = :digest AND session.expires_ms > :now"
+    " AND session.seen_ms > :seen_after AND person.status = :active"
+)
+
+
 async def find_signed_in(
-    tx: Transaction, digest: bytes, *, now: int, seen_after: int
-) -> SignedIn | None:
+    tx: Transaction, digest: bytes, *, now: int, seen_after: int, project_id: str
+) -> SignedInRow | None:
     """Find the active user of an unexpired session, by its digest.
 
-    A session has expired at `expires_ms`, or if it was not seen after `seen_after` (ms).
+    A session has expired at `expires_ms`, or if it was not seen after `seen_after` (ms). An empty
+    `project_id` asks for no project.
     """
     row = await tx.one(
-        "SELECT environment.environment_id, person.organization_id, person.user_id, person.email,"
-        " person.name, person.role, session.session_id, session.seen_ms FROM session"
-        " JOIN person ON person.organization_id = session.organization_id"
-        " AND person.user_id = session.user_id"
-        " JOIN environment ON environment.organization_id = session.organization_id AND"
-        " environment.mode = 'live'"
-        " WHERE session.digest = :digest AND session.expires_ms > :now"
-        " AND session.seen_ms > :seen_after AND person.status = :active",
+        _SIGNED_IN,
         {
             "digest": digest,
             "now": now,
             "seen_after": seen_after,
             "active": PersonStatus.active.value,
+            "project_id": project_id,
         },
     )
-    if row is None:
-        return None
-    environment_id, organization_id, user_id, email, name, role, session_id, seen_ms = row
-    return SignedIn(
-        environment_id, organization_id, user_id, email, name, PersonRole(role), session_id, seen_ms
-    )
+    return None if row is None else SignedInRow(*row)
 
 
 async def list_sessions(

@@ -8,7 +8,7 @@ from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = "organization_id, user_id, email, name, role, status, created_ms"
+_COLUMNS = "organization_id, user_id, email, name, role, status, created_ms, is_guest"
 
 
 async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool:
@@ -16,7 +16,8 @@ async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool
     return bool(
         await tx.run(
             f"INSERT INTO person ({_COLUMNS}, email_key) VALUES (:organization_id, :user_id,"
-            " :email, :name, :role, :status, :created_ms, :email_key) ON CONFLICT DO NOTHING",
+            " :email, :name, :role, :status, :created_ms, :is_guest, :email_key)"
+            " ON CONFLICT DO NOTHING",
             {
                 "organization_id": person.organization_id,
                 "user_id": person.user_id,
@@ -25,6 +26,7 @@ async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool
                 "role": person.role.value,
                 "status": person.status.value,
                 "created_ms": person.created_ms,
+                "is_guest": int(person.is_guest),
                 "email_key": email_key,
             },
         )
@@ -136,7 +138,14 @@ async def list_people(
 
 
 def _person(row: Row) -> Person:
-    organization_id, user_id, email, name, role, status, created_ms = row
+    organization_id, user_id, email, name, role, status, created_ms, is_guest = row
     return Person(
-        organization_id, user_id, email, name, PersonRole(role), PersonStatus(status), created_ms
+        organization_id,
+        user_id,
+        email,
+        name,
+        PersonRole(role),
+        PersonStatus(status),
+        created_ms,
+        bool(is_guest),
     )

@@ -41,6 +41,13 @@ async def list_name_keys(
 SCANNED_MAX = 2000
 """Rows whose names are looked through, the newest ones; older ones are found by their beginning."""
 
+_SEEN_PROJECTS = (
+    " AND ((is_members_only = 0 AND NOT EXISTS (SELECT 1 FROM person AS g"
+    " WHERE g.organization_id = :organization_id AND g.user_id = :user_id AND g.is_guest = 1))"
+    " OR project_key IN (SELECT m.project_key FROM project_member AS m"
+    " WHERE m.member_id = :user_id OR m.member_id IN (SELECT t.team_id FROM team_member AS t"
+    " WHERE t.organization_id = :organization_id AND t.user_id = :user_id)))"
+)
 _SHOWN = {
     Named.project: ("project_id", "name", "name"),
     Named.person: ("user_id", "email", "COALESCE(name, '') || ' ' || email"),
@@ -48,27 +55,39 @@ _SHOWN = {
 
 
 async def find_by_part(
-    tx: Transaction, named: Named, owner_id: str, part: str, limit: int
+    tx: Transaction,
+    named: Named,
+    owner_id: str,
+    part: str,
+    limit: int,
+    *,
+    seen_by: tuple[str, str] | None = None,
 ) -> list[tuple[str, str]]:
     """Ids and names of up to `limit` projects or people whose name contains `part`, by name.
 
     Of the SCANNED_MAX newest any part is found, ASCII letters the same in both cases; of older ones
-    the beginning of the lookup key. A person is found by name and e-mail address.
+    the beginning of the lookup key. A person is found by name and e-mail address. `seen_by` is the
+    organization and the id of a person to whom projects of members alone are shown only if they are
+    one.
     """
     table, key, owner = named.value
     id_column, name, searched = _SHOWN[named]
     pattern = re.sub(r"([!%_])", r"!\1", part.lower())
-    args = {"owner_id": owner_id, "row_limit": limit}
+    args: dict[str, object] = {"owner_id": owner_id, "row_limit": limit}
+    seen = ""
+    if seen_by is not None:
+        seen = _SEEN_PROJECTS
+        args |= {"organization_id": seen_by[0], "user_id": seen_by[1]}
     newest = await tx.all(
-        f"SELECT {id_column}, {name} FROM (SELECT * FROM {table} WHERE {owner} = :owner_id"
+        f"SELECT {id_column}, {name} FROM (SELECT * FROM {table} WHERE {owner} = :owner_id{seen}"
         f" ORDER BY created_ms DESC, {id_column} DESC LIMIT :scanned_max) AS newest"
         f" WHERE LOWER({searched}) LIKE :pattern ESCAPE '!' ORDER BY {name}, {id_column}"
         " LIMIT :row_limit",
         args | {"pattern": f"%{pattern}%", "scanned_max": SCANNED_MAX},
     )
     older = await tx.all(
-        f"SELECT {id_column}, {name} FROM {table} WHERE {owner} = :owner_id AND {key} >= :part"
-        f" AND {key} < :behind ORDER BY {key} LIMIT :row_limit",
+        f"SELECT {id_column}, {name} FROM {table} WHERE {owner} = :owner_id{seen}"
+        f" AND {key} >= :part AND {key} < :behind ORDER BY {key} LIMIT :row_limit",
         args | {"part": part, "behind": part + LAST_CHARACTER},
     )
     found = {row[0]: row[1] for row in (*newest, *older)}

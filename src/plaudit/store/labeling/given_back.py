@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plaudit.model.labeling import control_key
 from plaudit.store.engine.engine import Transaction
 
 
@@ -25,3 +26,17 @@ async def release_of_person(
         " AND ended_ms IS NULL",
         {"project_key": project_key, "seq": seq, "user_id": user_id, "now": now},
     )
+
+
+async def list_holders(tx: Transaction, project_key: int, *, limit: int) -> list[str]:
+    """List the user ids of up to `limit` people who hold tasks of a project, of either kind."""
+    rows = await tx.all(
+        "SELECT DISTINCT user_id FROM assignment WHERE project_key IN (:key, :control_key)"
+        " AND ended_ms IS NULL ORDER BY user_id LIMIT :row_limit",
+        {
+            "key": project_key,
+            "control_key": control_key(project_key),
+            "row_limit": limit,
+        },
+    )
+    return [row[0] for row in rows]

@@ -3,7 +3,8 @@
 A task has `needed` slots, one for each submission that it needs: submitted, leased or free. A free
 slot is acquired in one statement, which finds the first task with one that the person never had. On
 PostgreSQL it skips rows locked by others, so that people never wait for one another; on SQLite
-writers run one after the other anyway.
+writers run one after the other anyway. Tasks that ask the same of people are a pool; the statement
+walks one pool, in which anybody who may have one task may have all.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from plaudit.store.engine.engine import Row, Transaction
 
 QUEUED_COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
-    " is_on_hold, reason"
+    " is_on_hold, reason, pool"
 )
 HAS_FREE_SLOT = "state = 'open' AND is_on_hold = 0 AND needed > open_count + submitted_count"
 """Condition of the index task_work_free, repeated word for word so that the index is used.
@@ -45,42 +46,31 @@ async def insert_work(tx: Transaction, rows: Sequence[QueuedTask]) -> None:
                 row.state.value,
                 int(row.is_on_hold),
                 row.reason,
+                row.pool,
             )
             for row in rows
         ],
     )
 
 
-async def acquire_next_slot(tx: Transaction, project_key: int, user_id: str) -> int | None:
-    """Acquire a slot of the first task in the queue that this person never had; return its seq.
+async def acquire_next_slot(
+    tx: Transaction, project_key: int, user_id: str, pool: str
+) -> int | None:
+    """Acquire a slot of the first task of a pool that this person never had; return its seq.
 
     None if no such task has a free slot.
     """
     row = await tx.one(
         "UPDATE task_work SET open_count = open_count + 1"
         " WHERE project_key = :project_key AND seq = (SELECT w.seq FROM task_work AS w"
-        f" WHERE w.project_key = :project_key AND {HAS_FREE_SLOT}"
+        f" WHERE w.project_key = :project_key AND w.pool = :pool AND {HAS_FREE_SLOT}"
         " AND NOT EXISTS (SELECT 1 FROM assignment AS a WHERE a.project_key = :project_key"
         " AND a.seq = w.seq AND a.user_id = :user_id)"
         f" ORDER BY w.rank, w.since_ms, w.seq LIMIT 1{tx.skip_locked})"
         f" AND {HAS_FREE_SLOT} RETURNING seq",
-        {"project_key": project_key, "user_id": user_id},
+        {"project_key": project_key, "user_id": user_id, "pool": pool},
     )
     return int(row[0]) if row else None
-
-
-async def find_next(
-    tx: Transaction, project_key: int, user_id: str
-) -> tuple[int, str | None] | None:
-    """Seq and batch of the task that `acquire_next_slot` would find; None if there is none."""
-    row = await tx.one(
-        "SELECT w.seq, w.batch_id FROM task_work AS w WHERE w.project_key = :project_key"
-        f" AND {HAS_FREE_SLOT} AND NOT EXISTS (SELECT 1 FROM assignment AS a"
-        " WHERE a.project_key = :project_key AND a.seq = w.seq AND a.user_id = :user_id)"
-        " ORDER BY w.rank, w.since_ms, w.seq LIMIT 1",
-        {"project_key": project_key, "user_id": user_id},
-    )
-    return None if row is None else (int(row[0]), row[1])
 
 
 async def acquire_slot(tx: Transaction, project_key: int, seq: int) -> bool:
@@ -339,8 +329,8 @@ async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedT
 def queued_of_row(row: Row) -> QueuedTask:
     """A queued task of a row of QUEUED_COLUMNS."""
     project_key, seq, batch_id, rank, since_ms, needed, submitted, leased, state, *rest = row
-    is_on_hold, reason = rest
+    is_on_hold, reason, pool = rest
     return QueuedTask(
         project_key, seq, batch_id, rank, since_ms, needed, submitted, leased,
-        WorkState(state), bool(is_on_hold), reason,
+        WorkState(state), bool(is_on_hold), reason, pool,
     )  # fmt: skip

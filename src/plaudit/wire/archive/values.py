@@ -38,6 +38,7 @@ class ArchivedUser(Struct, omit_defaults=True, kw_only=True):
     role: PersonRole
     status: PersonStatus
     created_at: str
+    guest: bool = False
 
 
 class ArchivedWork(Struct, omit_defaults=True, kw_only=True):

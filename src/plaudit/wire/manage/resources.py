@@ -136,9 +136,11 @@ class User(Struct, omit_defaults=True, kw_only=True):
     """A person of the organization."""
 
     user_id: str
-    email: str
+    email: str | None = None
+    user_name: str | None = None
     name: str | None = None
     role: PersonRole
+    guest: bool = False
     status: PersonStatus
     created_at: str
 
@@ -161,9 +163,11 @@ class CreateUser(Struct, forbid_unknown_fields=True, kw_only=True):
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"role": PersonRole}
 
-    email: str
+    email: str | None = None
     role: PersonRole
     name: str | None = None
+    user_name: str | None = None
+    guest: bool = False
 
 
 class ChangeUser(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -262,9 +266,11 @@ def invited_user(row: core.Person, link: str) -> InvitedUser:
 def _user_fields(row: core.Person) -> dict[str, Any]:
     return {
         "user_id": row.user_id,
-        "email": row.email,
+        "email": row.email if row.user_name is None else None,
+        "user_name": row.user_name,
         "name": row.name,
         "role": row.role,
+        "guest": row.is_guest,
         "status": row.status,
         "created_at": clock.format_ms(row.created_ms),
     }

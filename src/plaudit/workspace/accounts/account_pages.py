@@ -11,11 +11,13 @@ from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts import authentication, sessions, users
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
-from plaudit.store.accounts import organizations
+from plaudit.store.accounts import organizations, teams
 from plaudit.store.accounts import sessions as sessions_store
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 
 ACCOUNT = "/account"
 
@@ -38,8 +40,11 @@ async def show_account(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         organization = await organizations.get_organization_name(tx, request.user.organization_id)
         own_sessions = await sessions.list_own_sessions(tx, request.user)
+        skills = await teams.find_skills(tx, request.user.organization_id, request.user.user_id)
     return {
         "organization": organization,
+        "own_languages": sorted(skills.languages),
+        "tags": sorted(skills.tags),
         "sessions": [(session, agent_name(session.agent)) for session in own_sessions],
     }
 
@@ -51,7 +56,7 @@ async def change_own_name(
     user = request.user
     await users.change(context.tx, user.organization_id, user.user_id, {"name": submitted.name})
     await context.note("user", user.user_id, detail={"fields": ["name"]})
-    return Redirect(to=ACCOUNT, flash="Your name is changed.")
+    return Redirect(to=ACCOUNT, flash=N_("Your name is changed."))
 
 
 async def change_own_password(request: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
@@ -66,7 +71,7 @@ async def change_own_password(request: PageRequest[NoQuery], form: PasswordForm)
         request_id=request.request_id,
     )
     return Redirect(
-        to=ACCOUNT, flash="Your password is changed. You are signed out everywhere else."
+        to=ACCOUNT, flash=N_("Your password is changed. You are signed out everywhere else.")
     )
 
 
@@ -81,8 +86,8 @@ async def end_session(
         raise NotFound("this browser is signed out already")
     await context.note("session", session_id)
     if session_id == user.session_id:
-        return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
-    return Redirect(to=ACCOUNT, flash="That browser is signed out.")
+        return Redirect(to=links.SIGN_IN, flash=N_("You are signed out."), session="")
+    return Redirect(to=ACCOUNT, flash=N_("That browser is signed out."))
 
 
 async def end_all_sessions(
@@ -92,7 +97,7 @@ async def end_all_sessions(
     user = request.user
     count = await sessions_store.delete_sessions(context.tx, user.organization_id, user.user_id)
     await context.note("user", user.user_id, detail={"sessions": count})
-    return Redirect(to=links.SIGN_IN, flash="You are signed out everywhere.", session="")
+    return Redirect(to=links.SIGN_IN, flash=N_("You are signed out everywhere."), session="")
 
 
 def agent_name(agent: str) -> str:
@@ -108,8 +113,8 @@ def agent_name(agent: str) -> str:
     browser = next((name for mark, name in browsers if mark in agent), "")
     system = next((name for mark, name in systems if mark in agent), "")
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "A browser"
+        return say("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or system or say("A browser")
 
 
 PAGES = (

@@ -15,6 +15,7 @@ from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, Role
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
+from plaudit.texts import N_
 from plaudit.wire.manage import resources
 from plaudit.wire.v2.parse import moment
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
@@ -87,7 +88,10 @@ async def withdraw_key(
         context.tx, context.environment_id, request.path["key_id"]
     )
     await context.note("key", key.key_id)
-    return Redirect(to=f"{KEYS}?mode={submitted.mode}", flash=f"The key {key.display}… is revoked.")
+    return Redirect(
+        to=f"{KEYS}?mode={submitted.mode}",
+        flash=N_("The key %(display)s… is revoked.", display=key.display),
+    )
 
 
 async def _listing(tx: Transaction, request: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
@@ -127,9 +131,9 @@ PAGES = (
         handler=show_keys,
         query=KeysQuery,
         template="accounts/api_keys.html",
-        nav="Keys",
+        nav=N_("Keys"),
         nav_order=75,
-        nav_section="Settings",
+        nav_section=N_("Settings"),
     ),
     Page(
         page_id="make_key",

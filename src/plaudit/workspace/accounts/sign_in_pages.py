@@ -149,7 +149,7 @@ async def sign_out(
     user = request.user
     await sessions.delete_session(context.tx, user.organization_id, user.user_id, user.session_id)
     await context.note("session", user.session_id)
-    return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
+    return Redirect(to=links.SIGN_IN, flash=N_("You are signed out."), session="")
 
 
 PAGES = (

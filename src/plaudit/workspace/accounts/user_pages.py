@@ -13,6 +13,7 @@ from plaudit.core.accounts import authentication, permissions, users
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
 from plaudit.store.engine.engine import Transaction
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
@@ -33,8 +34,10 @@ class InviteForm(Struct, kw_only=True):
     """Form of POST /people."""
 
     email: str
+    """E-mail address, or a user name, which has no @."""
     role: PersonRole
     name: str | None = None
+    guest: bool = False
 
 
 class RoleForm(Struct):
@@ -53,10 +56,14 @@ async def invite_person(
     request: PageRequest[NoQuery], submitted: InviteForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
+    login = submitted.email.strip()
+    is_name = users.is_user_name(login)
     person = await users.invite(
         context.tx,
         request.user.organization_id,
-        email=submitted.email.strip(),
+        email=None if is_name else login,
+        user_name=login if is_name else None,
+        is_guest=submitted.guest,
         name=submitted.name,
         role=submitted.role,
     )
@@ -90,7 +97,10 @@ async def change_role(
         context.tx, request.user.organization_id, user_id, {"role": submitted.role}
     )
     await context.note("user", user_id, detail={"role": submitted.role})
-    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is now {submitted.role}.")
+    return Redirect(
+        to=PEOPLE,
+        flash=N_("%(person)s is now %(role)s.", person=_display_name(person), role=submitted.role),
+    )
 
 
 async def remove_person(
@@ -104,7 +114,9 @@ async def remove_person(
         context.tx, request.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await context.note("user", user_id, detail={"status": PersonStatus.removed})
-    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is removed and signed out.")
+    return Redirect(
+        to=PEOPLE, flash=N_("%(person)s is removed and signed out.", person=_display_name(person))
+    )
 
 
 async def _listing(
@@ -158,9 +170,9 @@ PAGES = (
         handler=show_people,
         query=PeopleQuery,
         template="accounts/users.html",
-        nav="People",
+        nav=N_("People"),
         nav_order=70,
-        nav_section="Settings",
+        nav_section=N_("Settings"),
     ),
     Page(
         page_id="invite_person",

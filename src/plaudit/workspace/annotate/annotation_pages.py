@@ -15,6 +15,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
+from plaudit.core.accounts import study_links
 from plaudit.core.labeling import leases, review_queue
 from plaudit.core.quality_control import (
     assigning,
@@ -25,12 +26,14 @@ from plaudit.core.quality_control import (
     standing,
 )
 from plaudit.core.quality_control.control_tasks import on_either_side
+from plaudit.core.staffing import quotas, seats
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused, Unqualified
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
@@ -38,6 +41,7 @@ from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
@@ -107,6 +111,11 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         prompts = await own_work.list_excerpts(tx, project, shown)
         pause = await standing.find_pause(tx, project, user_id)
         view = await qualification.find_view(tx, project, user_id)
+        seat = await seats.find_seat(tx, project, user_id)
+        use = await quotas.find_use(tx, project, user_id, seat.quota, await tx.now_ms())
+        study = await study_links.find_progress(
+            tx, project, request.user, waiting=free_count, held=len(shown)
+        )
     detail = project_detail(project)
     guidelines = await request.render(detail.guidelines or "")
     return {
@@ -115,6 +124,8 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         "qualification": view,
         "why": None if pause is None else pauses.why(pause),
         "appeal_max": pauses.TEXT_CHARS_MAX,
+        "use": use,
+        "study": study,
         "held": held,
         "returned": returned,
         "excerpts": prompts,
@@ -151,7 +162,7 @@ async def appeal(
     project = await get_project(context.tx, request)
     pause_id = await pauses.appeal(context.tx, project, request.user.user_id, text=submitted.text)
     await context.note("pause", pause_id, project_key=project.project_key)
-    return Redirect(to=f"/work/{project.project_id}", flash="A manager reads your answer.")
+    return Redirect(to=f"/work/{project.project_id}", flash=N_("A manager reads your answer."))
 
 
 async def open_lease(request: PageRequest[Any]) -> OpenTask:
@@ -300,13 +311,13 @@ def sentence(message: str) -> str:
 
 def _ending(lease: Lease) -> str:
     endings = {
-        LeaseStatus.open: "The time for this task ran out. What you typed is kept.",
-        LeaseStatus.expired: "The time for this task ran out. What you typed is kept.",
-        LeaseStatus.released: "You gave this task back. What you typed is kept.",
-        LeaseStatus.returned: "A reviewer sent this task back to you.",
-        LeaseStatus.submitted: "You have submitted this task.",
-        LeaseStatus.skipped: "You skipped this task.",
-        LeaseStatus.closed: "This task was taken off the queue.",
+        LeaseStatus.open: say("The time for this task ran out. What you typed is kept."),
+        LeaseStatus.expired: say("The time for this task ran out. What you typed is kept."),
+        LeaseStatus.released: say("You gave this task back. What you typed is kept."),
+        LeaseStatus.returned: say("A reviewer sent this task back to you."),
+        LeaseStatus.submitted: say("You have submitted this task."),
+        LeaseStatus.skipped: say("You skipped this task."),
+        LeaseStatus.closed: say("This task was taken off the queue."),
     }
     return endings[lease.status]
 

@@ -22,6 +22,7 @@ from plaudit.core.labeling.questions import (
 )
 from plaudit.core.labeling.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Field, Form, Level
+from plaudit.texts import N_
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.controls import Control, Positions, control_of, why_key
@@ -39,15 +40,19 @@ from plaudit.workspace.annotate.task_shown import (
     TurnName,
     TurnShown,
 )
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 _ROLES = {
-    MessageRole.system: "Instructions to the assistant",
-    MessageRole.user: "Prompt",
-    MessageRole.assistant: "Response",
-    MessageRole.function: "Result of a tool",
+    MessageRole.system: N_("Instructions to the assistant"),
+    MessageRole.user: N_("Prompt"),
+    MessageRole.assistant: N_("Response"),
+    MessageRole.function: N_("Result of a tool"),
 }
+
+
+OPENING_MAX = 160
 
 
 def build(
@@ -130,14 +135,22 @@ class _Builder:
 
     def _thread(self, plan: Plan, t: int, numbers: list[int], most: Size | None) -> ThreadShown:
         sections = [self._section(plan, number, most) for number in numbers]
-        name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
+        name = (
+            say("Conversation")
+            if len(self._content) == 1
+            else say("Conversation %(number)s", number=t + 1)
+        )
         controls = self._controls.of(f"t{t}", level=Level.thread) if sections[-1].is_last else []
         return ThreadShown(f"t{t}", name, sections, controls)
 
     def _section(self, plan: Plan, number: int, most: Size | None) -> Section:
         place, parts = plan.places[number], plan.context(number, most)
         t, u = place.thread, place.turn
-        above = TurnName(f"t{t}u{place.first - 1}", f"Turn {place.first}") if place.first else None
+        above = (
+            TurnName(f"t{t}u{place.first - 1}", say("Turn %(first)s", first=place.first))
+            if place.first
+            else None
+        )
         return Section(
             turn=self._asked_turn(t, u, self._content[t].turns[u]),
             led_by=self._earlier(t, parts.head),
@@ -158,8 +171,9 @@ class _Builder:
         shown = {index: self._message(at, turn, index, None, tools) for index in order}
         return TurnShown(
             at=at,
-            name=f"Turn {u + 1}",
+            name=say("Turn %(number)s", number=u + 1),
             is_asked=False,
+            opening=_opening(turn),
             prompt=self._prompt(at, turn, tools),
             responses=[shown[index] for index in order],
             continued=None if chosen is None else shown[chosen],
@@ -171,7 +185,7 @@ class _Builder:
         tools = message_parts.tool_results(turn)
         return TurnShown(
             at=at,
-            name=f"Turn {u + 1}",
+            name=say("Turn %(number)s", number=u + 1),
             is_asked=True,
             prompt=self._prompt(at, turn, tools),
             responses=[
@@ -204,7 +218,9 @@ class _Builder:
         text = message_parts.own_text(content)
         return MessageShown(
             role=message.role.value,
-            title=_ROLES[message.role] if position is None else f"Response {position}",
+            title=_ROLES[message.role]
+            if position is None
+            else say("Response %(position)s", position=position),
             position=position,
             body=self._rendered(text, own),
             raw=text or "",
@@ -341,6 +357,14 @@ def _continued(turn: Turn, order: list[int]) -> int | None:
         return order[0]
     chosen = {note.value for note in turn.annotations if note.key == SELECTED}
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
+
+
+def _opening(turn: Turn) -> str:
+    """First line of what the user said last in a turn; empty if that is no text."""
+    said = [one.content for one in turn.messages if one.role is MessageRole.user]
+    lines = _words(said[-1]).strip().splitlines() if said else []
+    line = rich_text.readable(lines[0].lstrip("#>*- ")) if lines else ""
+    return line if len(line) <= OPENING_MAX else f"{line[:OPENING_MAX]}…"
 
 
 def _words(content: MessageContent) -> str:

@@ -14,10 +14,11 @@ from plaudit.core.labeling.answer_values import given_value, own_context
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import Question
 from plaudit.core.labeling.types import rules_of
+from plaudit.texts import N_
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate.controls import Control
 
-NOTHING = "no answer"
+NOTHING = N_("no answer")
 
 
 def describe(

@@ -17,6 +17,7 @@ from plaudit.core.labeling.suggestions import Suggestion
 from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Level
+from plaudit.workspace.language.speech import say
 
 NAMED_MAX = 4
 """Choices in one cell of the rating grid whose buttons carry names."""
@@ -106,9 +107,11 @@ def control_of(number: int, question: Question, positions: Positions) -> Control
     assert rules.widget is not None, "only fields with a widget are asked"
     widget = rules.widget(field)
     address = {"at": target.at} | address_in_turn(question, positions)
-    about = f"Response {address['position']}" if "position" in address else ""
+    about = (
+        say("Response %(address)s", address=address["position"]) if "position" in address else ""
+    )
     if target.chunk is not None:
-        about = f"{about} step {target.chunk + 1}".strip()
+        about = say("%(about)s step %(number)s", about=about, number=target.chunk + 1).strip()
     return Control(
         id=f"q{number}",
         widget=widget.name,
@@ -184,7 +187,7 @@ def _digit(text: str) -> int | None:
 
 
 def _offers(field: Field) -> list[tuple[str, str]]:
-    not_applicable = "Not comparable" if field.scale is not None else "N/A"
+    not_applicable = say("Not comparable") if field.scale is not None else "N/A"
     return [("not_applicable", not_applicable)] * field.not_applicable + [
-        ("cannot_assess", "Cannot assess")
+        ("cannot_assess", say("Cannot assess"))
     ] * field.cannot_assess

@@ -23,6 +23,7 @@ from plaudit.wire.v2.task import (
     Turn,
 )
 from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -94,12 +95,12 @@ def file_shown(attachment: Attachment, files: Files) -> FileShown:
 
 def reference_shown(reference: ReferenceText, files: Files, texts: TextBatch) -> ReferenceShown:
     """A text that a message refers to, as pages show it."""
-    name = reference.category or "Reference"
+    name = reference.category or say("Reference")
     url = reference.url or ""
     return ReferenceShown(
         name,
         rendered(reference.content, files, texts),
-        address_shown("Source", url, files) if url else None,
+        address_shown(say("Source"), url, files) if url else None,
     )
 
 
@@ -173,9 +174,9 @@ def _squeezed(texts: Sequence[str] | Iterator[str]) -> str:
 def _addresses(attachment: Attachment, kept: str, files: Files) -> Iterator[Address]:
     """Addresses of an attachment, without that of the file that this server keeps."""
     for name, address in (
-        ("Address", attachment.url),
-        ("Copy", attachment.scale_url),
-        ("Transcript", attachment.transcript_url),
+        (say("Address"), attachment.url),
+        (say("Copy"), attachment.scale_url),
+        (say("Transcript"), attachment.transcript_url),
     ):
         if address and address != kept:
             yield address_shown(name, address, files)
@@ -192,20 +193,26 @@ def _content(attachment: Attachment) -> tuple[str | None, list[str]]:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        return None, [f"{len(content):,} bytes inside of the message"]
+        return None, [say("%(count)s bytes inside of the message", count=number(len(content)))]
     return rich_text.readable(text), []
 
 
 def _facts(attachment: Attachment) -> Iterator[str]:
     if attachment.file_size_in_bytes is not None:
-        yield f"{attachment.file_size_in_bytes:,} bytes"
+        yield say(
+            "%(file_size_in_bytes)s bytes", file_size_in_bytes=number(attachment.file_size_in_bytes)
+        )
     if attachment.duration is not None:
         yield f"{attachment.duration} s"
     start, end = attachment.transcript_start, attachment.transcript_end
     if start is not None and end is not None:
-        yield f"transcript from {start} s to {end} s"
+        yield say("transcript from %(start)s s to %(end)s s", start=start, end=end)
     elif start is not None or end is not None:
-        yield f"transcript from {start} s" if end is None else f"transcript to {end} s"
+        yield (
+            say("transcript from %(start)s s", start=start)
+            if end is None
+            else say("transcript to %(end)s s", end=end)
+        )
 
 
 def _shown_as(sniffed: str, mime: str) -> str:

@@ -18,6 +18,7 @@ from plaudit.api.http.parameters import IntRange, Text
 from plaudit.core.labeling.questions import asked_turns
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import Conflict
+from plaudit.texts import N_
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 from plaudit.wire.v2.task import Message, Thread, Turn
@@ -61,7 +62,7 @@ LED_BY_CHARACTERS_MAX = 20_000
 
 FAR = 10**9
 
-CHANGED = "the task has changed since this page was loaded; load it again"
+CHANGED = N_("the task has changed since this page was loaded; load it again")
 
 _INDEX = IntRange(description="Number of a section or turn, from 0.", least=0, most=FAR, default=0)
 

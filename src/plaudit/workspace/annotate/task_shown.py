@@ -66,6 +66,8 @@ class TurnShown(Struct, frozen=True, kw_only=True):
     is_asked: bool
     prompt: list[MessageShown]
     responses: list[MessageShown]
+    opening: str = ""
+    """First line of the prompt of a turn that is not asked about."""
     continued: MessageShown | None = None
     """The response with which the conversation went on, where that is known."""
     rows: list[GridRow] = []

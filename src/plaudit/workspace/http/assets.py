@@ -62,6 +62,11 @@ def script_names() -> list[str]:
     return [name for name in _read() if name.endswith(".js") and name not in bundles.BUNDLES]
 
 
+def style_names() -> list[str]:
+    """Paths of all styles below `static/`."""
+    return [name for name in _read() if name.endswith(".css") and name not in bundles.BUNDLES]
+
+
 def names_below(folder: str) -> list[str]:
     """Paths of the scripts that stand directly in a folder."""
     return [name for name in _read() if re.fullmatch(rf"{re.escape(folder)}/[^/]+\.js", name)]

@@ -29,6 +29,7 @@ from plaudit.api.http.job_runner import JobRunner
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
+from plaudit.core.accounts.study_links import EntryThrottle
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
@@ -49,6 +50,7 @@ class PageServices(Struct, frozen=True):
     shared: Services
     """Settings, secret, store and blobs; the API's handlers use the same ones."""
     throttle: Throttle
+    entries: EntryThrottle
     destinations: re.Pattern[str]
     """Matches the paths that a sign-in may redirect to."""
     render_pool: RenderPool
@@ -192,6 +194,9 @@ class Page(Struct, frozen=True, kw_only=True):
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None
     """page_id of the page with the form, which is rendered with the problem of a refused one."""
+    spans_projects: bool = False
+    """True for a page without a project in its path that lists what the user has the role for: a
+    role in one project is enough for it."""
     nav: str | None = None
     """Label in the navigation, None outside of it. Only for a GET without path parameters."""
     nav_order: int = 50

@@ -12,7 +12,6 @@ from functools import cache
 
 import jinja2
 import msgspec
-from jinja2 import meta
 from markupsafe import Markup
 
 from plaudit.workspace.http import assets
@@ -21,6 +20,7 @@ from plaudit.workspace.language import languages
 from plaudit.workspace.language.languages import ENGLISH, Language
 
 _ASSET = re.compile(r"asset\('([\w/]+\.js)'\)")
+_REFERENCE = re.compile(r'\{% (?:extends|from|include|import) "([\w/]+\.html)"')
 _IMPORT = re.compile(r"(?:from|import)[\s(]*\"(\.[\w./]+\.js)\"")
 _LOADED = re.compile(r"import\(`(\./[\w/]+)/\$\{\w+\}\.js`\)")
 """Import of one of a folder's modules, chosen when it runs."""
@@ -65,8 +65,7 @@ class ScriptTexts:
                 continue
             seen.add(name)
             source = self._templates.loader.get_source(self._templates, name)[0]
-            references = meta.find_referenced_templates(self._templates.parse(source))
-            wanted += [other for other in references if other is not None]
+            wanted += _REFERENCE.findall(source)
             for file in _ASSET.findall(source):
                 for module in BUNDLES.get(file, (file,)):
                     found |= reached_from(module)

@@ -21,8 +21,9 @@ from plaudit.api.http.bodies import OPEN_BODY, read_body, read_json, refuse_enco
 from plaudit.api.http.operation import JSON, Response, Services, WriteContext, path_parts, respond
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
-from plaudit.core.accounts import permissions, sessions
+from plaudit.core.accounts import sessions
 from plaudit.core.accounts.sign_in_throttle import Throttle
+from plaudit.core.accounts.study_links import EntryThrottle
 from plaudit.errors import (
     Conflict,
     IllegalMove,
@@ -49,6 +50,7 @@ from plaudit.workspace.http.page import (
     Redirect,
     TemplateResponse,
 )
+from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
 from plaudit.workspace.language import speech
 from plaudit.workspace.render.render_pool import RenderPool
@@ -87,7 +89,7 @@ class Workspace:
         self.render_pool = RenderPool()
         """Renders the texts of pages; its processes end with `stop`."""
         self._page_services = PageServices(
-            services, Throttle(), links.compile_paths(viewed), self.render_pool
+            services, Throttle(), EntryThrottle(), links.compile_paths(viewed), self.render_pool
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -155,18 +157,20 @@ class Workspace:
     async def _serve(
         self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        user: Any = await self.user_of(scope)  # None on open pages alone
+        parts = path_parts(scope)
+        project_id = parts.get("project_id", "")
+        user: Any = await self.user_of(scope, project_id)  # None on open pages alone
         scope["plaudit.user"] = user
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            permissions.require_role(user, page.role)
+            require_access(page, user, project_id)
             self.session_activity.touch(self.services.db, user)
         request = PageRequest(
             services=self._page_services,
             user=user,
             query=decode(page.query, scope["query_string"]),
-            path=path_parts(scope),
+            path=parts,
             scope=scope,
             receive=receive,
             cookie=browser.session,
@@ -191,13 +195,18 @@ class Workspace:
         """Value of the session cookie of a request, empty without one; untrusted text."""
         return Browser(scope, self.services.settings.public_url).session
 
-    async def user_of(self, scope: Scope) -> SignedIn | None:
-        """User of this request's session cookie, read from the store; None if signed out."""
+    async def user_of(self, scope: Scope, project_id: str = "") -> SignedIn | None:
+        """User of this request's session cookie, read from the store; None if signed out.
+
+        Their role is the one in the project with this id, where they have one there.
+        """
         browser = Browser(scope, self.services.settings.public_url)
         if not browser.session:
             return None
         async with self.services.db.read(snapshot=False) as tx:
-            return await sessions.find_user(tx, self.services.secret, browser.session)
+            return await sessions.find_user(
+                tx, self.services.secret, browser.session, project_id=project_id
+            )
 
     async def _write(
         self, page: Page, request: PageRequest[Any], browser: Browser
@@ -220,11 +229,13 @@ class Workspace:
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)
+            require_seen(request.path, request.user)
             return self._answer(page, request, browser, await page.handler(request))
         assert page.form is not None
         raw = await read_body(request.receive, limit.bytes_max)
         fields = await bodies.run(len(raw), partial(form_data.read_fields, raw, content_type))
         browser.require_token(self.services.secret, fields.get(form_data.TOKEN_FIELD, [""])[0])
+        require_seen(request.path, request.user)
         try:
             result = await self._handle(page, request, form_data.read_struct(fields, page.form))
         except _FORM_PROBLEMS as problem:
@@ -236,14 +247,18 @@ class Workspace:
         return self._answer(page, request, browser, result)
 
     async def _handle(self, page: Page, request: PageRequest[Any], submitted: Struct) -> Any:
+        require_seen(request.path, request.user)
         if page.before is not None:
             await page.before(request, submitted)
         if page.opens_transactions:
             return await page.handler(request, submitted)
 
+        spoken = speech.language()
+
         async def work(tx: Transaction) -> Any:
             context = WriteContext(tx, request.user.environment_id, request.actor, page.page_id)
-            result = await page.handler(request, submitted, context)
+            with speech.speaking(spoken):  # it may run in the writer's thread
+                result = await page.handler(request, submitted, context)
             assert context.noted, f"{page.page_id} left no trace in the audit log"
             return result
 
@@ -322,7 +337,7 @@ class Workspace:
     def _redirect(browser: Browser, redirect: Redirect) -> Response:
         headers = [(b"location", redirect.to.encode("ascii")), (b"vary", b"Cookie")]
         if redirect.flash:
-            headers.append(browser.set_flash(redirect.flash))
+            headers.append(browser.set_flash(speech.say(redirect.flash)))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
         if redirect.language is not None:

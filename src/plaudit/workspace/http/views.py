@@ -15,6 +15,7 @@ from plaudit.api.http.operation import Response
 from plaudit.core.accounts import permissions
 from plaudit.errors import Problem
 from plaudit.model.core import SignedIn
+from plaudit.texts import PageText
 from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
@@ -96,7 +97,7 @@ class FormError(Struct, frozen=True):
     @staticmethod
     def from_problem(problem: Problem) -> FormError:
         """Message and pointer of a problem."""
-        return FormError(speech.say(problem.message), getattr(problem, "pointer", None) or "")
+        return FormError(speech.say(problem.text), getattr(problem, "pointer", None) or "")
 
 
 class Views:
@@ -114,6 +115,7 @@ class Views:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=_spoken,
         )
         say_in_templates(self._templates)
         self._script_texts = ScriptTexts(self._templates)
@@ -190,7 +192,11 @@ class Views:
         user = layout.user
         sections: dict[str, NavSection] = {}
         for page in self._nav:
-            if user is None or page.role == ANYONE or not permissions.has_role(user, page.role):
+            if (
+                user is None
+                or page.role == ANYONE
+                or not permissions.may_open(user, page.role, spans_projects=page.spans_projects)
+            ):
                 continue
             label = speech.say(page.nav or "")
             is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")
@@ -218,8 +224,14 @@ def say_in_templates(templates: jinja2.Environment) -> None:
     templates.policies["ext.i18n.trimmed"] = True
 
 
+def _spoken(value: Any) -> Any:
+    """Translate what templates write of marked texts; everything else stays as it is."""
+    return say(value) if type(value) is PageText else value
+
+
 def _sentence(text: str) -> str:
     """Message with a capital first letter and a full stop."""
+    text = _spoken(text)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 

@@ -81,10 +81,10 @@ def catalogue(code: str) -> Catalogue:
     """Catalogue of a language, read once; empty for English, whose texts are the messages."""
     if code == ENGLISH.code:
         return Catalogue({}, lambda count: int(count != 1))
-    entries = po_file.read((FOLDER / f"{code}.po").read_text())
-    rule = re.search(r"plural=([^;\n]+);", entries[0].translations[0])
+    texts = po_file.read((FOLDER / f"{code}.po").read_text())
+    rule = re.search(r"plural=([^;\n]+);", texts.pop(("", ""))[0])
     assert rule is not None, f"{code}.po has no Plural-Forms"
     return Catalogue(
-        {entry.key: entry.translations for entry in entries[1:] if all(entry.translations)},
+        {key: forms for key, forms in texts.items() if all(forms)},
         gettext.c2py(rule[1]),
     )

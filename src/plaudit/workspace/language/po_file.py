@@ -1,92 +1,34 @@
-"""Catalogues in the PO format of GNU gettext, read entry by entry.
-
-What translators' tools rely on is read too: comments, references and flags. Obsolete entries
-(`#~`) are left out.
-"""
+"""Catalogues in the PO format of GNU gettext, read for their translations alone."""
 
 from __future__ import annotations
 
 import re
 
-from msgspec import Struct
-
-_KEYWORD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d)\])? "(.*)"')
+_ENTRY = re.compile(
+    r'^(?:msgctxt "(?P<context>.*)"\n)?msgid "(?P<singular>.*)"\n'
+    r'(?:msgid_plural ".*"\n)?(?P<forms>(?:msgstr(?:\[\d\])? ".*"(?:\n|\Z))+)',
+    re.MULTILINE,
+)
+_FORM = re.compile(r'^msgstr(?:\[\d\])? "(.*)"$', re.MULTILINE)
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
-class Entry(Struct, kw_only=True):
-    """Message of a catalogue; `translations` has one text for each plural form, or one alone."""
+def read(text: str) -> dict[tuple[str, str], list[str]]:
+    """Translations by context and singular, each a list of plural forms or of one text.
 
-    singular: str
-    plural: str = ""
-    context: str = ""
-    translations: list[str]
-    comments: list[str] = []
-    """Lines for translators (`#.`) and of translators (`# `), with their marks."""
-    references: list[str] = []
-    flags: list[str] = []
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Context and singular, by which it is found."""
-        return self.context, self.singular
-
-
-def read(text: str) -> list[Entry]:
-    """Entries of a file in its order, the header with an empty singular first.
-
-    Raises ValueError, which names the line.
+    The header stands under an empty singular. Comments and obsolete entries are passed over.
     """
-    entries: list[Entry] = []
-    parts: dict[str, str] = {}
-    notes: dict[str, list[str]] = {"comments": [], "references": [], "flags": []}
-    last = ""
-
-    def close() -> None:
-        nonlocal parts, notes, last
-        if "msgid" in parts:
-            forms = [parts[key] for key in sorted(parts) if key.startswith("msgstr")]
-            entries.append(
-                Entry(
-                    singular=parts["msgid"],
-                    plural=parts.get("msgid_plural", ""),
-                    context=parts.get("msgctxt", ""),
-                    translations=forms,
-                    comments=notes["comments"],
-                    references=notes["references"],
-                    flags=notes["flags"],
-                )
-            )
-        parts, last = {}, ""
-        notes = {"comments": [], "references": [], "flags": []}
-
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.strip()
-        if line.startswith("#~") or not line:
-            continue
-        if line.startswith("#"):
-            if "msgid" in parts:
-                close()
-            if line.startswith("#:"):
-                notes["references"] += line[2:].split()
-            elif line.startswith("#,"):
-                notes["flags"] += [flag.strip() for flag in line[2:].split(",")]
-            else:
-                notes["comments"].append(line)
-        elif match := _KEYWORD.fullmatch(line):
-            name, form, value = match.groups()
-            last = name if form is None else f"{name}{form}"
-            if last in parts or (last == "msgctxt" and "msgid" in parts):
-                close()
-                last = name
-            parts[last] = _unescape(value)
-        elif last and len(line) > 1 and line[0] == line[-1] == '"':
-            parts[last] += _unescape(line[1:-1])
-        else:
-            raise ValueError(f"line {number} is no line of a catalogue: {line}")
-    close()
-    return entries
+    joined = text.replace('"\n"', "")  # strings that go on in the next line
+    return {
+        (unescape(entry["context"] or ""), unescape(entry["singular"])): [
+            unescape(form) for form in _FORM.findall(entry["forms"])
+        ]
+        for entry in _ENTRY.finditer(joined)
+    }
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """Text that stands between quotes."""
+    if "\\" not in text:
+        return text
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text)

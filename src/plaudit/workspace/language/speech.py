@@ -37,11 +37,12 @@ def say(message: str, /, **values: Any) -> str:
 
     A text made by `N_` brings its values with it. What the catalogue lacks stays as it is.
     """
+    values = {name: _spoken(value) for name, value in values.items()}
     if isinstance(message, PageText):
-        own = {name: _spoken(value) for name, value in message.values.items()}
+        values |= {name: _spoken(value) for name, value in message.values.items()}
         if message.plural:
-            return say_count(message.message, message.plural, message.counted, **own)
-        return say(message.message, **own)
+            return say_count(message.message, message.plural, message.counted, **values)
+        message = message.message
     found = _found(message)
     return found % values if values else found
 
@@ -94,6 +95,4 @@ def _found(message: str, context: str = "") -> str:
 
 
 def _spoken(value: Any) -> Any:
-    if isinstance(value, str):
-        return say(value) if isinstance(value, PageText) else value
-    return number(value) if type(value) is int else value
+    return say(value) if type(value) is PageText else value

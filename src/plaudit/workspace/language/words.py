@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.texts import N_
+from plaudit.texts import N_, PageText
 from plaudit.workspace.language.speech import say
 
 _WORDS = frozenset(
@@ -44,4 +44,5 @@ def word(value: str) -> str:
 
 def initial(text: str) -> str:
     """Text with a capital first letter, the rest as it is."""
+    text = say(text) if isinstance(text, PageText) else text
     return text[:1].upper() + text[1:]

@@ -19,6 +19,7 @@ from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say, say_count
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.projects.task_pages import PAGE_MAX, TASK, get_task
 
@@ -89,7 +90,7 @@ async def see_flags(
         context.tx, project, task.seq, request.user.user_id, until_ms=submitted.until
     )
     await context.note("task", task.task_id, project_key=task.project_key)
-    return _to_list(request, FLAGGED, "The flags of the task are marked as seen.")
+    return _to_list(request, FLAGGED, say("The flags of the task are marked as seen."))
 
 
 async def show_skipped(request: PageRequest[AttentionQuery]) -> dict[str, Any]:
@@ -117,7 +118,7 @@ async def offer_task(
     project, task = await get_task(context.tx, request)
     await task_notes.offer_task_again(context.tx, project, task, request.user.user_id)
     await context.note("task", task.task_id, project_key=task.project_key)
-    return _to_list(request, SKIPPED, "The task is offered again to those who skipped it.")
+    return _to_list(request, SKIPPED, say("The task is offered again to those who skipped it."))
 
 
 async def offer_page(
@@ -136,8 +137,12 @@ async def offer_page(
     await context.note_many(
         "task", [row.task_id for row in offered], project_key=project.project_key
     )
-    count = f"{len(offered)} tasks are" if len(offered) > 1 else "One task is"
-    return _to_list(request, SKIPPED, f"{count} offered again to those who skipped them.")
+    told = say_count(
+        "One task is offered again to those who skipped them.",
+        "%(count)s tasks are offered again to those who skipped them.",
+        len(offered),
+    )
+    return _to_list(request, SKIPPED, told)
 
 
 def _to_list(request: PageRequest[Any], path: str, flash: str) -> Redirect:

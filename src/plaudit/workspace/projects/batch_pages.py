@@ -15,10 +15,12 @@ from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, PersonRole, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches as batches_store
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.render import charts
 
@@ -27,10 +29,10 @@ BATCH = f"{BATCHES}/{{batch_id}}"
 PAGE_MAX = 50
 
 _DONE = {
-    "finalize": "is being worked on",
-    "pause": "is paused",
-    "resume": "goes on",
-    "cancel": "is cancelled",
+    "finalize": N_("Batch %(name)s is being worked on."),
+    "pause": N_("Batch %(name)s is paused."),
+    "resume": N_("Batch %(name)s goes on."),
+    "cancel": N_("Batch %(name)s is cancelled."),
 }
 
 
@@ -110,7 +112,7 @@ async def create_batch(
         callback=None,
     )
     await context.note("batch", batch.batch_id, project_key=project.project_key)
-    return _redirect_to_list(request, f"Batch {batch.name} is there.")
+    return _redirect_to_list(request, say("Batch %(name)s is there.", name=batch.name))
 
 
 async def _move(request: PageRequest[NoQuery], context: WriteContext, action: str) -> Redirect:
@@ -122,7 +124,7 @@ async def _move(request: PageRequest[NoQuery], context: WriteContext, action: st
         project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
-    return _redirect_to_list(request, f"Batch {batch.name} {_DONE[action]}.")
+    return _redirect_to_list(request, say(_DONE[action], name=batch.name))
 
 
 async def finalize_batch(
@@ -165,7 +167,9 @@ async def prioritize_batch(
         project_key=batch.project_key,
         detail={"priority": {"from": batch.priority, "to": priority}},
     )
-    return _redirect_to_list(request, f"The priority of batch {batch.name} is changed.")
+    return _redirect_to_list(
+        request, say("The priority of batch %(name)s is changed.", name=batch.name)
+    )
 
 
 async def _get_batch(tx: Transaction, request: PageRequest[Any]) -> BatchRow:
@@ -199,7 +203,7 @@ PAGES = (
         handler=show_batches,
         query=BatchesQuery,
         template="projects/batches.html",
-        tab="Batches",
+        tab=N_("Batches"),
         tab_order=20,
     ),
     Page(

@@ -18,6 +18,7 @@ from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 from plaudit.workspace.annotate.portions import Gap, Place, Plan, Portion, all_places
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 LONG_CHARS = 80
@@ -116,10 +117,12 @@ def _thread(
     threads: Sequence[Thread], t: int, places: Sequence[Place], files: Files, texts: TextBatch
 ) -> ThreadDelivered:
     thread, first = threads[t], places[0].first
-    name = "Conversation" if len(threads) == 1 else f"Conversation {t + 1}"
+    name = (
+        say("Conversation") if len(threads) == 1 else say("Conversation %(number)s", number=t + 1)
+    )
     turns = [place.turn for place in places if place.turn >= 0]
     return ThreadDelivered(
-        f"{name}, from turn {first + 1}" if first else name,
+        say("%(name)s, from turn %(number)s", name=name, number=first + 1) if first else name,
         len(thread.turns) > 1,
         [_turn(thread.turns[number], number + 1, files, texts) for number in turns],
         _judgements(thread.annotations) if places[-1].is_last else [],
@@ -138,7 +141,7 @@ def _turn(turn: Turn, number: int, files: Files, texts: TextBatch) -> TurnDelive
         for result in results
     }
     return TurnDelivered(
-        f"Turn {number}",
+        say("Turn %(number)s", number=number),
         [
             _message(
                 message,
@@ -198,7 +201,7 @@ def _scores(message: Message, criteria: dict[str, str]) -> list[Judgement]:
     judgements = []
     for evaluation in message.rubric_evaluations or ():
         for scored in evaluation.criteria_evaluations or ():
-            name = criteria.get(scored.criterion_definition_id or "", "Criterion")
+            name = criteria.get(scored.criterion_definition_id or "", say("Criterion"))
             if scored.score is not None:
                 judgements.append(Judgement(name, str(scored.score), False, None))
             judgements += _judgements(scored.annotations or (), f"{name}: ")
@@ -218,8 +221,8 @@ def _judgements(annotations: Sequence[Annotation], prefix: str = "") -> list[Jud
 def _text(annotation: Annotation) -> str:
     if annotation.value is None:
         if annotation.not_applicable:
-            return "not applicable"
-        return "cannot assess" if annotation.cannot_assess else "–"
+            return say("not applicable")
+        return say("cannot assess") if annotation.cannot_assess else "–"
     label = _label(annotation)
     return _plain(annotation.value) if label is None else f"{_plain(annotation.value)} · {label}"
 

@@ -17,12 +17,14 @@ from plaudit.errors import IllegalMove, InvalidContent, NotFound
 from plaudit.model.core import BatchRow, PersonRole, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches
+from plaudit.texts import N_
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
-from plaudit.workspace.projects.task_pages import BATCHES_MAX, TASK
+from plaudit.workspace.projects.task_list_pages import BATCHES_MAX
+from plaudit.workspace.projects.task_pages import TASK
 
 NEW_TASK = f"{PROJECT}/new-task"
 RESPONSES_SHOWN = 2
@@ -81,7 +83,7 @@ async def create_task(
         raise InvalidContent(problem.message, pointer="/batch") from problem
     await context.note("task", task.task_id, project_key=project.project_key)
     path = links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id)
-    return Redirect(to=path, flash="The task is in the queue.")
+    return Redirect(to=path, flash=N_("The task is in the queue."))
 
 
 def _conversation(submitted: TypedTask) -> list[Thread] | None:

@@ -16,6 +16,7 @@ from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.overlap import OVERLAP_MAX
 from plaudit.model.core import PersonRole, Review
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
@@ -58,7 +59,7 @@ async def show_projects(request: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: one page of projects with their counts, newest first."""
     async with request.db.read() as tx:
         standings, next_token = await dashboard.list_summaries_page(
-            tx, request.secret, request.user.environment_id, request.query.next_token
+            tx, request.secret, request.user, request.query.next_token
         )
     return {
         "standings": standings,
@@ -124,7 +125,7 @@ async def create_project(
     to = links.fill_path(f"{PROJECT}/settings/form", project_id=project.project_id)
     return Redirect(
         to=f"{to}?start={EMPTY}" if submitted.form == EMPTY else to,
-        flash="The project is there. Now look at its questions.",
+        flash=N_("The project is there. Now look at its questions."),
     )
 
 
@@ -185,9 +186,10 @@ PAGES = (
         handler=show_projects,
         query=ProjectsQuery,
         template="projects/projects.html",
-        nav="Projects",
+        nav=N_("Projects"),
+        spans_projects=True,
         nav_order=30,
-        nav_section="Data",
+        nav_section=N_("Data"),
     ),
     Page(
         page_id="show_new_project",
@@ -212,7 +214,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_project,
         template="projects/project.html",
-        tab="Overview",
+        tab=N_("Overview"),
         tab_order=10,
     ),
     Page(
@@ -221,7 +223,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_charts,
         template="projects/charts.html",
-        tab="Charts",
+        tab=N_("Charts"),
         tab_order=40,
     ),
 )

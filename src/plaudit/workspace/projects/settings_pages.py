@@ -30,6 +30,7 @@ from plaudit.core.tasks.forms import (
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, Review
+from plaudit.texts import N_
 from plaudit.wire.v2.annotation import POSSIBLE_VALUES
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import MessageRole
@@ -37,6 +38,7 @@ from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects import judges_form, sample
 from plaudit.workspace.projects.judges_form import JudgesForm
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
@@ -138,7 +140,7 @@ async def save_settings(
     changes["pseudonyms"] = submitted.pseudonyms or None
     changes["judges"] = judges_form.read_judges(submitted)
     with judges_form.own_pointers():
-        return await _save(request, context, changes, SETTINGS, "The settings are saved.")
+        return await _save(request, context, changes, SETTINGS, say("The settings are saved."))
 
 
 async def show_guidelines(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -159,7 +161,7 @@ async def save_guidelines(
 ) -> Redirect:
     """POST …/settings/guidelines: save the guidelines."""
     changes = {"guidelines": submitted.guidelines}
-    return await _save(request, context, changes, GUIDELINES, "The guidelines are saved.")
+    return await _save(request, context, changes, GUIDELINES, say("The guidelines are saved."))
 
 
 async def preview_guidelines(
@@ -186,8 +188,8 @@ async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "optional": template.optional,
         "responses": template.responses,
         "values": _pretty(
-            {name: f"(a value for {name})" for name in template.variables}
-            | {template.responses: ["A response.", "Another response."]}
+            {name: say("(a value for %(name)s)", name=name) for name in template.variables}
+            | {template.responses: [say("A response."), say("Another response.")]}
         ),
     }
 
@@ -202,7 +204,7 @@ async def save_template(
         else form_data.parse_json_field(submitted.template, "/template")
     )
     return await _save(
-        request, context, {"template": value}, TEMPLATE, "The opening conversation is saved."
+        request, context, {"template": value}, TEMPLATE, say("The opening conversation is saved.")
     )
 
 
@@ -268,7 +270,11 @@ async def save_questions(
 ) -> Redirect:
     """POST …/settings/form: save the questions; raises InvalidContent."""
     value = None if submitted.form is None else form_data.parse_json_field(submitted.form, "/form")
-    flash = "The questions are saved." if value is not None else "The usual questions are asked."
+    flash = (
+        say("The questions are saved.")
+        if value is not None
+        else say("The usual questions are asked.")
+    )
     return await _save(request, context, {"form": value}, FORM, flash)
 
 
@@ -376,7 +382,7 @@ PAGES = (
         SETTINGS,
         show_settings,
         "projects/settings.html",
-        tab="Settings",
+        tab=N_("Settings"),
         tab_order=90,
     ),
     _saving("save_settings", SETTINGS, save_settings, GeneralForm, "show_settings"),

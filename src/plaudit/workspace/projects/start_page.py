@@ -11,16 +11,22 @@ from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard
 from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.quality.people import review_feedback
+from plaudit.core.quality.people.review_feedback import Feedback
 from plaudit.core.quality_control import assigning
 from plaudit.core.tasks import excerpts
 from plaudit.model.core import PersonRole
+from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import own_work
 from plaudit.store.labeling.own_work import OpenWork, RecentWork
+from plaudit.store.quality_control import pauses
+from plaudit.texts import N_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
 DAY_MS = 24 * 60 * 60 * 1000
 OPEN_MAX = 20
+FEEDBACK_MAX = 3
 DAY_TASKS_MAX = 1000
 """Tasks of a day that are counted in one project."""
 
@@ -39,23 +45,29 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work: what is next, what waits, and the newest projects with their counts."""
     user_id, now = request.user.user_id, clock.now_ms()
     async with request.db.read() as tx:
-        standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
+        standings, has_more = await dashboard.list_summaries(tx, request.user)
         standings = await assigning.with_control_tasks(
             tx, standings, user_id, limit_max=dashboard.COUNTED_MAX
         )
-        keys = [one.project.project_key for one in standings]
+        by_key = {one.project.project_key: one for one in standings}
+        keys = list(by_key)
         held = await own_work.list_open(tx, keys, user_id, limit=OPEN_MAX)
         recent = await own_work.list_recent(
             tx, keys, user_id, since_ms=now - DAY_MS, most=DAY_TASKS_MAX
         )
+        paused = set(await pauses.list_open_among(tx, keys, user_id))
+        feedback = await _feedback(tx, by_key, recent, user_id)
         going_on = next((one for one in held if not one.is_returned), None)
         prompts = {}
         if going_on is not None:
             prompts = await excerpts.list_excerpts(tx, going_on.task_key, [going_on.seq])
-    by_key = {one.project.project_key: one for one in standings}
     busy = [one for one in standings if one.free]
+    open_to_me = [one for one in busy if one.project.project_key not in paused]
+    worked_in = [one for one in recent if one.project_key not in paused]
     return {
-        "next_task": _next_task(by_key, busy, going_on, recent, prompts),
+        "next_task": _next_task(by_key, open_to_me, going_on, worked_in, prompts),
+        "paused": paused,
+        "feedback": feedback,
         "returned": _returned(by_key, held),
         "done_today": sum(one.submitted for one in recent),
         "minutes_today": sum(one.active_ms for one in recent) // 60_000,
@@ -64,6 +76,32 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "has_more": has_more,
         "most": dashboard.COUNTED_MAX,
     }
+
+
+class FeedbackAtHand(Struct, frozen=True):
+    """Latest feedback in the project that was worked in last, with the prompts of its tasks."""
+
+    project: ProjectSummary
+    items: Sequence[tuple[Feedback, str]]
+
+
+async def _feedback(
+    tx: Transaction,
+    by_key: dict[int, ProjectSummary],
+    recent: Sequence[RecentWork],
+    user_id: str,
+) -> FeedbackAtHand | None:
+    """Newest feedback in the project that was worked in last; None without any."""
+    if not recent:
+        return None
+    project = by_key[recent[0].project_key]
+    said = await review_feedback.list_feedback(tx, project.project, user_id, limit=FEEDBACK_MAX)
+    if not said:
+        return None
+    prompts = await excerpts.list_excerpts(
+        tx, project.project.project_key, sorted({one.seq for one in said})
+    )
+    return FeedbackAtHand(project, [(one, prompts.get(one.seq, "")) for one in said])
 
 
 def _next_task(
@@ -103,8 +141,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_start,
         template="projects/start.html",
-        nav="Home",
+        nav=N_("Home"),
         nav_order=10,
-        nav_section="Work",
+        nav_section=N_("Work"),
     ),
 )

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from plaudit.wire.manage.quality import QuestionQuality, SliceOfQuestion
 from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.plots import PlotRow, forest_plot
@@ -141,7 +142,7 @@ def overview(report: QualityReport) -> OverviewView:
     return OverviewView(
         rows=rows,
         more=max(0, len(report.questions) - ROWS_MAX),
-        plot=drawn("α and AC of each question", plotted),
+        plot=drawn(say("α and AC of each question"), plotted),
     )
 
 
@@ -166,7 +167,7 @@ def question_view(question: QuestionQuality) -> QuestionView:
     return QuestionView(
         question=question,
         plot=drawn(
-            f"Coefficients of {question.key}",
+            say("Coefficients of %(key)s", key=question.key),
             [figures.plot_row(one.name, one.found) for one in read if one.name != "percent"],
         ),
         coefficients=[(one.name, figures.figure_of(one.found)) for one in read],
@@ -186,7 +187,7 @@ def question_view(question: QuestionQuality) -> QuestionView:
         final_of=sorted(final_of.items(), key=lambda one: (-one[1], one[0]))[:HEAT_PEOPLE_MAX],
         slices=rows,
         more_slices=max(0, len(slices) - ROWS_MAX),
-        slices_plot=drawn(f"α of the slices of {question.key}", plotted),
+        slices_plot=drawn(say("α of the slices of %(key)s", key=question.key), plotted),
         labels=list(labels.items())[:ROWS_MAX],
     )
 
@@ -233,7 +234,7 @@ def _pairs(question: QuestionQuality) -> tuple[str, dict[frozenset[str], tuple[i
     if question.agreement is UNSET or question.agreement.cohen is UNSET:
         return "", {}
     is_nominal = question.level == "nominal"
-    return "Cohen’s κ" if is_nominal else "Cohen’s κ, quadratic weights", {
+    return "Cohen’s κ" if is_nominal else say("Cohen’s κ, quadratic weights"), {
         frozenset(one.people): (one.n, one.kappa if is_nominal else one.quadratic)
         for one in question.agreement.cohen
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 from markupsafe import Markup
 from msgspec import UNSET, Struct
 
+from plaudit.texts import N_
 from plaudit.wire.manage.quality_people import BiasReport, IdentityLeak, LeaderboardReport
+from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.agreement_view import PLOTTED_MAX, ROWS_MAX
 from plaudit.workspace.quality.figures import Figure, number_words, p_words
@@ -13,7 +15,10 @@ from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
 
 SLICES_MAX = 20
 MODELS_OF_SLICE_MAX = 20
-BASIS = {"shown": "as each person saw them", "stored": "as stored, for want of how they were shown"}
+BASIS = {
+    "shown": N_("as each person saw them"),
+    "stored": N_("as stored, for want of how they were shown"),
+}
 
 
 class BiasRow(Struct, frozen=True):
@@ -75,15 +80,19 @@ def bias_view(report: BiasReport) -> BiasView:
     place, length = report.place, report.length
     shares = [
         BiasRow(
-            f"The first place wins ({BASIS[place.basis]})",
-            f"{place.first:,} of {place.first + place.second:,}",
+            say("The first place wins (%(place)s)", place=BASIS[place.basis]),
+            say(
+                "%(first)s of %(number)s",
+                first=number(place.first),
+                number=number(place.first + place.second),
+            ),
             _figure(place.share, place.low, place.high, place.why),
             p_words(place.p),
             place.says,
         ),
         BiasRow(
-            "The longer response wins",
-            f"{length.longer:,} of {length.n:,}",
+            say("The longer response wins"),
+            say("%(longer)s of %(n)s", longer=number(length.longer), n=number(length.n)),
             _figure(length.share, length.low, length.high, length.why),
             p_words(length.p),
             length.says,
@@ -92,9 +101,13 @@ def bias_view(report: BiasReport) -> BiasView:
     marks = list(report.format.items())[:ROWS_MAX]
     differences = [
         BiasRow(
-            f"Winners have {name} more often",
-            f"{100 * one.winners:.1f} % of winners, {100 * one.losers:.1f} % of losers; {one.n:,}"
-            " comparisons",
+            say("Winners have %(name)s more often", name=name),
+            say(
+                "%(number)s %% of winners, %(number_2)s %% of losers; %(n)s comparisons",
+                number=number(100 * one.winners, 1),
+                number_2=number(100 * one.losers, 1),
+                n=number(one.n),
+            ),
             _figure(one.difference, one.low, one.high),
             p_words(one.p),
             one.says,
@@ -105,18 +118,18 @@ def bias_view(report: BiasReport) -> BiasView:
     return BiasView(
         shares=shares,
         shares_plot=_plot(
-            "Shares of wins",
+            say("Shares of wins"),
             [
-                _row("first place", place.share, place.low, place.high),
-                _row("longer response", length.share, length.low, length.high),
+                _row(say("first place"), place.share, place.low, place.high),
+                _row(say("longer response"), length.share, length.low, length.high),
             ],
-            PlotLine(0.5, "½: fair"),
+            PlotLine(0.5, say("½: fair")),
         ),
         differences=differences,
         differences_plot=_plot(
-            "Marks of winners less those of losers",
+            say("Marks of winners less those of losers"),
             [_row(name, one.difference, one.low, one.high) for name, one in marks],
-            PlotLine(0, "0: no difference"),
+            PlotLine(0, say("0: no difference")),
         ),
         slope=_figure(slope.value, slope.low, slope.high, slope.why),
         leaks=report.identity_leaks[:ROWS_MAX],
@@ -144,7 +157,7 @@ def board_view(report: LeaderboardReport) -> BoardView:
         plotted.append(_row(one.model, one.score, one.low, one.high, digits=0))
         if other is not None:
             plotted.append(
-                _row("at equal style", other.score, other.low, other.high, 0, is_second=True)
+                _row(say("at equal style"), other.score, other.low, other.high, 0, is_second=True)
             )
     slices = {} if report.slices is UNSET else report.slices
     plotted = plotted[: PLOTTED_MAX * (2 if controlled else 1)]
@@ -165,7 +178,7 @@ def board_view(report: LeaderboardReport) -> BoardView:
             )
             for name, one in report.style.items()
         ],
-        plot=_plot("Scores of models", plotted),
+        plot=_plot(say("Scores of models"), plotted),
         slices=[
             BoardSlice(
                 name,

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct
 
+from plaudit.texts import N_
 from plaudit.wire.manage.quality import (
     AgreementOnQuestion,
     Coefficient,
     QuestionQuality,
     ShareOfCases,
 )
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
-LINES = (PlotLine(0.667, "0.667: tentative conclusions"), PlotLine(0.8, "0.8: firm conclusions"))
+LINES = (
+    PlotLine(0.667, N_("0.667: tentative conclusions")),
+    PlotLine(0.8, N_("0.8: firm conclusions")),
+)
 
 
 class Figure(Struct, frozen=True):
@@ -73,8 +78,8 @@ def duration_words(ms: float | None) -> str:
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)
     if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return say("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=seconds)
+    return say("%(number)s h %(number_2)s min", number=minutes // 60, number_2=minutes % 60)
 
 
 def p_words(p: float | None) -> str:
@@ -149,15 +154,19 @@ def all_coefficients(question: QuestionQuality) -> Iterator[NamedCoefficient]:
         yield from coefficients(question.agreement)
         if question.agreement.choices is not UNSET:
             for choice, found in question.agreement.choices.items():
-                yield NamedCoefficient(f"α of {choice}", f"alpha of {choice}", found)
+                yield NamedCoefficient(
+                    say("α of %(choice)s", choice=choice),
+                    f"alpha of {choice}",
+                    found,
+                )
     if question.ranking is not UNSET:
         yield NamedCoefficient("Kendall’s W", "kendall w", question.ranking.kendall_w)
         yield NamedCoefficient("τ-b", "tau b", question.ranking.tau_b)
     if question.spans is not UNSET:
         spans = question.spans
-        yield NamedCoefficient("α of characters", "alpha of characters", spans.alpha)
-        yield NamedCoefficient("F1 of equal spans", "f1 exact", spans.f1_exact)
-        yield NamedCoefficient("F1 of overlapping spans", "f1 overlap", spans.f1_overlap)
+        yield NamedCoefficient(say("α of characters"), "alpha of characters", spans.alpha)
+        yield NamedCoefficient(say("F1 of equal spans"), "f1 exact", spans.f1_exact)
+        yield NamedCoefficient(say("F1 of overlapping spans"), "f1 overlap", spans.f1_overlap)
     if question.abstention is not UNSET:
         alpha = question.abstention.alpha
-        yield NamedCoefficient("α of answered or not", "alpha of abstention", alpha)
+        yield NamedCoefficient(say("α of answered or not"), "alpha of abstention", alpha)

@@ -23,9 +23,11 @@ from plaudit.core.tasks.forms import Field, Form, Level, form_of, titles_of
 from plaudit.model.core import PersonRole
 from plaudit.model.labeling import LeaseStatus, control_key
 from plaudit.store.labeling import leases, own_work
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.quality import person_view
 
 FEEDBACK_MAX = 20
@@ -54,7 +56,7 @@ async def show_my_work(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /my-work: the newest projects that the person has worked in."""
     user_id = request.user.user_id
     async with request.db.read() as tx:
-        newest, has_more = await dashboard.list_newest(tx, request.user.environment_id)
+        newest, has_more = await dashboard.list_newest(tx, request.user)
         counts = await own_work.count_by_project(
             tx, [one.project_key for one in newest], user_id, most=COUNTED_MAX
         )
@@ -129,9 +131,9 @@ def _has_words(field: Field) -> bool:
 
 def _word(field: Field, answer: Answer) -> str:
     if answer.not_applicable:
-        return "not applicable"
+        return say("not applicable")
     if answer.cannot_assess:
-        return "cannot assess"
+        return say("cannot assess")
     return person_view.word_of(answer.value)
 
 
@@ -142,8 +144,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_my_work,
         template="quality/my_work.html",
-        nav="My work",
-        nav_section="Work",
+        nav=N_("My work"),
+        nav_section=N_("Work"),
         nav_order=15,
     ),
     Page(

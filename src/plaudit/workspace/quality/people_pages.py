@@ -19,6 +19,7 @@ from plaudit.core.quality.reporting.kept_people import (
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.quality import people_view, person_view
 from plaudit.workspace.quality.last_report import KeptReport
 from plaudit.workspace.quality.people_view import pseudonym
@@ -46,7 +47,7 @@ async def show_people(request: PageRequest[PeopleListQuery]) -> dict[str, Any]:
     """GET …/quality/people: a page of people; raises NotFound for one after the last."""
     number = request.query.page
     shown, found = await shown_context(
-        request, "People", lambda tx, last: find_people_page(tx, last, number - 1)
+        request, say("People"), lambda tx, last: find_people_page(tx, last, number - 1)
     )
     if not _has_votes(shown):
         return shown
@@ -66,7 +67,7 @@ async def show_person(request: PageRequest[NamesQuery]) -> dict[str, Any]:
     """GET …/quality/people/{user_id}: a person's work; raises NotFound without any."""
     user_id = request.path["user_id"]
     shown, found = await shown_context(
-        request, "Person", lambda tx, last: find_person(tx, last, user_id)
+        request, say("Person"), lambda tx, last: find_person(tx, last, user_id)
     )
     if not _has_votes(shown):
         return shown
@@ -79,7 +80,7 @@ async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
     if not _NUMBER.fullmatch(number):
         raise NotFound("there is no such pseudonym")
     shown, found = await shown_context(
-        request, "Person", lambda tx, last: find_pseudonym(tx, last, int(number))
+        request, say("Person"), lambda tx, last: find_pseudonym(tx, last, int(number))
     )
     if not _has_votes(shown):
         return shown

@@ -11,6 +11,7 @@ from plaudit.core.quality.reporting.annotator_pages import PeoplePage
 from plaudit.wire.manage.quality import ShareOfCases
 from plaudit.wire.manage.quality_people import PersonFlag
 from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
@@ -51,7 +52,12 @@ def people_view(found: PeoplePage, page: int) -> PeopleView:
     for numbered in found.people:
         one = numbered.figures
         changed, sent_back = one.reviews.changed, one.reviews.sent_back
-        reviews = f"{changed.right:,} changed, {sent_back.right:,} sent back of {changed.n:,}"
+        reviews = say(
+            "%(right)s changed, %(right_2)s sent back of %(n)s",
+            right=number(changed.right),
+            right_2=number(sent_back.right),
+            n=number(changed.n),
+        )
         rows.append(
             PersonRow(
                 contributor_id=one.contributor_id,
@@ -89,15 +95,15 @@ def caterpillar(view: PeopleView, names: Mapping[str, str]) -> Markup:
             one.with_others.share,
             one.with_others.low,
             one.with_others.high,
-            f"{one.words.value} of {one.compared:,}",
+            say("%(value)s of %(compared)s", value=one.words.value, compared=number(one.compared)),
         )
         for one in known
     ]
     if not rows:
         return Markup()
     together = view.together.share
-    lines = [] if together is None else [PlotLine(together, "all people together")]
-    return Markup(forest_plot("Agreement of each person with the others", rows, lines))
+    lines = [] if together is None else [PlotLine(together, say("all people together"))]
+    return Markup(forest_plot(say("Agreement of each person with the others"), rows, lines))
 
 
 def pseudonyms(report: QualityReport) -> dict[str, str]:
@@ -108,4 +114,4 @@ def pseudonyms(report: QualityReport) -> dict[str, str]:
 
 def pseudonym(number: int) -> str:
     """Name that stands for a person's."""
-    return f"Person {number}"
+    return say("Person %(number)s", number=number)

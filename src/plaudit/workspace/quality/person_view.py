@@ -15,6 +15,7 @@ from plaudit.wire.manage.quality_annotators import (
     ConfusionOfPerson,
     MovingAverage,
 )
+from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.line_plots import LineLimits, LinePoint, line_plot
@@ -86,37 +87,45 @@ class DifferingRow(Struct, frozen=True):
 
 def figure_rows(quality: AnnotatorQuality) -> list[FigureRow]:
     """All figures of a person, those of gold too."""
-    rows = _shared_rows(quality, f"{quality.active_time.n:,} tasks with a known time")
-    gold = FigureRow("Right on gold tasks", Figure("no gold yet"), "–")
+    rows = _shared_rows(
+        quality, say("%(n)s tasks with a known time", n=number(quality.active_time.n))
+    )
+    gold = FigureRow(say("Right on gold tasks"), Figure(say("no gold yet")), "–")
     if quality.gold.n:
-        gold = _share_row("Right on gold tasks", quality.gold, "gold tasks")
+        gold = _share_row(say("Right on gold tasks"), quality.gold, say("gold tasks"))
     again = [
-        _share_row("Own tasks answered alike again", quality.repeats, "repeated tasks"),
-        _share_row("Votes equal when given again", quality.consistency, "votes given again"),
+        _share_row(say("Own tasks answered alike again"), quality.repeats, say("repeated tasks")),
+        _share_row(
+            say("Votes equal when given again"), quality.consistency, say("votes given again")
+        ),
     ]
-    skips = _share_row("Tasks skipped", quality.skips, "tasks skipped or done")
-    done = FigureRow("Tasks done", Figure(f"{quality.tasks:,}"), "–")
+    skips = _share_row(say("Tasks skipped"), quality.skips, say("tasks skipped or done"))
+    done = FigureRow(say("Tasks done"), Figure(number(quality.tasks)), "–")
     return [done, *rows[:2], skips, gold, rows[2], *again, *rows[3:]]
 
 
 def own_figure_rows(quality: AnnotatorQuality) -> list[FigureRow]:
     """Figures that a person sees of their own work: nothing of gold, repeats or flags."""
-    return _shared_rows(quality, "tasks with a known time")
+    return _shared_rows(quality, say("tasks with a known time"))
 
 
 def _shared_rows(quality: AnnotatorQuality, timed: str) -> list[FigureRow]:
     time = quality.active_time
     reviews = quality.reviews
     return [
-        FigureRow("Time per task, median", Figure(figures.duration_words(time.median_ms)), timed),
         FigureRow(
-            "Time per 100 words of responses, median",
+            say("Time per task, median"), Figure(figures.duration_words(time.median_ms)), timed
+        ),
+        FigureRow(
+            say("Time per 100 words of responses, median"),
             Figure(figures.duration_words(time.median_ms_per_100_words)),
             timed,
         ),
-        _share_row("As the majority of the others", quality.with_others, "votes compared"),
-        _share_row("Changed by a reviewer", reviews.changed, "reviewed tasks"),
-        _share_row("Sent back by a reviewer", reviews.sent_back, "reviewed tasks"),
+        _share_row(
+            say("As the majority of the others"), quality.with_others, say("votes compared")
+        ),
+        _share_row(say("Changed by a reviewer"), reviews.changed, say("reviewed tasks")),
+        _share_row(say("Sent back by a reviewer"), reviews.sent_back, say("reviewed tasks")),
     ]
 
 
@@ -128,7 +137,7 @@ def line_view(average: MovingAverage) -> LineView:
     low, high = average.low or 0.0, average.high or 1.0
     points = [LinePoint(one.tasks, one.value) for one in average.points]
     drawn = line_plot(
-        "Moving average of the agreement with the others",
+        say("Moving average of the agreement with the others"),
         points,
         LineLimits(average.centre, low, high),
     )
@@ -147,11 +156,18 @@ def line_view(average: MovingAverage) -> LineView:
 
 def _standing(average: MovingAverage, low: float) -> str:
     if average.below_since is not None:
-        return (
-            f"It went below its lower limit of {100 * low:.1f} % at task {average.below_since:,}"
-            f" of {average.n:,}, and has stayed there."
+        return say(
+            "It went below its lower limit of %(percent)s %% at task %(task)s of %(n)s, "
+            "and has stayed there.",
+            percent=number(100 * low, 1),
+            task=number(average.below_since),
+            n=number(average.n),
         )
-    return f"After {average.n:,} tasks it is not below its lower limit of {100 * low:.1f} %."
+    return say(
+        "After %(n)s tasks it is not below its lower limit of %(percent)s %%.",
+        n=number(average.n),
+        percent=number(100 * low, 1),
+    )
 
 
 def question_rows(quality: AnnotatorQuality) -> list[AnsweredQuestionRow]:
@@ -176,14 +192,18 @@ def differing_rows(quality: AnnotatorQuality) -> list[DifferingRow]:
 def word_of(value: Any) -> str:
     """A category in words, cut where it is long."""
     if isinstance(value, list):
-        text = ", ".join(map(word_of, value)) or "nothing"
+        text = ", ".join(map(word_of, value)) or say("nothing")
     else:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= WORD_CHARS_MAX else text[: WORD_CHARS_MAX - 1] + "…"
 
 
 def _share_row(name: str, share: ShareOfCases, what: str) -> FigureRow:
-    cases = f"{share.right:,} of {share.n:,} {what}" if share.n else f"no {what}"
+    cases = (
+        say("%(right)s of %(n)s %(what)s", right=number(share.right), n=number(share.n), what=what)
+        if share.n
+        else say("no %(what)s", what=what)
+    )
     return FigureRow(name, figures.share_figure(share), cases)
 
 

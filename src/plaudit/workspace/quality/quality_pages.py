@@ -21,12 +21,14 @@ from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import JobKind
+from plaudit.texts import N_
 from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.quality import agreement_view, comparison_view, people_view
 from plaudit.workspace.quality.last_report import find_quality, start_report
@@ -61,7 +63,7 @@ class QualityQuestionQuery(NamesQuery, frozen=True):
 
 async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/quality: agreement on each question."""
-    shown = await shown_report(request, "Agreement")
+    shown = await shown_report(request, say("Agreement"))
     report = _report(shown)
     if report is not None:
         shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
@@ -70,7 +72,7 @@ async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
     """GET …/quality/question: one question; raises NotFound where the report has none such."""
-    shown = await shown_report(request, "Question")
+    shown = await shown_report(request, say("Question"))
     report = _report(shown)
     if report is None:
         return shown
@@ -96,14 +98,14 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
 
 async def show_quality_bias(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/bias: whether place, length, format or names decide."""
-    shown = await shown_report(request, "Bias")
+    shown = await shown_report(request, say("Bias"))
     report = _report(shown)
     return shown if report is None else shown | {"view": comparison_view.bias_view(report.bias)}
 
 
 async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/quality/leaderboard: models by strength, plain and at equal style."""
-    shown = await shown_report(request, "Leaderboard")
+    shown = await shown_report(request, say("Leaderboard"))
     report = _report(shown)
     if report is None:
         return shown
@@ -210,7 +212,7 @@ PAGES = (
         show_quality,
         template="quality/overview.html",
         is_large=True,
-        tab="Quality",
+        tab=N_("Quality"),
         tab_order=45,
     ),
     _page(

@@ -26,12 +26,14 @@ from plaudit.model.labeling import control_key
 from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
 from plaudit.store.quality_control import control_results
 from plaudit.store.tasks.tasks import FAR
+from plaudit.texts import N_
 from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say, say_count
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.projects.task_pages import TASK, get_task
 from plaudit.workspace.quality_control.gold_words import AnswerDescriber
@@ -131,7 +133,7 @@ async def save_gold_settings(
     await context.note(
         "project", project.project_id, project_key=project.project_key, detail=detail
     )
-    return _to_list(request, "The settings are saved.")
+    return _to_list(request, say("The settings are saved."))
 
 
 def _share(percent: str, pointer: str) -> float:
@@ -156,8 +158,8 @@ async def add_gold_rows(
         created = await _create(context, project, read.tasks)
     except InvalidContent as problem:
         raise read.at_line(problem) from problem
-    count = f"{len(created)} gold tasks are" if len(created) > 1 else "One gold task is"
-    return _to_list(request, f"{count} added.")
+    told = say_count("One gold task is added.", "%(count)s gold tasks are added.", len(created))
+    return _to_list(request, told)
 
 
 async def show_task_as_gold(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -206,7 +208,7 @@ async def add_task_as_gold(
         place, chosen = where.split("/")[0], sorted(set(submitted.chosen))
         pointer = f"/value/{chosen[int(place)]}" if place.isdigit() else "/chosen"
         raise InvalidContent(problem.message, pointer=pointer) from problem
-    return _to_list(request, "A copy of the task is gold now.")
+    return _to_list(request, say("A copy of the task is gold now."))
 
 
 def _typed(
@@ -266,7 +268,7 @@ async def end_gold_on_page(
     project = await get_project(context.tx, request)
     await gold_tasks.end_gold(context.tx, project, request.path["task_id"])
     await context.note("gold", request.path["task_id"], project_key=project.project_key)
-    return _to_list(request, "Nobody is given that gold task any more.")
+    return _to_list(request, say("Nobody is given that gold task any more."))
 
 
 async def _create(context: WriteContext, project: ProjectRow, sent: list[NewGold]) -> list[str]:
@@ -287,7 +289,7 @@ PAGES = (
         handler=show_gold,
         query=GoldQuery,
         template="quality_control/gold.html",
-        tab="Gold",
+        tab=N_("Gold"),
         tab_order=47,
     ),
     Page(

@@ -15,10 +15,12 @@ from plaudit.core.labeling.types import rules_of
 from plaudit.core.quality_control.expected_answers import TIE, AskedQuestions, address_of
 from plaudit.core.quality_control.gold_sources import typed_value
 from plaudit.core.tasks.forms import Form
+from plaudit.texts import N_
 from plaudit.wire.manage.gold import ExpectedAnswer
 from plaudit.wire.v2.task import Thread
+from plaudit.workspace.language.speech import say
 
-NOTHING = "no answer"
+NOTHING = N_("no answer")
 _decode_given = msgspec.json.Decoder(Answer | None).decode
 
 
@@ -44,7 +46,7 @@ class AnswerDescriber:
         """An expected answer in words."""
         words = self._words(expected, expected)
         if expected.tolerance:
-            words += f", give or take {expected.tolerance:g}"
+            words += say(", give or take %(tolerance)s", tolerance=f"{expected.tolerance:g}")
         return AnswerWords(self._title(expected), self._about(expected), words)
 
     def given(self, expected: ExpectedAnswer, given: bytes) -> str:
@@ -55,7 +57,7 @@ class AnswerDescriber:
     def _title(self, expected: ExpectedAnswer) -> str:
         question = self._asked.by_address.get(address_of(expected))
         if question is None:
-            return "Preferred response" if self._is_derived(expected) else expected.key
+            return say("Preferred response") if self._is_derived(expected) else expected.key
         return question.field.title or expected.key
 
     def _about(self, expected: ExpectedAnswer) -> str:
@@ -64,7 +66,7 @@ class AnswerDescriber:
         if expected.source_id is not None:
             parts.append(self._response(expected.at, expected.source_id))
         if expected.chunk is not None:
-            parts.append(f"step {expected.chunk + 1}")
+            parts.append(say("step %(number)s", number=expected.chunk + 1))
         if expected.criterion is not None:
             parts.append(expected.criterion)
         return ", ".join(parts)
@@ -76,18 +78,24 @@ class AnswerDescriber:
         thread, _, turn = at[1:].partition("u")
         messages = self._content[int(thread)].turns[int(turn)].messages
         sources = [messages[index].source_id for index in self._display.get(at, [])]
-        return f"Response {sources.index(source_id) + 1}" if source_id in sources else source_id
+        return (
+            say("Response %(number)s", number=sources.index(source_id) + 1)
+            if source_id in sources
+            else source_id
+        )
 
     def _words(self, expected: ExpectedAnswer, answer: Answer | ExpectedAnswer) -> str:
         value: Any = answer.value
         if answer.not_applicable or answer.cannot_assess:
-            return "Not applicable" if answer.not_applicable else "Cannot assess"
+            return say("Not applicable") if answer.not_applicable else say("Cannot assess")
         if value is None:
             return NOTHING
         question = self._asked.by_address.get(address_of(expected))
         if question is None:
             if self._is_derived(expected) and isinstance(value, str):
-                return "Neither is better" if value == TIE else self._response(expected.at, value)
+                return (
+                    say("Neither is better") if value == TIE else self._response(expected.at, value)
+                )
             return typed_value(value)
         order = self._display.get(question.target.at, [])
         rules, field = rules_of(question.field), question.field

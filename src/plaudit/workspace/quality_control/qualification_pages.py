@@ -13,11 +13,13 @@ from plaudit.core.quality_control import qualification, qualified_people
 from plaudit.core.tasks.quality_rules import QUALIFICATION_BOUNDS
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.quality_control import QualificationSettings
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
 
 QUALIFICATION = f"{PROJECT}/qualification"
@@ -86,7 +88,7 @@ async def save_qualification(
     changed = await qualified_people.set_qualification(
         context.tx, project, wanted if submitted.is_on else None
     )
-    return await _noted(context, changed, "The test is saved.")
+    return await _noted(context, changed, say("The test is saved."))
 
 
 async def ask_again(
@@ -95,7 +97,7 @@ async def ask_again(
     """POST …/qualification/ask-again: have everybody begin anew; raises Conflict."""
     project = await get_project(context.tx, request)
     changed = await qualified_people.ask_again(context.tx, project)
-    return await _noted(context, changed, "Everybody begins anew.")
+    return await _noted(context, changed, say("Everybody begins anew."))
 
 
 async def begin_anew(
@@ -106,7 +108,7 @@ async def begin_anew(
     user_id = request.path["user_id"]
     await qualification.begin_anew(context.tx, project, user_id)
     await context.note("user", user_id, project_key=project.project_key)
-    return _to_page(project, "They begin anew, with all attempts.")
+    return _to_page(project, say("They begin anew, with all attempts."))
 
 
 async def _noted(context: WriteContext, project: ProjectRow, flash: str) -> Redirect:
@@ -132,7 +134,7 @@ PAGES = (
         handler=show_qualification,
         query=QualificationQuery,
         template="quality_control/qualification.html",
-        tab="Test",
+        tab=N_("Test"),
         tab_order=49,
     ),
     *(

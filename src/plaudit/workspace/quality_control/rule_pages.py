@@ -18,11 +18,13 @@ from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole
 from plaudit.model.quality_control import Collector, PauseRow, RuleAction
 from plaudit.store.labeling import skips
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
 
 RULES = f"{PROJECT}/rules"
@@ -33,17 +35,17 @@ PEOPLE_SHOWN_MAX = 500
 
 BLANK_ROWS = 2
 COLLECTOR_WORDS = {
-    Collector.gold: "Gold: expected answers given, in %",
-    Collector.agreement: "Agreement with the others, in %",
-    Collector.fast: "Took their time, in %",
-    Collector.repeats: "Same answers the second time, in %",
-    Collector.skips: "Skips in a row",
+    Collector.gold: N_("Gold: expected answers given, in %"),
+    Collector.agreement: N_("Agreement with the others, in %"),
+    Collector.fast: N_("Took their time, in %"),
+    Collector.repeats: N_("Same answers the second time, in %"),
+    Collector.skips: N_("Skips in a row"),
 }
 ACTION_WORDS = {
-    RuleAction.note: "Tell managers",
-    RuleAction.extra_reviews: "Review their next tasks",
-    RuleAction.pause: "Pause them",
-    RuleAction.redo_last: "Take their last tasks back",
+    RuleAction.note: N_("Tell managers"),
+    RuleAction.extra_reviews: N_("Review their next tasks"),
+    RuleAction.pause: N_("Pause them"),
+    RuleAction.redo_last: N_("Take their last tasks back"),
 }
 
 
@@ -146,7 +148,7 @@ async def save_rules(
         project_key=project.project_key,
         detail={"from": project_detail(before).rules, "to": project_detail(project).rules},
     )
-    return _to_page(request, "The rules are saved.")
+    return _to_page(request, say("The rules are saved."))
 
 
 def _typed_rules(submitted: RulesForm) -> list[dict[str, Any]]:
@@ -186,7 +188,7 @@ async def see_crossing(
     crossing_id = request.path["crossing_id"]
     await crossings.see(context.tx, project, crossing_id)
     await context.note("crossing", crossing_id, project_key=project.project_key)
-    return _to_page(request, "That is marked as seen.")
+    return _to_page(request, say("That is marked as seen."))
 
 
 async def pause_person(
@@ -197,7 +199,7 @@ async def pause_person(
     pause = await pauses.pause_by_hand(
         context.tx, project, submitted.user_id, reason=submitted.reason, actor=context.actor
     )
-    return await _noted(request, context, pause, "They are paused, and read your reason.")
+    return await _noted(request, context, pause, say("They are paused, and read your reason."))
 
 
 async def lift_pause(
@@ -212,7 +214,7 @@ async def lift_pause(
         answer=submitted.answer,
         actor=context.actor,
     )
-    return await _noted(request, context, pause, "They may work again; rules count anew.")
+    return await _noted(request, context, pause, say("They may work again; rules count anew."))
 
 
 async def uphold_pause(
@@ -227,7 +229,7 @@ async def uphold_pause(
         answer=submitted.answer or "",
         actor=context.actor,
     )
-    return await _noted(request, context, pause, "They stay paused, and read your answer.")
+    return await _noted(request, context, pause, say("They stay paused, and read your answer."))
 
 
 async def _noted(
@@ -251,7 +253,7 @@ PAGES = (
         handler=show_rules,
         query=RulesQuery,
         template="quality_control/rules.html",
-        tab="Rules",
+        tab=N_("Rules"),
         tab_order=48,
     ),
     Page(

@@ -8,6 +8,8 @@ from math import ceil, floor
 
 from msgspec import Struct
 
+from plaudit.workspace.language.speech import number, say
+
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 130, 14, 40
 STEPS = 5
@@ -93,12 +95,12 @@ def _axes(scale: _Scale, low: float, high: float, step: float) -> list[str]:
         drawn.append(
             f'<line x1="{x}" x2="{x}" y1="{base}" y2="{base + 4}" stroke="currentColor"/>'
             f'<text x="{x}" y="{base + 17}" text-anchor="middle" font-size="11"'
-            f' fill="currentColor">{tick:,}</text>'
+            f' fill="currentColor">{number(tick)}</text>'
         )
     middle = (LEFT + WIDTH - RIGHT) / 2
     drawn.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle" font-size="11"'
-        ' fill="currentColor">tasks compared, in order of time</text>'
+        f' fill="currentColor">{escape(say("tasks compared, in order of time"))}</text>'
     )
     return drawn
 
@@ -117,13 +119,13 @@ def _limits(scale: _Scale, limits: LineLimits) -> list[str]:
             f' stroke-opacity="0.5" stroke-dasharray="{dash}"/>'
         )
     names = (
-        (min(top, middle - 14), "upper limit"),
-        (middle, "all people together"),
-        (max(bottom, middle + 14), "lower limit"),
+        (min(top, middle - 14), say("upper limit")),
+        (middle, say("all people together")),
+        (max(bottom, middle + 14), say("lower limit")),
     )
     drawn += [
         f'<text x="{right + 8}" y="{round(y + 4, 1)}" font-size="11" fill="currentColor">'
-        f"{name}</text>"
+        f"{escape(name)}</text>"
         for y, name in names
     ]
     return drawn

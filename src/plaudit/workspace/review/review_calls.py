@@ -22,11 +22,13 @@ from plaudit.errors import AnswersRejected
 from plaudit.model.core import PersonRole, StoredTask
 from plaudit.model.labeling import DisagreementReason
 from plaudit.store.engine.engine import Transaction
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_calls import NextTask, refusal
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, query_of, task_path
 
 
@@ -127,7 +129,9 @@ async def send_back(
         context.tx, request.user.organization_id, [submitted.user_id]
     )
     to = links.fill_path(PROJECT, project_id=project.project_id)
-    return Redirect(to=to, flash=f"Sent back to {names[submitted.user_id]}.")
+    return Redirect(
+        to=to, flash=N_("Sent back to %(submitted)s.", submitted=names[submitted.user_id])
+    )
 
 
 async def confirm_report(
@@ -138,7 +142,9 @@ async def confirm_report(
     task = await find_task(context.tx, request, project)
     await review_decisions.confirm_report(context.tx, project, task, request.user.user_id)
     await context.note("task", task.task_id, project_key=project.project_key)
-    return _to_reported(request, "The report is confirmed; the task has ended without answers.")
+    return _to_reported(
+        request, say("The report is confirmed; the task has ended without answers.")
+    )
 
 
 async def dismiss_report(
@@ -149,7 +155,7 @@ async def dismiss_report(
     task = await find_task(context.tx, request, project)
     await review_decisions.dismiss_report(context.tx, project, task, request.user.user_id)
     await context.note("task", task.task_id, project_key=project.project_key)
-    return _to_reported(request, "The report is dismissed; the task is back in the queue.")
+    return _to_reported(request, say("The report is dismissed; the task is back in the queue."))
 
 
 def _to_reported(request: PageRequest[Any], flash: str) -> Redirect:

@@ -26,6 +26,7 @@ from plaudit.model.labeling import QueuedTask, SubmissionRow, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, tasks, work_queue
+from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -33,6 +34,7 @@ from plaudit.workspace.annotate.files import read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
@@ -64,7 +66,7 @@ def query_of(chosen: ReviewFilter) -> str:
 async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects with tasks that wait for a reviewer."""
     async with request.db.read() as tx:
-        waiting, has_more = await review_queue.list_waiting(tx, request.user.environment_id)
+        waiting, has_more = await review_queue.list_waiting(tx, request.user)
     is_manager = permissions.has_role(request.user, PersonRole.manager)
     return {
         "waiting": [backlog for backlog in waiting if backlog.in_review or is_manager],
@@ -237,9 +239,9 @@ def reason_words(work: QueuedTask | None) -> str:
     if work is None or work.state is WorkState.open:
         return ""
     words = {
-        "all": "Every task is reviewed",
-        "sample": "Drawn for the sample",
-        "open questions": "People disagree",
+        "all": say("Every task is reviewed"),
+        "sample": say("Drawn for the sample"),
+        say("open questions"): say("People disagree"),
     }
     return words.get(work.reason or "", work.reason or "")
 
@@ -251,7 +253,8 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=show_review,
         template="review/projects.html",
-        nav="Review",
+        nav=N_("Review"),
+        spans_projects=True,
         nav_order=20,
     ),
     Page(

@@ -19,6 +19,7 @@ from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of
 from plaudit.core.tasks.forms import Form
+from plaudit.texts import N_
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.controls import Control, Positions, control_of
@@ -31,6 +32,7 @@ from plaudit.workspace.annotate.task_shown import (
     ThreadShown,
     TurnShown,
 )
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
@@ -38,17 +40,17 @@ STATES = ("unresolved", "disputed", "agreed", "unanswered")
 
 _DONE = {
     "submit": "answered",
-    "submit_once": "answered; this was done again, or counts no more",
-    "skip": "skipped it",
-    "flag": "flagged it",
-    "see_flag": "has seen the flags",
-    "offer_again": "offered it again to those who skipped it",
-    "report": "reported its content",
-    "accept": "accepted it",
-    "correct": "corrected what was delivered",
-    "send_back": "sent it back to",
-    "dismiss_report": "put it back into the queue",
-    "confirm_report": "confirmed the report",
+    "submit_once": N_("answered; this was done again, or counts no more"),
+    "skip": N_("skipped it"),
+    "flag": N_("flagged it"),
+    "see_flag": N_("has seen the flags"),
+    "offer_again": N_("offered it again to those who skipped it"),
+    "report": N_("reported its content"),
+    "accept": N_("accepted it"),
+    "correct": N_("corrected what was delivered"),
+    "send_back": N_("sent it back to"),
+    "dismiss_report": N_("put it back into the queue"),
+    "confirm_report": N_("confirmed the report"),
 }
 
 
@@ -265,7 +267,7 @@ def _heading(question: Question, control: Control, named: _Named) -> tuple[str, 
     """Title of a question and name of its target; a criterion's title is its text."""
     target, title = question.target, control.title
     if target.turn is None:
-        return title, "the whole conversation"
+        return title, say("the whole conversation")
     if target.criterion is not None:
         text = named.criterion(target) or title
         title = text if control.key == SCORE else f"{text} – {title}"
@@ -284,7 +286,7 @@ def _change(
 ) -> AnswerChange:
     result = asked.get(answer_address(after))
     if result is None:
-        return AnswerChange(after.key, "", "a question that is not asked any more")
+        return AnswerChange(after.key, "", say("a question that is not asked any more"))
     control = control_of(0, result.question, named.positions)
 
     def words(answer: Answer | None) -> str:

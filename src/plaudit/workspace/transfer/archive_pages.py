@@ -26,6 +26,7 @@ from plaudit.store.accounts import organizations
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
@@ -170,9 +171,9 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_archive,
         template="transfer/archive.html",
-        nav="Archive",
+        nav=N_("Archive"),
         nav_order=51,
-        nav_section="Data",
+        nav_section=N_("Data"),
     ),
     Page(
         page_id="prepare_archive",

@@ -28,6 +28,7 @@ from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import batches, projects
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.texts import N_
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -193,7 +194,10 @@ async def download_manifest(request: PageRequest[NoQuery]) -> Stream:
             yield b"".join(wire.manifest_line(row.task_id, row.digest) for row in rows)
 
     headers = [
-        (b"content-disposition", content_disposition("attachment", f"{delivery.name}.sha256.txt")),
+        (
+            b"content-disposition",
+            content_disposition("attachment", f"{delivery.name}.sha256.txt"),
+        ),
         (b"content-security-policy", b"default-src 'none'; sandbox"),
         (b"vary", b"Cookie"),
     ]
@@ -310,16 +314,16 @@ PAGES = (
         "",
         show_deliveries,
         template="transfer/deliveries.html",
-        nav="Deliveries",
+        nav=N_("Deliveries"),
         nav_order=45,
-        nav_section="Data",
+        nav_section=N_("Data"),
     ),
     _page(
         "show_project_deliveries",
         _PROJECT,
         show_project_deliveries,
         template="transfer/project_deliveries.html",
-        tab="Deliveries",
+        tab=N_("Deliveries"),
         tab_order=50,
     ),
     _page(

@@ -37,6 +37,7 @@ from plaudit.model.core import PersonRole, ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow
 from plaudit.store.tasks import batches, projects
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.texts import N_
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.render import read_head
@@ -44,6 +45,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
+from plaudit.workspace.language.speech import say
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.download_files import (
     DELIVERY,
@@ -138,8 +140,11 @@ def _context(
     return {
         "project": project,
         "formats": [
-            ("For what this project asks", _with_containers([suggested])),
-            ("All others", _with_containers([one for one in EXPORT_FORMATS if one != suggested])),
+            (say("For what this project asks"), _with_containers([suggested])),
+            (
+                say("All others"),
+                _with_containers([one for one in EXPORT_FORMATS if one != suggested]),
+            ),
         ],
         "purposes": {one.name: one.purpose for one in EXPORT_FORMATS.values()},
         "container_choices": [
@@ -343,7 +348,7 @@ PAGES = (
         show_project_download,
         query=DownloadQuery,
         template="transfer/download.html",
-        tab="Download",
+        tab=N_("Download"),
         tab_order=55,
     ),
     _start("start_project_download", PROJECT, "show_project_download"),

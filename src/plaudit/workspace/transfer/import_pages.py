@@ -25,6 +25,7 @@ from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
@@ -132,9 +133,9 @@ PAGES = (
         handler=show_import,
         query=ImportQuery,
         template="transfer/import.html",
-        nav="Import",
+        nav=N_("Import"),
         nav_order=50,
-        nav_section="Data",
+        nav_section=N_("Data"),
     ),
     Page(
         page_id="show_one_import",

@@ -208,7 +208,10 @@ async def _save_mapping(request: PageRequest[NoQuery], run: JobRun, choices: Imp
     try:
         await request.db.write(work)
     except Problem as problem:
-        notes = [*run.tracker.progress.notes, f"the mapping was not saved: {problem.message}"]
+        notes = [
+            *run.tracker.progress.notes,
+            f"the mapping was not saved: {problem.message}",
+        ]
         run.tracker.update(notes=notes)
 
 

@@ -17,15 +17,16 @@ from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
+from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
 WEBHOOKS = "/webhooks"
 KEPT_CHOICES = (
-    (24 * 3600, "for a day"),
-    (3600, "for an hour"),
-    (7 * 24 * 3600, "for a week"),
-    (0, "not at all"),
+    (24 * 3600, N_("for a day")),
+    (3600, N_("for an hour")),
+    (7 * 24 * 3600, N_("for a week")),
+    (0, N_("not at all")),
 )
 """Choices of how long an old secret stays valid: seconds and label, the usual one first."""
 
@@ -113,7 +114,7 @@ async def edit_webhook(
         context.tx, previous, url=submitted.url.strip(), events=submitted.chosen
     )
     await _note_change(context, previous, endpoint)
-    return Redirect(to=WEBHOOKS, flash="The webhook is changed.")
+    return Redirect(to=WEBHOOKS, flash=N_("The webhook is changed."))
 
 
 async def pause_webhook(
@@ -124,7 +125,7 @@ async def pause_webhook(
     await _note_change(
         context, previous, await endpoints.change_endpoint(context.tx, previous, is_active=False)
     )
-    return Redirect(to=WEBHOOKS, flash="The webhook is paused.")
+    return Redirect(to=WEBHOOKS, flash=N_("The webhook is paused."))
 
 
 async def resume_webhook(
@@ -135,7 +136,7 @@ async def resume_webhook(
     await _note_change(
         context, previous, await endpoints.change_endpoint(context.tx, previous, is_active=True)
     )
-    return Redirect(to=WEBHOOKS, flash="The webhook is active again.")
+    return Redirect(to=WEBHOOKS, flash=N_("The webhook is active again."))
 
 
 async def remove_webhook(
@@ -145,7 +146,7 @@ async def remove_webhook(
     endpoint_id = request.path["endpoint_id"]
     await endpoints.delete_endpoint(context.tx, context.environment_id, endpoint_id)
     await context.note("webhook", endpoint_id)
-    return Redirect(to=WEBHOOKS, flash="The webhook is deleted.")
+    return Redirect(to=WEBHOOKS, flash=N_("The webhook is deleted."))
 
 
 async def ping_webhook(
@@ -156,7 +157,9 @@ async def ping_webhook(
     event_id = await endpoints.ping(context.tx, endpoint)
     await context.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     to = f"{WEBHOOKS}/messages?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
-    return Redirect(to=to, flash="A ping is on its way. Load this page again to see how it went.")
+    return Redirect(
+        to=to, flash=N_("A ping is on its way. Load this page again to see how it went.")
+    )
 
 
 async def rotate_secret(
@@ -267,9 +270,9 @@ PAGES = (
         "",
         show_webhooks,
         template="webhooks/endpoints.html",
-        nav="Webhooks",
+        nav=N_("Webhooks"),
         nav_order=80,
-        nav_section="Settings",
+        nav_section=N_("Settings"),
     ),
     _page(
         "add_webhook",

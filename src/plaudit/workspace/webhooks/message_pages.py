@@ -13,7 +13,9 @@ from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.core import PersonRole
 from plaudit.model.webhooks import MessageState
 from plaudit.store.webhooks import endpoints as endpoints_store
+from plaudit.texts import N_
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.speech import say, say_count
 from plaudit.workspace.webhooks.endpoint_pages import WEBHOOKS
 
 MESSAGES = f"{WEBHOOKS}/messages"
@@ -67,7 +69,7 @@ async def replay_message(
     """POST /webhooks/messages/{message_id}/replay: send one again, with all its attempts."""
     message = await messages.replay(context.tx, context.environment_id, request.path["message_id"])
     await context.note("webhook_message", message.message_id, project_key=message.project_key)
-    return Redirect(to=MESSAGES, flash="The webhook message is pending again.")
+    return Redirect(to=MESSAGES, flash=N_("The webhook message is pending again."))
 
 
 async def replay_failed_messages(
@@ -82,9 +84,13 @@ async def replay_failed_messages(
         submitted.endpoint_id or context.environment_id,
         detail={"replayed": len(replayed)},
     )
-    result = f"{len(replayed)} failed messages are pending again."
+    result = say_count(
+        "%(count)s failed messages are pending again.",
+        "%(count)s failed messages are pending again.",
+        len(replayed),
+    )
     if before is not None:
-        result += " There may be more; press the button once more."
+        result += " " + say("There may be more; press the button once more.")
     return Redirect(to=MESSAGES, flash=result)
 
 

@@ -1,6 +1,7 @@
 /** Read the invitation token from the URL fragment, which browsers do not send, and show its user. */
 
 import { send } from "../shared/net.js";
+import { t } from "../shared/texts.js";
 
 const token = document.getElementById("token");
 const lead = document.getElementById("welcome-lead");
@@ -13,18 +14,18 @@ async function begin() {
   try {
     const person = await send("POST", "/welcome/look", { token: token.value.split("#").pop() });
     document.getElementById("welcome-title").textContent = person.is_known
-      ? "Choose a new password"
-      : `Welcome to ${person.organization}`;
+      ? t("Choose a new password")
+      : t("Welcome to %(organization)s", { organization: person.organization });
     lead.textContent = person.is_known
-      ? "You are signed out everywhere else when you do."
-      : "Choose a password to begin.";
+      ? t("You are signed out everywhere else when you do.")
+      : t("Choose a password to begin.");
     document.getElementById("email").value = person.email;
     document.getElementById("email-field").hidden = false;
     const name = document.getElementById("name");
     if (!name.value) name.value = person.name ?? "";
   } catch (error) {
     lead.textContent = error.code === "invalid_content"
-      ? "This invitation has been used, replaced or taken back, or is older than a week. Ask an admin for a new link."
+      ? t("This invitation has been used, replaced or taken back, or is older than a week. Ask an admin for a new link.")
       : error.message;
     lead.className = "notice bad";
     lead.setAttribute("role", "alert");

@@ -2,6 +2,7 @@
 
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
+import { t } from "../shared/texts.js";
 
 function open(dialog) {
   if (!dialog.open) dialog.showModal();
@@ -49,7 +50,7 @@ export function bindDialogs(task, sync, journal) {
   skip.querySelector("[data-send]").addEventListener("click", () => {
     const wrong = skip.querySelector("[data-wrong]");
     if (!reason()) {
-      wrong.textContent = "Choose a reason.";
+      wrong.textContent = t("Choose a reason.");
       wrong.hidden = false;
       return;
     }
@@ -65,8 +66,8 @@ export function bindDialogs(task, sync, journal) {
     ask(flag, `${sync.path}/flag`, body, () => {
       flag.close();
       find("flag-note").value = "";
-      announce("Flagged. A manager is told.");
-      find("open-flag").firstChild.textContent = "Flagged ";
+      announce(t("Flagged. A manager is told."));
+      find("open-flag").firstChild.textContent = `${t("Flagged")} `;
     });
   });
 

@@ -4,6 +4,7 @@ import { announce } from "../shared/shell.js";
 import { keyOf } from "./store.js";
 import { notice } from "./notice.js";
 import { unfold } from "./judging/fold.js";
+import { t, tn } from "../shared/texts.js";
 
 const questions = () => [...document.querySelectorAll("[data-question]")];
 
@@ -59,7 +60,7 @@ export async function showFaults(faults, { isFocused = true } = {}) {
     try {
       await reach(faults[0].at);
     } catch {
-      unseen.push(`${turnOf(faults[0])} cannot be shown now: ${faults[0].message}`);
+      unseen.push(t("%(turn)s cannot be shown now: %(message)s", { turn: turnOf(faults[0]), message: faults[0].message }));
     }
   }
   const byKey = new Map(questions().map((one) => [keyOf(JSON.parse(one.dataset.address)), one]));
@@ -74,7 +75,7 @@ export async function showFaults(faults, { isFocused = true } = {}) {
     else unseen.push(fault.message);
   }
   const count = faults.length;
-  announce(`${count} ${count === 1 ? "answer is" : "answers are"} missing or not right.`);
+  announce(tn("%(count)s answer is missing or not right.", "%(count)s answers are missing or not right.", count));
   if (unseen.length) notice(unseen.join("; "), [], "bad");
   if (isFocused) first?.focus();
 }
@@ -106,7 +107,7 @@ function mark(question, fault) {
 }
 
 /** "Turn 5", by the path of a fault. */
-const turnOf = ({ at = "" }) => (/u(\d+)$/.test(at) ? `Turn ${Number(at.split("u")[1]) + 1}` : "The question");
+const turnOf = ({ at = "" }) => (/u(\d+)$/.test(at) ? t("Turn %(number)s", { number: Number(at.split("u")[1]) + 1 }) : t("The question"));
 
 /** Where the focus goes in a question: what is chosen, or the first field that can be reached. */
 export function firstField(question) {

@@ -1,5 +1,7 @@
 /** Which key does what: every key of one character can be another one, as each person likes. */
 
+import { t } from "../shared/texts.js";
+
 const CHOSEN = "plaudit-keys";
 
 export class Keymap {
@@ -42,9 +44,9 @@ export class Keymap {
     const other = this.actionOf(key);
     told.textContent = "";
     if (key === "") return;
-    if (/^\d$/.test(key)) told.textContent = "Digits choose values.";
+    if (/^\d$/.test(key)) told.textContent = t("Digits choose values.");
     else if (other !== undefined && other !== field.dataset.action) {
-      told.textContent = `${key} is taken: ${fields().find((one) => one.dataset.action === other).getAttribute("aria-label")}.`;
+      told.textContent = t("%(key)s is taken: %(action)s.", { key, action: fields().find((one) => one.dataset.action === other).getAttribute("aria-label") });
     } else {
       this.#chosen[field.dataset.action] = key;
       this.#keep();

@@ -23,11 +23,11 @@ function bindSetting(id, name) {
 }
 
 /** Returns the keymap. */
-export function bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines }) {
+export function bindKeys({ task, index, store, sync, submit, layout, current, dialogs, toggleGuidelines }) {
   const box = bindSetting("keys-on", OFF);
   const goesOn = bindSetting("keys-go-on", STAY);
   const folds = bindSetting("keys-fold", WHOLE);
-  new Folding(document.getElementById("task"), store, current, () => folds.checked);
+  new Folding(document.getElementById("task"), store, current, index, () => folds.checked);
 
   /** Choose by number a value of the current question. After several values nobody can know the last. */
   function choose(digit) {

@@ -3,6 +3,7 @@
 import { Panes } from "./judging/panes.js";
 import { addStrips } from "./judging/prompt.js";
 import { changes, draw } from "./words.js";
+import { t } from "../shared/texts.js";
 
 const VIEW = "plaudit-view";
 const WORDS = "plaudit-word-counts";
@@ -171,11 +172,11 @@ function compare(section, isOn) {
   const second = current && current !== first ? current : said[1];
   const head = document.createElement("p");
   head.className = "soft small";
-  const name = (response) => `Response ${response.dataset.response}`;
-  head.textContent = `From ${name(first)} to ${name(second)}: `;
+  const name = (response) => t("Response %(number)s", { number: response.dataset.response });
+  head.textContent = `${t("From %(first)s to %(second)s:", { first: name(first), second: name(second) })} `;
   for (const kind of ["del", "ins"]) {
     const sample = document.createElement(kind);
-    sample.textContent = kind === "del" ? "only in the first" : "only in the second";
+    sample.textContent = kind === "del" ? t("only in the first") : t("only in the second");
     head.append(sample, " ");
   }
   const body = document.createElement("div");
@@ -194,12 +195,12 @@ function bindCopying(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "small copy-code";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy code");
+    button.textContent = t("Copy");
+    button.setAttribute("aria-label", t("Copy code"));
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(code.querySelector("pre").textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      button.textContent = t("Copied");
+      setTimeout(() => { button.textContent = t("Copy"); }, 2000);
     });
     code.append(button);
   }

@@ -14,6 +14,7 @@ import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { Current } from "./judging/current.js";
 import { Progress } from "./judging/progress.js";
+import { bindUnfolding, unfoldTurn } from "./judging/turn_fold.js";
 import { TurnNav } from "./judging/turn_nav.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
@@ -22,6 +23,7 @@ import { Turns } from "../shared/turns.js";
 import { taskAt } from "../shared/net.js";
 import { isShown, notice, post, sentence } from "./notice.js";
 import { offer } from "./undo.js";
+import { t } from "../shared/texts.js";
 
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
@@ -33,7 +35,7 @@ await drawn.add(root, task.texts);
 const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
 const current = new Current(root, store, turns, index);
 bindFaults(turns, sections);
-const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
+const NO_COPY = t("This browser keeps no copy of what you type; only the server does.");
 const TAKE = `plaudit-take-${task.assignment}`;
 
 let focused = null;
@@ -62,6 +64,7 @@ function bindPart(part) {
   bindScores(part, store);
   bindSteps(part, store);
   bindSuggestions(part, store);
+  bindUnfolding(part);
 }
 
 /** Draw the turns in which a step is incorrect: only there is it known whether it is put right. */
@@ -75,6 +78,7 @@ async function drawFaulty() {
 function bindLinks() {
   root.addEventListener("click", async (event) => {
     const at = event.target.closest('a[href^="#"]')?.getAttribute("href").slice(1);
+    unfoldTurn(document.getElementById(at));
     if (!sections.has(at) || document.getElementById(at)) return;
     event.preventDefault();
     await turns.reach(sections.get(at)).catch(() => {});
@@ -97,14 +101,14 @@ async function start() {
     if (state === "lost") lost(told.message);
     if (state === "conflict") conflict();
     if (state === "signedout") {
-      notice("You are signed out. What you type is kept here. Sign in again in another tab, then reload this page.",
-        [["Sign in", () => window.open("/sign-in", "_blank", "noopener")], ["Reload", () => location.reload()]], "warn");
+      notice(t("You are signed out. What you type is kept here. Sign in again in another tab, then reload this page."),
+        [[t("Sign in"), () => window.open("/sign-in", "_blank", "noopener")], [t("Reload"), () => location.reload()]], "warn");
     }
     if (state === "refused") {
       const fault = faultOf(told.refused, told.sent);
       if (fault) showFaults([fault], { isFocused: false });
       const name = fault ? `${nameOf(fault)}: ` : "";
-      refusal = `${name}${sentence(told.message)} What you typed is kept here, and not yet on the server. You can go on.`;
+      refusal = `${name}${sentence(told.message)} ${t("What you typed is kept here, and not yet on the server. You can go on.")}`;
       notice(refusal, [], "bad");
     }
     if (state === "saved" && isShown(refusal)) notice("");
@@ -119,16 +123,16 @@ async function start() {
     showState("lost", {});
     const now = sync.isUnsure ? await taskAt(sync.path).catch(() => null) : null;
     if (now?.status === "submitted") {
-      notice("Your submission had arrived before you went on. What you typed since then is kept here.",
-        [["Open it again", () => post(`${sync.path}/reopen`)]], "warn");
-    } else notice(sentence(message), [["Take it again", () => post(`${sync.path}/resume`)]], "warn");
+      notice(t("Your submission had arrived before you went on. What you typed since then is kept here."),
+        [[t("Open it again"), () => post(`${sync.path}/reopen`)]], "warn");
+    } else notice(sentence(message), [[t("Take it again"), () => post(`${sync.path}/resume`)]], "warn");
   }
 
   function conflict() {
     submit.abandon();
     freeze(true);
-    notice("This task was changed in another browser or tab. What you typed here is kept.",
-      [["Load it here", () => location.reload()]], "warn");
+    notice(t("This task was changed in another browser or tab. What you typed here is kept."),
+      [[t("Load it here"), () => location.reload()]], "warn");
   }
 
   const tabs = new Tabs(task.assignment, {
@@ -137,12 +141,12 @@ async function start() {
       await sync.flush();
       sync.stop();
       freeze(true);
-      notice("You went on with this task in another tab.", [["Continue here", takeOver]], "warn");
+      notice(t("You went on with this task in another tab."), [[t("Continue here"), takeOver]], "warn");
     },
     onRefused: () => {
       sync.stop();
       freeze(true);
-      notice("This task is open in another tab.", [["Continue here", takeOver]], "warn");
+      notice(t("This task is open in another tab."), [[t("Continue here"), takeOver]], "warn");
     },
   });
   function takeOver() {
@@ -177,7 +181,7 @@ async function start() {
 
   const dialogs = bindDialogs(task, sync, journal);
   const toggleGuidelines = bindGuidelines(task);
-  const keymap = bindKeys({ task, store, sync, submit, layout, current, dialogs, toggleGuidelines });
+  const keymap = bindKeys({ task, index, store, sync, submit, layout, current, dialogs, toggleGuidelines });
   turns.onDrawn = (part) => {
     bindPart(part);
     layout.add(part);
@@ -193,7 +197,7 @@ async function start() {
     sync.stop();
     const leftOutMs = isSubmitted ? leftOut(task, kept) : null;
     if (leftOutMs !== null) {
-      notice(`What you typed here at ${clockOf(leftOutMs)} is no part of your submission. Open the task again to go on with it.`, [], "warn");
+      notice(t("What you typed here at %(time)s is no part of your submission. Open the task again to go on with it.", { time: clockOf(leftOutMs) }), [], "warn");
     }
     turns.watch();
     root.dataset.ready = "yes";
@@ -203,9 +207,9 @@ async function start() {
   if (task.draft_ms !== null) showState("saved", { saved_ms: task.draft_ms });
   if (from.said) {
     const other = from.other;
-    notice(from.said, other === null ? [["Close", () => notice("")]] : [
-      ["Use the other version", () => { store.load(other); drawn.drawAll(); sync.changed(); notice(""); }],
-      ["Close", () => notice("")],
+    notice(from.said, other === null ? [[t("Close"), () => notice("")]] : [
+      [t("Use the other version"), () => { store.load(other); drawn.drawAll(); sync.changed(); notice(""); }],
+      [t("Close"), () => notice("")],
     ]);
   }
   if (journal === null) notice(NO_COPY, [], "warn");
@@ -226,7 +230,7 @@ function tellOnceThatNothingIsKept() {
   return () => {
     if (isTold || !document.getElementById("notice").hidden) return;
     isTold = true;
-    notice(NO_COPY, [["Close", () => notice("")]], "warn");
+    notice(NO_COPY, [[t("Close"), () => notice("")]], "warn");
   };
 }
 

@@ -2,6 +2,7 @@
  * the server keeps which response stood there. Below the text, each mention leads to its response. */
 
 import { isComposing } from "../shared/pressed.js";
+import { t } from "../shared/texts.js";
 
 /** The beginning of a mention before the caret, also with the full-width sign of East Asian keyboards. */
 const OPENING = /[@＠](?:\d{1,3}|R(?:e(?:s(?:p(?:o(?:n(?:s(?:e(?: \d{0,3})?)?)?)?)?)?)?)?)?$/i;
@@ -87,7 +88,9 @@ export function bindMentions(element, field, write) {
     for (const chip of chips) {
       const isNamed = named.has(chip.dataset.mention);
       chip.classList.toggle("is-named", isNamed);
-      chip.setAttribute("aria-label", `${isNamed ? "Mentioned; mention again" : "Mention"} Response ${chip.dataset.mention}`);
+      chip.setAttribute("aria-label", isNamed
+        ? t("Mentioned; mention again Response %(number)s", { number: chip.dataset.mention })
+        : t("Mention Response %(number)s", { number: chip.dataset.mention }));
     }
   };
 }

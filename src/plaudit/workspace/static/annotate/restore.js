@@ -1,5 +1,7 @@
 /** Which answers to start from: the server's draft, or what this browser kept. */
 
+import { t } from "../shared/texts.js";
+
 const same = (one, other) => JSON.stringify(one ?? []) === JSON.stringify(other ?? []);
 
 /** {answers, revision, pending, isDirty, submit, said, other}: `other` are the answers that were passed
@@ -10,11 +12,11 @@ export function choose(task, kept) {
     answers: task.draft ?? [], revision: task.revision, pending: null, isDirty: false, submit: null,
     said: "", other: null,
   };
-  if (task.draft) fromServer.said = `Restored as saved at ${clockOf(task.draft_ms)}.`;
+  if (task.draft) fromServer.said = t("Restored as saved at %(time)s.", { time: clockOf(task.draft_ms) });
   if (kept === null || !(kept.isDirty || kept.submit)) return fromServer;
   const fromHere = {
     answers: kept.answers, revision: task.revision, pending: null, isDirty: true, submit: null,
-    said: `Restored what you had typed here at ${clockOf(kept.writtenMs)}.`, other: null,
+    said: t("Restored what you had typed here at %(time)s.", { time: clockOf(kept.writtenMs) }), other: null,
   };
   const isSame = same(kept.answers, task.draft);
   // The answer to our last save was lost on the way, but the save was not.
@@ -26,18 +28,18 @@ export function choose(task, kept) {
       return { ...fromHere, answers: kept.submit.answers, submit: kept.submit };
     }
     if (!isNewest) {
-      const said = "This browser has another version, which was to be submitted before the task was taken up again.";
+      const said = t("This browser has another version, which was to be submitted before the task was taken up again.");
       return { ...fromServer, other: kept.submit.answers, said: `${fromServer.said} ${said}`.trim() };
     }
-    if (!isSame) return { ...fromHere, said: `${fromHere.said} It is not submitted yet.` };
+    if (!isSame) return { ...fromHere, said: `${fromHere.said} ${t("It is not submitted yet.")}` };
   }
   if (isSame) return fromServer;
   if (isNewest) return fromHere;
   const hereAge = drawnMs() - kept.writtenMs;
   const serverAge = task.draft_ms === null ? Infinity : task.now_ms - task.draft_ms;
   return hereAge < serverAge
-    ? { ...fromHere, other: task.draft, said: `${fromHere.said} The server has another version.` }
-    : { ...fromServer, other: kept.answers, said: `${fromServer.said} This browser has an older version that was not saved.` };
+    ? { ...fromHere, other: task.draft, said: `${fromHere.said} ${t("The server has another version.")}` }
+    : { ...fromServer, other: kept.answers, said: `${fromServer.said} ${t("This browser has an older version that was not saved.")}` };
 }
 
 /** When the server drew this page, by the browser's clock. It is not now: pages take time to load. */

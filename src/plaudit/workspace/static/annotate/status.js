@@ -2,25 +2,26 @@
 
 import { send } from "../shared/net.js";
 import { clockOf } from "./restore.js";
+import { t, tn } from "../shared/texts.js";
 
 const IDLE_MS = 60_000;
 const BEAT_MS = 60_000;
 const WARN_BELOW = 0.2;
 
 const WORDS = {
-  saving: "Saving",
-  offline: "Offline – kept here",
-  signedout: "Signed out – kept here",
-  lost: "Not saved on the server – kept here",
-  conflict: "Changed elsewhere – kept here",
-  refused: "Not taken by the server – kept here",
-  submitting: "Submitting",
+  saving: t("Saving"),
+  offline: t("Offline – kept here"),
+  signedout: t("Signed out – kept here"),
+  lost: t("Not saved on the server – kept here"),
+  conflict: t("Changed elsewhere – kept here"),
+  refused: t("Not taken by the server – kept here"),
+  submitting: t("Submitting"),
 };
 
 /** Show a state of `Sync`; `told` is what the server said. */
 export function showState(state, told) {
   const element = document.getElementById("save-state");
-  const text = state === "saved" ? `Saved ${clockOf(told.saved_ms ?? Date.now())}` : WORDS[state] ?? "";
+  const text = state === "saved" ? t("Saved %(time)s", { time: clockOf(told.saved_ms ?? Date.now()) }) : WORDS[state] ?? "";
   element.dataset.state = state;
   if (element.textContent !== text) element.textContent = text;
 }
@@ -70,7 +71,7 @@ export class Countdown {
       const left = this.#endsMs - performance.now();
       element.hidden = isStopped() || left > task.lease_ms * WARN_BELOW;
       const minutes = Math.floor(left / 60_000);
-      element.textContent = left <= 0 ? "Time is up" : minutes ? `${minutes} min left` : "Less than a minute left";
+      element.textContent = left <= 0 ? t("Time is up") : minutes ? tn("%(count)s min left", "%(count)s min left", minutes) : t("Less than a minute left");
     }, 1000);
     setInterval(async () => {
       if (isStopped() || !active.isActive) return;

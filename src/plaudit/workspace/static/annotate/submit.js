@@ -4,12 +4,13 @@ import { send } from "../shared/net.js";
 import { remember } from "./undo.js";
 import { clearFaults, faultOf, showFaults } from "./faults.js";
 import { notice, sentence } from "./notice.js";
+import { t } from "../shared/texts.js";
 
 const RETRY_MS = 2000;
 const SLOW_MS = 5000;
 const UNSURE_MS = 3000;
-const SLOW = "The server takes its time. Your submission is kept here until it answers.";
-const AWAY = "The server cannot be reached. Your submission is kept here and sent as soon as it can be.";
+const SLOW = t("The server takes its time. Your submission is kept here until it answers.");
+const AWAY = t("The server cannot be reached. Your submission is kept here and sent as soon as it can be.");
 
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -116,7 +117,7 @@ export class Submit {
   #missing() {
     return this.#required
       .filter((address) => !this.#store.isAnswered(address))
-      .map((address) => ({ ...address, message_index: address.message, message: "an answer is required" }));
+      .map((address) => ({ ...address, message_index: address.message, message: t("an answer is required") }));
   }
 
   #send(submission, run) {
@@ -134,7 +135,7 @@ export class Submit {
   }
 
   #offerWayBack(text) {
-    notice(text, [["Go on editing", () => this.#callOff()]], "warn");
+    notice(text, [[t("Go on editing"), () => this.#callOff()]], "warn");
     if (document.activeElement === document.body) document.querySelector("#notice button").focus();
   }
 
@@ -165,7 +166,7 @@ export class Submit {
     } else if (refused.code === "signed_out" || refused.code === "cross_site") {
       this.#onState("signedout", {});
     } else {
-      notice(`Not submitted. ${sentence(refused.message)} Your answers are kept; you can go on, and submit again.`, [], "bad");
+      notice(t("Not submitted. %(reason)s Your answers are kept; you can go on, and submit again.", { reason: sentence(refused.message) }), [], "bad");
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
+import { t } from "../shared/texts.js";
 
 const NAME = "plaudit-undo";
 const SHOWN_MS = 10_000;
@@ -18,17 +19,17 @@ export function offer(before = async () => {}) {
   const bar = document.createElement("div");
   bar.className = "undo-bar";
   bar.setAttribute("role", "region");
-  bar.setAttribute("aria-label", "Last submission");
+  bar.setAttribute("aria-label", t("Last submission"));
   const text = document.createElement("span");
-  text.textContent = "Submitted.";
+  text.textContent = t("Submitted.");
   const button = document.createElement("button");
   button.type = "button";
   button.className = "small";
   button.id = "undo";
-  button.textContent = "Undo";
+  button.textContent = t("Undo");
   bar.append(text, button);
   document.querySelector("main").append(bar);
-  announce("Submitted. You can undo this for ten seconds.");
+  announce(t("Submitted. You can undo this for ten seconds."));
   const close = () => { sessionStorage.removeItem(NAME); bar.remove(); };
   const timer = setTimeout(close, found.untilMs - Date.now());
   button.addEventListener("click", async () => {

@@ -1,11 +1,12 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
 import { isComposing } from "../shared/pressed.js";
+import { t } from "../shared/texts.js";
 
 const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
 const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];
 const LEVELS = {
-  message: "each response", turn: "turn", thread: "conversation", chunk: "each step", criterion: "each criterion",
+  message: t("each response"), turn: t("turn"), thread: t("conversation"), chunk: t("each step"), criterion: t("each criterion"),
 };
 let cardCount = 0;
 
@@ -134,14 +135,14 @@ export class FieldCard {
     for (const part of this.element.querySelectorAll("[data-when]")) part.hidden = !shown[part.dataset.when];
     for (const row of this.element.querySelectorAll(".value-row")) this.adaptRow(row, type);
     this.element.querySelector("[data-values-legend]").textContent =
-      type === "labeled_text" ? "Labels of marks" : "Possible values, and what they are called";
+      type === "labeled_text" ? t("Labels of marks") : t("Possible values, and what they are called");
     const rule = this.find("consolidate");
     const chosen = rule.value;
     const rules = this.vocabulary.rules[type];
     rule.replaceChildren(...["", ...rules].map((name) => {
       const option = document.createElement("option");
       option.value = name;
-      option.textContent = name || `the usual rule (${rules[0]})`;
+      option.textContent = name || t("the usual rule (%(rule)s)", { rule: rules[0] });
       return option;
     }));
     rule.value = rules.includes(chosen) ? chosen : "";
@@ -155,7 +156,7 @@ export class FieldCard {
   }
 
   name() {
-    const called = this.find("title").value || this.find("key").value || "New question";
+    const called = this.find("title").value || this.find("key").value || t("New question");
     this.element.querySelector("[data-name]").textContent = called;
     this.element.querySelector("[data-kind]").textContent =
       `${LEVELS[this.find("level").value]} · ${this.find("type").value.replaceAll("_", " ")}`;

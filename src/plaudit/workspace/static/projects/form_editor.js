@@ -4,6 +4,7 @@ import { isComposing } from "../shared/pressed.js";
 import { announce } from "../shared/shell.js";
 import { FieldCard } from "./field_card.js";
 import { Preview } from "./preview.js";
+import { t } from "../shared/texts.js";
 
 const editor = document.getElementById("editor");
 const text = document.getElementById("form");
@@ -52,7 +53,7 @@ function changed() {
 
 function follow() {
   renumber();
-  unsaved.textContent = text.value === saved ? "" : "Not saved yet";
+  unsaved.textContent = text.value === saved ? "" : t("Not saved yet");
   preview.touch();
 }
 
@@ -63,7 +64,7 @@ function moved(card, by, focused) {
   else other.after(card.element);
   focused?.focus();
   changed();
-  announce(`Question ${cards().indexOf(card) + 1} of ${list.children.length}`);
+  announce(t("Question %(number)s of %(count)s", { number: cards().indexOf(card) + 1, count: list.children.length }));
 }
 
 function removed(card) {
@@ -71,7 +72,7 @@ function removed(card) {
   card.element.remove();
   changed();
   (next?.toggle ?? document.getElementById("add-field")).focus();
-  announce("Question removed");
+  announce(t("Question removed"));
 }
 
 function add(field) {
@@ -115,7 +116,7 @@ document.getElementById("add-field").addEventListener("click", () => {
 document.getElementById("start-from").addEventListener("change", (event) => {
   const chosen = event.target.value;
   event.target.value = "";
-  if (list.children.length && !window.confirm("Replace the questions below? Nothing is saved before you save.")) return;
+  if (list.children.length && !window.confirm(t("Replace the questions below? Nothing is saved before you save."))) return;
   fill(chosen === "empty" ? { fields: [] } : structuredClone(vocabulary.presets[chosen.replace("preset:", "")]));
   changed();
 });
@@ -125,7 +126,7 @@ document.getElementById("responses").addEventListener("change", () => preview.to
 text.addEventListener("input", () => {
   const form = parsed(text.value);
   if (form === null) {
-    show("", "The JSON below is not a form at the moment.");
+    show("", t("The JSON below is not a form at the moment."));
     return;
   }
   fill(form);

@@ -1,6 +1,7 @@
 /** Form of a new task: adds fields for further responses, and takes the last one away. */
 
 import { announce } from "../shared/shell.js";
+import { t } from "../shared/texts.js";
 
 const form = document.getElementById("new-task");
 const list = document.getElementById("responses");
@@ -23,7 +24,7 @@ add.addEventListener("click", () => {
   area.removeAttribute("aria-invalid");
   area.removeAttribute("aria-describedby");
   label.htmlFor = area.id;
-  label.firstChild.textContent = `Response ${number} `;
+  label.firstChild.textContent = `${t("Response %(number)s", { number })} `;
   fields().at(-1).after(field);
   show();
   area.focus();
@@ -33,7 +34,7 @@ remove.addEventListener("click", () => {
   const number = fields().length;
   fields().at(-1).remove();
   show();
-  announce(`Response ${number} is removed`);
+  announce(t("Response %(number)s is removed", { number }));
   fields().at(-1).querySelector("textarea").focus();
 });
 

@@ -1,6 +1,7 @@
 /** Previews that the server renders from drafts, shortly after the last keystroke. */
 
 import { draw } from "../shared/drawn.js";
+import { t } from "../shared/texts.js";
 
 const WAIT_MS = 250;
 
@@ -29,7 +30,7 @@ export class Preview {
       const drawn = await draw(this.path, this.read(), (stop) => { this.stop = stop; });
       const { pointer = "", message = "" } = drawn.dataset;
       this.onFault(pointer, message);
-      this.state.textContent = message ? "The preview waits until this is in order." : "";
+      this.state.textContent = message ? t("The preview waits until this is in order.") : "";
       if (!message) this.put(drawn);
     } catch (error) {
       this.state.textContent = error.message;

@@ -1,5 +1,7 @@
 /** Send back, history and the list of keys; and the content of a task that was reported. */
 
+import { t } from "../shared/texts.js";
+
 export function bindDialogs() {
   const find = (id) => document.getElementById(id);
   const opened = {};
@@ -23,7 +25,7 @@ export function bindDialogs() {
   content?.addEventListener("click", () => {
     const isShown = content.getAttribute("aria-expanded") !== "true";
     content.setAttribute("aria-expanded", String(isShown));
-    content.textContent = isShown ? "Hide the content" : "Show the content";
+    content.textContent = isShown ? t("Hide the content") : t("Show the content");
     find("content").hidden = !isShown;
     tools.hidden = !(isShown && hasTools);
   });

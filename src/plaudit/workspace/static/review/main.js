@@ -13,6 +13,7 @@ import { Turns } from "../shared/turns.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
 import { Settling } from "./settling.js";
+import { t, tn } from "../shared/texts.js";
 
 const SAID = "plaudit-review-said";
 
@@ -86,12 +87,12 @@ function tell() {
   settling.draw();
   if (button === null) return;
   const words = [];
-  if (undecided) words.push(`${undecided} undecided`);
-  if (disputed) words.push(`${disputed} with different answers`);
-  words.push(changed.size === 0 ? "no fixes" : changed.size === 1 ? "1 fix" : `${changed.size} fixes`);
+  if (undecided) words.push(tn("%(count)s undecided", "%(count)s undecided", undecided));
+  if (disputed) words.push(tn("%(count)s with different answers", "%(count)s with different answers", disputed));
+  words.push(changed.size === 0 ? t("no fixes") : tn("%(count)s fix", "%(count)s fixes", changed.size));
   document.getElementById("progress").textContent = words.join(" · ");
   const isAccepting = task.standing === "in_review";
-  if (isAccepting) button.firstChild.textContent = changed.size ? "Accept with fixes and go on " : "Accept and go on ";
+  if (isAccepting) button.firstChild.textContent = `${changed.size ? t("Accept with fixes and go on") : t("Accept and go on")} `;
   button.disabled = isBusy || (!isAccepting && !changed.size);
 }
 
@@ -125,7 +126,7 @@ async function decide() {
     });
     sessionStorage.removeItem(KEPT);
     settling.forget();
-    sessionStorage.setItem(SAID, isAccepting ? "The task is accepted and delivered." : "The corrections are delivered.");
+    sessionStorage.setItem(SAID, isAccepting ? t("The task is accepted and delivered.") : t("The corrections are delivered."));
     location.assign(told.next);
   } catch (refused) {
     isBusy = false;
@@ -138,7 +139,7 @@ async function decide() {
     }
     const isStale = refused.code === "conflict";
     notice(`${refused.message[0].toUpperCase()}${refused.message.slice(1).replace(/\.$/, "")}.`,
-      isStale ? [["Look again", () => location.reload()]] : [], isStale ? "warn" : "bad");
+      isStale ? [[t("Look again"), () => location.reload()]] : [], isStale ? "warn" : "bad");
     announce(refused.message);
   }
 }
@@ -146,7 +147,7 @@ async function decide() {
 function showSaid() {
   const said = sessionStorage.getItem(SAID);
   sessionStorage.removeItem(SAID);
-  if (said) notice(said, [["Close", () => notice("")]], "good");
+  if (said) notice(said, [[t("Close"), () => notice("")]], "good");
 }
 
 function start() {

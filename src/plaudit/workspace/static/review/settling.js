@@ -3,6 +3,7 @@
 
 import { withoutAddress } from "../annotate/store.js";
 import { announce } from "../shared/shell.js";
+import { t } from "../shared/texts.js";
 
 const OPEN = ["unresolved", "disputed"];
 export const WHYS = { l: "guideline", y: "ambiguous", o: "error" };
@@ -56,7 +57,7 @@ export class Settling {
     }
     const ordered = [...counts.entries()].sort(([, one], [, other]) => other - one);
     if (!ordered.length) return false;
-    if (ordered.length > 1 && ordered[0][1] === ordered[1][1]) announce("No answer was given most often.");
+    if (ordered.length > 1 && ordered[0][1] === ordered[1][1]) announce(t("No answer was given most often."));
     else this.#take(buttons.find((button) => said(JSON.parse(button.dataset.take)) === ordered[0][0]));
     return true;
   }

@@ -1,5 +1,7 @@
 /** What the server draws of a draft. */
 
+import { t } from "./texts.js";
+
 /** POST a draft and resolve to the element #drawn of the response; rejects with a message.
 
     XMLHttpRequest parses the response into a separate document, in which no script runs, so this
@@ -13,12 +15,12 @@ export function draw(path, body, stopping) {
     request.setRequestHeader("accept", "text/html");
     request.setRequestHeader("content-type", "application/json");
     request.setRequestHeader("x-csrf-token", document.querySelector('meta[name="csrf"]').content);
-    request.onerror = () => reject(new Error("The server cannot be reached; the preview is an older one."));
+    request.onerror = () => reject(new Error(t("The server cannot be reached; the preview is an older one.")));
     request.onload = () => {
       const drawn = request.status === 200 ? request.response?.getElementById("drawn") : null;
       if (drawn) resolve(drawn);
-      else if (request.status === 401) reject(new Error("You are signed out; the preview is an older one."));
-      else reject(new Error("The server could not draw this; the preview is an older one."));
+      else if (request.status === 401) reject(new Error(t("You are signed out; the preview is an older one.")));
+      else reject(new Error(t("The server could not draw this; the preview is an older one.")));
     };
     request.send(JSON.stringify(body));
   });

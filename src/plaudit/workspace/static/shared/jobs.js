@@ -2,28 +2,29 @@
 
 import { send } from "./net.js";
 import { announce } from "./shell.js";
+import { t, tn } from "./texts.js";
 
 const POLL_MS = 1000;
 const POLL_MS_MAX = 15000;
 const ANNOUNCE_MS = 15000;
 
-const number = new Intl.NumberFormat("en");
+const number = new Intl.NumberFormat(document.documentElement.lang);
 const WORDS = {
-  waiting: "Waiting until another job has ended",
-  uploading: "Uploading",
-  reading: "Reading rows",
-  copying: "Fetching the file",
-  checking: "Checking rows",
-  storing: "Storing rows",
-  writing: "Writing lines",
-  keeping: "Putting the file away",
-  selecting: "Looking for tasks",
-  freezing: "Freezing tasks",
-  exporting: "Writing rows",
-  "reading votes": "Reading votes",
-  "reading tasks": "Reading tasks",
-  "computing figures": "Computing figures",
-  "keeping the report": "Putting the report away",
+  waiting: t("Waiting until another job has ended"),
+  uploading: t("Uploading"),
+  reading: t("Reading rows"),
+  copying: t("Fetching the file"),
+  checking: t("Checking rows"),
+  storing: t("Storing rows"),
+  writing: t("Writing lines"),
+  keeping: t("Putting the file away"),
+  selecting: t("Looking for tasks"),
+  freezing: t("Freezing tasks"),
+  exporting: t("Writing rows"),
+  "reading votes": t("Reading votes"),
+  "reading tasks": t("Reading tasks"),
+  "computing figures": t("Computing figures"),
+  "keeping the report": t("Putting the report away"),
 };
 
 const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB`;
@@ -34,15 +35,20 @@ function line(job) {
   const isBytes = ["uploading", "reading", "storing"].includes(job.phase);
   const part = job.total
     ? isBytes
-      ? `${size(Math.min(job.done, job.total))} of ${size(job.total)}`
-      : `${number.format(job.done)} of about ${number.format(Math.max(job.total, job.done))}`
+      ? t("%(done)s of %(total)s", { done: size(Math.min(job.done, job.total)), total: size(job.total) })
+      : t("%(done)s of about %(total)s", { done: number.format(job.done), total: number.format(Math.max(job.total, job.done)) })
     : "";
   const counts = job.counts ?? {};
   const rows = job.phase === "storing"
-    ? `${number.format(job.lines)} lines read: ${number.format(counts.added ?? 0)} created, ${number.format(counts.updated ?? 0)} updated, `
-      + `${number.format(counts.unchanged ?? 0)} unchanged, ${number.format(counts.rejected ?? 0)} rejected`
+    ? t("%(lines)s lines read: %(added)s created, %(updated)s updated, %(unchanged)s unchanged, %(rejected)s rejected", {
+      lines: number.format(job.lines),
+      added: number.format(counts.added ?? 0),
+      updated: number.format(counts.updated ?? 0),
+      unchanged: number.format(counts.unchanged ?? 0),
+      rejected: number.format(counts.rejected ?? 0),
+    })
     : "";
-  const tasks = job.phase === "exporting" && job.done ? `${number.format(job.done)} tasks read` : "";
+  const tasks = job.phase === "exporting" && job.done ? tn("%(count)s task read", "%(count)s tasks read", job.done) : "";
   return [word, part, rows, tasks].filter(Boolean).join(" · ");
 }
 
@@ -58,7 +64,7 @@ async function follow(panel) {
       wait = POLL_MS;
     } catch (error) {
       if (error.status === 401 || error.status === 404) { location.reload(); return; }
-      text.textContent = "The server cannot be reached; trying again …";
+      text.textContent = t("The server cannot be reached; trying again …");
       wait = Math.min(wait * 2, POLL_MS_MAX);
       await new Promise((done) => setTimeout(done, wait));
       continue;

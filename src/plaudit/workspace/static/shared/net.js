@@ -1,12 +1,14 @@
 /** JSON requests of a page to the server, with the page's CSRF token. */
 
+import { t } from "./texts.js";
+
 /** Statuses of temporary failures of the server or a proxy; 0 means no response. */
 const PASSING = [0, 429, 502, 503, 504];
 
 /** Error response of the server; `status` is 0 where there was no response. */
 export class Refused extends Error {
   constructor(status, body) {
-    super(body.error ?? (status ? `The server answered with an error (${status})` : "The server cannot be reached."));
+    super(body.error ?? (status ? t("The server answered with an error (%(status)s)", { status }) : t("The server cannot be reached.")));
     this.status = status;
     this.code = body.code ?? (status ? "" : "offline");
     this.isPassing = PASSING.includes(status);

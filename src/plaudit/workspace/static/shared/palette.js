@@ -1,6 +1,7 @@
 /** Command palette: pages by their names, and projects, tasks and people that the server finds. */
 
 import { send } from "./net.js";
+import { t } from "./texts.js";
 
 const WAIT_MS = 150;
 
@@ -51,10 +52,12 @@ class Palette {
   async ask(text, pages) {
     this.asked = new AbortController();
     try {
-      const path = `/find?q=${encodeURIComponent(text)}`;
+      const project = /^\/projects\/([^/]+)\//.exec(`${location.pathname}/`)?.[1];
+      const inside = project === undefined ? "" : `&project=${project}`;
+      const path = `/find?q=${encodeURIComponent(text)}${inside}`;
       const { found } = await send("GET", path, null, { signal: this.asked.signal });
       this.show([...pages, ...found.map(optionOf)]);
-      if (this.list.children.length === 0) this.told.textContent = "Nothing is called this.";
+      if (this.list.children.length === 0) this.told.textContent = t("Nothing is called this.");
     } catch (error) {
       if (error.name !== "AbortError") this.told.textContent = error.message;
     }
@@ -97,6 +100,8 @@ class Palette {
   }
 }
 
+const KINDS = { Project: t("Project"), Task: t("Task"), Person: t("Person") };
+
 function optionOf({ kind, name, path }) {
   const option = document.createElement("li");
   option.setAttribute("role", "option");
@@ -105,7 +110,7 @@ function optionOf({ kind, name, path }) {
   title.textContent = name;
   const what = document.createElement("span");
   what.className = "soft small";
-  what.textContent = kind;
+  what.textContent = KINDS[kind] ?? kind;
   option.append(title, " ", what);
   return option;
 }

@@ -1,5 +1,7 @@
 /** Scripts of every page: account menu, colour scheme, announcements, copy and confirm buttons. */
 
+import { t } from "./texts.js";
+
 /** Announce a text to screen readers. */
 export function announce(text) {
   const live = document.getElementById("live");
@@ -8,7 +10,7 @@ export function announce(text) {
   setTimeout(() => { live.textContent = text; }, 50);
 }
 
-const NAMES = { "": "Colours: as the system has them", light: "Colours: light", dark: "Colours: dark" };
+const NAMES = { "": t("Colours: as the system has them"), light: t("Colours: light"), dark: t("Colours: dark") };
 const ORDER = ["", "light", "dark"];
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -56,8 +58,8 @@ function setUpCopying() {
     button.hidden = navigator.clipboard === undefined;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-      announce("Copied");
-      button.textContent = "Copied";
+      announce(t("Copied"));
+      button.textContent = t("Copied");
     });
   }
 }

@@ -20,6 +20,3 @@ export function tn(one, many, count, values = {}) {
   const forms = texts[one] ?? [one, many];
   return fill(forms.at(form), { count: count.toLocaleString(locale), ...values });
 }
-
-/** Number with marks between thousands. */
-export const number = (value) => value.toLocaleString(locale);

@@ -6,6 +6,7 @@
 
 import { Refused } from "./net.js";
 import { announce } from "./shell.js";
+import { t, tn } from "./texts.js";
 
 const GAP = "[data-gap]";
 
@@ -28,16 +29,16 @@ function fetchPage(path) {
 }
 
 const TOLD = {
-  0: "The server cannot be reached.",
-  401: "You are signed out. Sign in in another tab, then try again.",
-  409: "The task has changed since this page was loaded. Load it again.",
+  0: t("The server cannot be reached."),
+  401: t("You are signed out. Sign in in another tab, then try again."),
+  409: t("The task has changed since this page was loaded. Load it again."),
 };
 
 export class Turns {
   #root;
   #bind;
   #loading = new Map();
-  /** Gaps that are out of sight, or were in sight when the page came: these are loaded when seen. */
+  /** Gaps that are out of sight, or between sections when the page came: these are loaded when seen. */
   #unseen = new WeakSet();
   #observer = new IntersectionObserver(
     (seen) => { for (const { target, isIntersecting } of seen) this.#see(target, isIntersecting); },
@@ -62,7 +63,8 @@ export class Turns {
       this.load(link.closest(GAP)).catch(() => {});
     });
     for (const gap of this.#root.querySelectorAll(GAP)) {
-      this.#unseen.add(gap);
+      // Between turns that are folded to a line a gap may be in sight of somebody who reads below.
+      if (gap.dataset.section === undefined) this.#unseen.add(gap);
       this.#observer.observe(gap);
     }
   }
@@ -133,7 +135,7 @@ export class Turns {
       this.#put(gap, nodes, part);
     } catch (refused) {
       if (refused.status === undefined) throw refused; // a mistake of ours
-      told.textContent = TOLD[refused.status] ?? "The server could not show more.";
+      told.textContent = TOLD[refused.status] ?? t("The server could not show more.");
       announce(told.textContent);
       throw refused;
     } finally {
@@ -151,7 +153,7 @@ export class Turns {
       drawn[0].tabIndex = -1;
       drawn[0].focus();
     }
-    announce(`${drawn.length} more ${drawn.length === 1 ? "turn is" : "turns are"} shown.`);
+    announce(tn("%(count)s more turn is shown.", "%(count)s more turns are shown.", drawn.length));
     for (const one of nodes) {
       for (const left of one.matches(GAP) ? [one] : one.querySelectorAll(GAP)) this.#observer.observe(left);
     }

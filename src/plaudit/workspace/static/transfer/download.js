@@ -1,6 +1,7 @@
 /** Options of a file for a trainer: its containers, what it is for, and a preview of its rows. */
 
 import { Preview } from "../projects/preview.js";
+import { t } from "../shared/texts.js";
 
 const form = document.getElementById("plan");
 const format = document.getElementById("format");
@@ -37,7 +38,7 @@ const preview = new Preview(`${form.dataset.path}/preview`, read, (pointer, mess
 });
 const draw = preview.show.bind(preview);
 preview.show = async () => {
-  state.textContent = "Reading the first tasks …";
+  state.textContent = t("Reading the first tasks …");
   await draw();
   if (preview.fault) state.textContent = preview.fault;
 };

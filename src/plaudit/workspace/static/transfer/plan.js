@@ -2,6 +2,7 @@
 
 import { Preview } from "../projects/preview.js";
 import { send } from "../shared/net.js";
+import { t } from "../shared/texts.js";
 
 const form = document.getElementById("plan");
 const format = document.getElementById("format");
@@ -89,7 +90,7 @@ const state = document.getElementById("preview-state");
 const preview = new Preview(`${path}/preview`, read, (pointer, message) => { preview.fault = message; });
 const drawn = preview.show.bind(preview);
 preview.show = async () => {
-  state.textContent = "Reading the first rows …";
+  state.textContent = t("Reading the first rows …");
   await drawn();
   if (preview.fault) state.textContent = preview.fault;
   const tasks = Number(preview.tasks ?? 0);

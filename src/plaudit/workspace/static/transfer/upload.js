@@ -1,6 +1,7 @@
 /** Import form: uploads a file unchanged, or pasted rows as one, with a progress bar. */
 
 import { announce } from "../shared/shell.js";
+import { t } from "../shared/texts.js";
 
 const form = document.getElementById("upload");
 const file = document.getElementById("file");
@@ -14,7 +15,7 @@ const bar = document.getElementById("upload-bar");
 const text = document.getElementById("upload-text");
 const cancel = document.getElementById("upload-cancel");
 
-const number = new Intl.NumberFormat("en");
+const number = new Intl.NumberFormat(document.documentElement.lang);
 const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB`;
 let request = null;
 
@@ -46,8 +47,8 @@ function upload(chosen) {
     bar.max = event.total;
     bar.value = event.loaded;
     text.textContent = event.loaded < event.total
-      ? `Uploading: ${size(event.loaded)} of ${size(event.total)}`
-      : "Uploaded; it is read …";
+      ? t("Uploading: %(done)s of %(total)s", { done: size(event.loaded), total: size(event.total) })
+      : t("Uploaded; it is read …");
   });
   const ended = () => window.removeEventListener("beforeunload", warn);
   request.addEventListener("load", () => {
@@ -56,33 +57,33 @@ function upload(chosen) {
       location.assign(`/import/file/${encodeURIComponent(request.response.job_id)}`);
       return;
     }
-    const reason = request.response?.error ?? "The server refused the file";
+    const reason = request.response?.error ?? t("The server refused the file");
     rest();
     complain(reason.charAt(0).toUpperCase() + reason.slice(1) + ".");
   });
   request.addEventListener("error", () => {
     ended();
     rest();
-    complain("The upload broke off: the server cannot be reached, or it refused the file. Load this page again to see.");
+    complain(t("The upload broke off: the server cannot be reached, or it refused the file. Load this page again to see."));
   });
-  request.addEventListener("abort", () => { ended(); rest(); announce("Upload cancelled"); file.focus(); });
+  request.addEventListener("abort", () => { ended(); rest(); announce(t("Upload cancelled")); file.focus(); });
   window.addEventListener("beforeunload", warn);
   problem.hidden = true;
   button.disabled = true;
   bar.value = 0;
-  text.textContent = "Uploading …";
+  text.textContent = t("Uploading …");
   state.hidden = false;
   request.send(chosen);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const pasted = paste.value.trim() === "" ? undefined : new File([paste.value], "pasted rows");
+  const pasted = paste.value.trim() === "" ? undefined : new File([paste.value], t("pasted rows"));
   const chosen = file.files[0] ?? pasted;
   if (request !== null) return;
-  if (chosen === undefined) { complain("Choose a file, or paste rows."); return; }
-  if (chosen.size === 0) { complain("The file is empty."); return; }
-  if (chosen.size > Number(form.dataset.most)) { complain("The file is too large to be imported here; use plaudit import on the server."); return; }
+  if (chosen === undefined) { complain(t("Choose a file, or paste rows.")); return; }
+  if (chosen.size === 0) { complain(t("The file is empty.")); return; }
+  if (chosen.size > Number(form.dataset.most)) { complain(t("The file is too large to be imported here; use plaudit import on the server.")); return; }
   upload(chosen);
 });
 button.disabled = false;

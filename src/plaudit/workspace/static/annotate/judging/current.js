@@ -4,6 +4,8 @@
 import { announce } from "../../shared/shell.js";
 import { firstField } from "../faults.js";
 import { keyOf } from "../store.js";
+import { isTurnFolded, unfoldTurn } from "./turn_fold.js";
+import { t } from "../../shared/texts.js";
 
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 const MARKED = '[data-widget="spans"]';
@@ -88,6 +90,12 @@ export class Current {
     const { all, focused } = this;
     const at = all.indexOf(focused);
     const next = at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by];
+    const beside = this.#besides(focused, by);
+    if (isTurnFolded(beside) && next?.closest(".asked") !== focused.closest(".asked")) {
+      unfoldTurn(beside);
+      this.go(by);
+      return;
+    }
     if (at >= 0 && await this.#turns.fill(all[at], next ?? null, by)) {
       if (this.focused === all[at]) this.go(by);
       return;
@@ -123,7 +131,7 @@ export class Current {
       return true;
     }
     const other = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((one) => !this.#store.isAnswered(addressOf(one)));
-    if (!other) announce("No question is open.");
+    if (!other) announce(t("No question is open."));
     else this.enter(other);
     return other !== undefined;
   }
@@ -149,10 +157,17 @@ export class Current {
 
   /** Bring a turn into sight, at the first of its questions that is open. */
   showTurn(section) {
+    unfoldTurn(section);
     const inside = this.all.filter((one) => section.contains(one));
     const question = inside.find((one) => this.#isOpen(one)) ?? inside[0];
     if (question) this.enter(question);
     section.scrollIntoView({ block: "start" });
+  }
+
+  /** The turn before or after that of a question; null for none. */
+  #besides(question, by) {
+    const sections = [...this.#root.querySelectorAll(".asked")];
+    return sections[sections.indexOf(question?.closest(".asked")) + by] ?? null;
   }
 
   #isOpen(question) {

@@ -3,6 +3,10 @@
  * What the mouse has answered stays as it is: nothing is to move below a pointer. A question of the rating
  * grid folds with its row. */
 
+import { foldTurn, unfoldTurn } from "./turn_fold.js";
+import { turnName } from "./progress.js";
+import { t } from "../../shared/texts.js";
+
 const isShown = (one) => one.getClientRects().length > 0;
 const addressOf = (question) => JSON.parse(question.dataset.address);
 
@@ -17,6 +21,7 @@ const questionsOf = (unit) =>
 
 /** Open what an element is folded in. */
 export function unfold(element) {
+  unfoldTurn(element);
   element?.closest(".is-folded")?.classList.remove("is-folded");
 }
 
@@ -24,14 +29,18 @@ export class Folding {
   #store;
   #current;
   #isWanted;
+  #index;
 
-  /** `isWanted()` tells whether this person wants questions folded. */
-  constructor(root, store, current, isWanted) {
+  /** `isWanted()` tells whether this person wants questions folded; `index` is what readQuestions() returns. */
+  constructor(root, store, current, index, isWanted) {
     this.#store = store;
     this.#current = current;
+    this.#index = index;
     this.#isWanted = isWanted;
     current.onMove = (from, to) => {
       const unit = unitOf(from);
+      const turn = from?.closest(".asked") ?? null;
+      if (turn !== null && turn !== to.closest(".asked")) this.#foldTurn(turn);
       if (unit !== null && unit !== unitOf(to)) this.#fold(unit);
       unfold(to);
     };
@@ -47,6 +56,17 @@ export class Folding {
     unit.classList.add("is-folded");
   }
 
+  /** Fold a turn in which nothing is missing. */
+  #foldTurn(section) {
+    const { turn } = section.dataset;
+    const { required, sections } = this.#index;
+    const needed = required.filter(({ at }) => sections.get(at) === sections.get(turn));
+    const isDone = needed.every((address) => this.#store.isAnswered(address));
+    if (!needed.length || !isDone || !this.#isWanted() || section.querySelector(".is-wrong")) return;
+    const isOne = ![...sections.keys()].some((at) => at.startsWith("t1"));
+    foldTurn(section, turnName(turn, isOne), needed.length);
+  }
+
   /** Write the answers into their lines; a question without one opens again. Returns whether all have one. */
   #say(unit) {
     const questions = questionsOf(unit);
@@ -56,7 +76,7 @@ export class Folding {
       const line = question.querySelector(":scope > .folded") ?? this.#makeLine(question);
       const { title, about } = question.dataset;
       line.textContent = wordsOf(question);
-      line.setAttribute("aria-label", `${line.textContent}. Change ${[title, about].filter(Boolean).join(", ")}`);
+      line.setAttribute("aria-label", t("%(answer)s. Change %(question)s", { answer: line.textContent, question: [title, about].filter(Boolean).join(", ") }));
     }
     return isAnswered;
   }

@@ -2,6 +2,7 @@
 
 import { draw } from "../../shared/drawn.js";
 import { isBlank } from "../blank.js";
+import { t } from "../../shared/texts.js";
 
 const WAIT_MS = 300;
 const HIDDEN = "plaudit-preview-hidden";
@@ -21,12 +22,12 @@ export function bindPreview(element, field, isWanted = () => true) {
   let isOn = localStorage.getItem(HIDDEN) === null;
   button.type = "button";
   button.className = "small quiet preview-switch";
-  button.textContent = "Preview";
+  button.textContent = t("Preview");
   button.setAttribute("aria-pressed", String(isOn));
   place.className = "preview";
   place.tabIndex = 0;
   place.setAttribute("role", "region");
-  place.setAttribute("aria-label", `Preview: ${element.dataset.title}`);
+  place.setAttribute("aria-label", t("Preview: %(title)s", { title: element.dataset.title }));
   told.className = "soft small";
   told.hidden = true;
   (element.querySelector(".actions") ?? element.querySelector(".count")).after(button, place, told);

@@ -1,15 +1,19 @@
 /** Widths of the panes: dividers between the conversation, the responses and the questions, by pointer or
  * arrow keys. What somebody chooses stays for the next task. */
 
+import { t } from "../../shared/texts.js";
+
 const WIDTHS = "plaudit-panes";
 const STEP = 16;
+/** Panes stand the other way round in a page that is read from right to left. */
+const MIRRORED = document.documentElement.dir === "rtl" ? -1 : 1;
 const LEAST = 176;
 const RESPONSES_LEAST = 320;
 
 /** `side` is where the pane stands, seen from its divider; `--NAME` its width on the page. */
 const PANES = [
-  { name: "lead", side: -1, selector: ".lead", label: "Width of the conversation" },
-  { name: "judge", side: 1, selector: ".judge", label: "Width of the questions" },
+  { name: "lead", side: -1, selector: ".lead", label: t("Width of the conversation") },
+  { name: "judge", side: 1, selector: ".judge", label: t("Width of the questions") },
 ];
 
 export class Panes {
@@ -52,7 +56,7 @@ export class Panes {
 
     divider.addEventListener("focus", tell);
     divider.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const way = { ArrowLeft: -MIRRORED, ArrowRight: MIRRORED }[event.key];
       if (way) set(width() - way * side * STEP);
       else if (event.key === "Home") this.#forget(name);
       else return;
@@ -64,7 +68,7 @@ export class Panes {
     divider.addEventListener("pointerdown", (event) => {
       const [from, was] = [event.clientX, width()];
       divider.setPointerCapture(event.pointerId);
-      const move = (now) => set(was - (now.clientX - from) * side);
+      const move = (now) => set(was - (now.clientX - from) * side * MIRRORED);
       divider.addEventListener("pointermove", move);
       divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", move), { once: true });
       event.preventDefault();

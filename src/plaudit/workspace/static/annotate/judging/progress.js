@@ -1,13 +1,16 @@
 /** The bar at the bottom: how many of the required answers are given, and what is missing, a click away. */
 
 import { keyOf } from "../store.js";
+import { t, tn } from "../../shared/texts.js";
 
 /** "Turn 5", by the path of a turn; of several conversations with the number of its own. */
 export function turnName(at, isOne) {
   const [, thread, turn] = /^t(\d+)(?:u(\d+))?$/.exec(at);
-  const conversation = isOne ? "The whole conversation" : `Conversation ${Number(thread) + 1}`;
+  const conversation = isOne ? t("The whole conversation") : t("Conversation %(number)s", { number: Number(thread) + 1 });
   if (turn === undefined) return conversation;
-  return isOne ? `Turn ${Number(turn) + 1}` : `${conversation}, turn ${Number(turn) + 1}`;
+  return isOne
+    ? t("Turn %(number)s", { number: Number(turn) + 1 })
+    : t("%(conversation)s, turn %(number)s", { conversation, number: Number(turn) + 1 });
 }
 
 export class Progress {
@@ -40,7 +43,7 @@ export class Progress {
     bar.hidden = !count;
     bar.max = count || 1;
     bar.value = done;
-    document.getElementById("progress").textContent = count ? `${done} of ${count} required answers` : "";
+    document.getElementById("progress").textContent = count ? tn("%(done)s of %(count)s required answers", "%(done)s of %(count)s required answers", count, { done }) : "";
     document.getElementById("next-open").hidden = done === count;
     if (this.#isAsked) return;
     this.#isAsked = true; // many answers may change at once

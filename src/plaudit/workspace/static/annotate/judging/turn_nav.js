@@ -1,6 +1,7 @@
 /** Navigator of a task that asks about several turns: each turn with what is open in it, a click away. */
 
 import { turnName } from "./progress.js";
+import { t, tn } from "../../shared/texts.js";
 
 export class TurnNav {
   #root;
@@ -23,7 +24,9 @@ export class TurnNav {
     const paths = [...index.sections.keys()].filter((at) => at.includes("u"));
     if (paths.length < 2) return;
     for (const at of paths) this.#needed.set(at, []);
-    for (const address of index.required) this.#needed.get(address.at)?.push(address);
+    // What is asked about a whole conversation stands at its last turn.
+    const lastOf = new Map(paths.map((at) => [at.split("u")[0], at]));
+    for (const address of index.required) this.#needed.get(lastOf.get(address.at) ?? address.at)?.push(address);
     const isOne = !paths.some((at) => at.startsWith("t1"));
     document.getElementById("turn-list").append(...paths.map((at) => this.#item(at, isOne)));
     document.getElementById("turn-nav").hidden = false;
@@ -85,9 +88,9 @@ export class TurnNav {
   #place() {
     const paths = [...this.#buttons.keys()];
     const count = this.#needed.get(this.#at).length;
-    const answers = count ? ` · ${count - this.#openOf(this.#at)} of ${count} answers` : "";
+    const answers = count ? ` · ${tn("%(done)s of %(count)s answers", "%(done)s of %(count)s answers", count, { done: count - this.#openOf(this.#at) })}` : "";
     document.getElementById("turn-place").textContent =
-      `${this.#buttons.get(this.#at).name} · ${paths.indexOf(this.#at) + 1} of ${paths.length}${answers}`;
+      `${this.#buttons.get(this.#at).name} · ${t("%(number)s of %(count)s", { number: paths.indexOf(this.#at) + 1, count: paths.length })}${answers}`;
   }
 
   #show() {
@@ -107,7 +110,7 @@ export class TurnNav {
       if (state.textContent === text && button.ariaLabel) continue;
       state.textContent = text;
       button.classList.toggle("is-done", text === "✓");
-      button.setAttribute("aria-label", `${name}: ${open ? `${open} ${open === 1 ? "answer is" : "answers are"} missing` : "nothing is missing"}`);
+      button.setAttribute("aria-label", `${name}: ${open ? tn("%(count)s answer is missing", "%(count)s answers are missing", open) : t("nothing is missing")}`);
     }
   }
 }

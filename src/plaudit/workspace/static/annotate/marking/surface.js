@@ -7,6 +7,7 @@ import { digitOf, isComposing } from "../../shared/pressed.js";
 import { Cursor } from "./cursor.js";
 import { drawMarks } from "./marks.js";
 import { View } from "./places.js";
+import { t } from "../../shared/texts.js";
 
 const surfaces = new Map();
 
@@ -49,7 +50,7 @@ class Surface {
     this.#bar.className = "mark-bar";
     this.#bar.hidden = true;
     this.#bar.setAttribute("role", "toolbar");
-    this.#bar.setAttribute("aria-label", "Labels for the selection");
+    this.#bar.setAttribute("aria-label", t("Labels for the selection"));
     // A press must not take the selection away.
     this.#bar.addEventListener("pointerdown", (event) => event.preventDefault());
     place.classList.add("is-markable");
@@ -76,7 +77,7 @@ class Surface {
     view.element.tabIndex = -1;
     // Readers that go through a text by its arrows are to leave these to us.
     view.element.setAttribute("role", "application");
-    view.element.setAttribute("aria-label", `${question.element.dataset.title}: arrows choose words, Shift extends, digits name a label, Escape leaves`);
+    view.element.setAttribute("aria-label", t("%(title)s: arrows choose words, Shift extends, digits name a label, Escape leaves", { title: question.element.dataset.title }));
     view.element.focus({ preventScroll: true });
     const ranges = start === undefined ? [] : view.visibleOf(start, end);
     const last = this.#cursor?.view === view ? this.#cursor.cursor.range : [0, 0];

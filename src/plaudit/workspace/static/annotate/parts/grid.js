@@ -1,5 +1,7 @@
 /** What the rating grid does beside its controls: boxes that ask why, rubric scores, wrong steps. */
 
+import { t } from "../../shared/texts.js";
+
 const positionOf = (element) => JSON.parse(element.dataset.address).position ?? null;
 
 /** A box that asks why opens when the value beside it is low, or when it holds something. */
@@ -37,7 +39,7 @@ export function bindScores(root, store) {
         }
       }
       told.textContent = [...sums].sort(([a], [b]) => a - b)
-        .map(([position, sum]) => `Response ${position}: ${Math.round(sum * 100) / 100} of ${most}`).join(" · ");
+        .map(([position, sum]) => t("Response %(number)s: %(sum)s of %(most)s", { number: position, sum: Math.round(sum * 100) / 100, most })).join(" · ");
     };
     store.subscribe(show);
     show();

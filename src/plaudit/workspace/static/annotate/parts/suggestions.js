@@ -1,5 +1,7 @@
 /** Suggested answers: each stands below its question and becomes an answer when somebody uses it. */
 
+import { t } from "../../shared/texts.js";
+
 const FIELDS = "input:not([type=hidden]), select, textarea, button:not([data-use])";
 
 /** Bind the suggestions of a page, or of a part that was drawn later. */
@@ -15,7 +17,7 @@ export function bindSuggestions(root, store) {
   function show({ line, ...one }) {
     line.querySelector("[data-use]").hidden = isUsed(one);
     line.querySelector("[data-suggested-state]").textContent =
-      isUsed(one) ? "Suggested, and your answer" : "Suggested";
+      isUsed(one) ? t("Suggested, and your answer") : t("Suggested");
   }
 
   for (const one of lines) {

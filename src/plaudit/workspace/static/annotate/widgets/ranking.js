@@ -4,6 +4,7 @@
  * order of the ranks. What goes into the store is positions, best first, as soon as all are ranked. */
 
 import { digitOf, isComposing } from "../../shared/pressed.js";
+import { t } from "../../shared/texts.js";
 
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);
@@ -73,7 +74,7 @@ export function bind(element, store) {
     }
     for (const item of items) item.querySelector("select").value = ranks.get(of(item)) ?? "";
     const found = groups();
-    summary.textContent = found.map((group) => group.map((one) => `Response ${one}`).join(" = ")).join(" > ");
+    summary.textContent = found.map((group) => group.map((one) => t("Response %(number)s", { number: one })).join(" = ")).join(" > ");
   }
 
   let dragged = null;

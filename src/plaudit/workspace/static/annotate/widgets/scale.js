@@ -1,6 +1,7 @@
 /** Which of two responses is better: what follows from it, and whether it fits the ratings. */
 
 import { bind as bindChoice } from "./choice.js";
+import { t } from "../../shared/texts.js";
 
 /** The values in the order of the screen: the first ones are for the first response, whether they are
  * the low or the high ones. */
@@ -40,7 +41,7 @@ export function bind(element, store) {
     warning.hidden = !isOdd || kept === value;
     if (isOdd) {
       warning.querySelector("p").textContent =
-        `You gave Response 1 ${one} and Response 2 ${two} overall, which does not fit this preference.`;
+        t("You gave Response 1 %(one)s and Response 2 %(two)s overall, which does not fit this preference.", { one, two });
     }
   }
 
@@ -49,10 +50,10 @@ export function bind(element, store) {
     const { value, not_applicable: isNotComparable } = store.get(address);
     const given = side(value);
     chosen.textContent =
-      isNotComparable ? "Not comparable"
+      isNotComparable ? t("Not comparable")
         : given === null ? ""
-          : given === 0 ? "A tie: neither is preferred"
-            : `Preferred: Response ${given < 0 ? 1 : 2}`;
+          : given === 0 ? t("A tie: neither is preferred")
+            : t("Preferred: Response %(number)s", { number: given < 0 ? 1 : 2 });
     warn(value);
   }
   store.subscribe(({ address: changed }) => { if (changed?.key === "overall") warn(store.get(address).value); });

@@ -3,6 +3,7 @@
  * `start` and `end` count code points of the text as it is delivered, as the server does. */
 
 import { announce } from "../../shared/shell.js";
+import { t } from "../../shared/texts.js";
 import { surfaceOf } from "../marking/surface.js";
 
 const SHOWN_MAX = 60;
@@ -31,7 +32,7 @@ export function bind(element, store, text) {
       announce(`${label}: ${said}`);
     },
     remove(number) {
-      announce(`Removed: ${marks()[number].label}`);
+      announce(t("Removed: %(label)s", { label: marks()[number].label }));
       keep(marks().filter((_, at) => at !== number));
     },
   };
@@ -50,8 +51,8 @@ export function bind(element, store, text) {
     });
     const comment = document.createElement("input");
     comment.type = "text";
-    comment.placeholder = "Comment";
-    comment.setAttribute("aria-label", `Comment on mark ${number + 1}`);
+    comment.placeholder = t("Comment");
+    comment.setAttribute("aria-label", t("Comment on mark %(number)s", { number: number + 1 }));
     comment.value = mark.comment ?? "";
     comment.addEventListener("input", () => {
       const all = marks().map((one) => ({ ...one }));
@@ -62,8 +63,8 @@ export function bind(element, store, text) {
     const remove = document.createElement("button");
     remove.type = "button";
     remove.className = "small";
-    remove.textContent = "Remove";
-    remove.setAttribute("aria-label", `Remove mark ${number + 1}`);
+    remove.textContent = t("Remove");
+    remove.setAttribute("aria-label", t("Remove mark %(number)s", { number: number + 1 }));
     remove.addEventListener("click", () => { question.remove(number); begin.focus(); });
     item.append(go, comment, remove);
     return item;

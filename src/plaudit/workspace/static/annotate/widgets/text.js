@@ -2,6 +2,7 @@
 
 import { isBlank, visibleLength } from "../blank.js";
 import { bindMentions } from "../mentions.js";
+import { tn } from "../../shared/texts.js";
 
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);
@@ -19,7 +20,7 @@ export function bind(element, store) {
 
   function tell() {
     const length = visibleLength(field.value);
-    count.textContent = least ? `${length} of at least ${least} characters` : "";
+    count.textContent = least ? tn("%(length)s of at least %(count)s character", "%(length)s of at least %(count)s characters", least, { length }) : "";
     showMentions();
   }
 

@@ -1,0 +1,1 @@
+"""Staffing: roles in projects, quotas, and what tasks ask of people."""

@@ -25,6 +25,7 @@ from benchmarks.exports.measurement import measure_exports
 from benchmarks.fairness.measurement import measure_fairness
 from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
+from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.quality.measurement import measure_quality
@@ -52,6 +53,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "pages": measure_pages,
     "statements": measure_statements,
     "quality": measure_quality,
+    "lists": measure_lists,
     "fairness": measure_fairness,
     "soak": measure_soak,
 }

@@ -67,6 +67,8 @@ class Plan:
     """Servers of PostgreSQL on which fairness is measured."""
     soak_minutes: float
     quality_tasks: int
+    list_tasks: int
+    list_people: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -119,6 +121,8 @@ def full_plan(folder: Path) -> Plan:
         fairness_postgres=1,
         soak_minutes=40,
         quality_tasks=333_000,
+        list_tasks=100_000,
+        list_people=500,
     )
 
 
@@ -170,6 +174,8 @@ def quick_plan(folder: Path) -> Plan:
         fairness_postgres=0,
         soak_minutes=0.1,
         quality_tasks=5_000,
+        list_tasks=3_000,
+        list_people=30,
     )
 
 

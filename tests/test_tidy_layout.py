@@ -42,11 +42,11 @@ ROOMS = {
     "wire": ("v2", "manage", "archive"),
     "store": (
         *("engine", "common", "accounts", "tasks", "page_files", "labeling", "quality"),
-        *("quality_control", "deliveries", "datasets", "webhooks", "transfer"),
+        *("quality_control", "managing", "deliveries", "datasets", "webhooks", "transfer"),
     ),
     "core": (
         *("common", "staffing", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
-        *("quality_control", "deliveries", "accounts", "transfer"),
+        *("quality_control", "managing", "deliveries", "accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (

@@ -46,6 +46,7 @@ from plaudit.api.manage import (
     rules,
     staffing,
     study_links,
+    task_lists,
     tasks,
     teams,
     users,
@@ -91,6 +92,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
+    action_pages,
     attention_pages,
     batch_pages,
     member_pages,
@@ -100,6 +102,7 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    task_list_pages,
     task_pages,
 )
 from plaudit.workspace.quality import own_pages, people_pages, quality_pages
@@ -139,8 +142,8 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, quality, imports, exports, partitions),
-        *(users, teams, staffing, study_links, api_keys, audit),
+        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
     operations += [*deliveries.OPERATIONS, *gold.OPERATIONS]
@@ -167,7 +170,8 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
+        *(new_task_pages, attention_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,

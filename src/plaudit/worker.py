@@ -1,4 +1,4 @@
-"""Background worker: sends webhooks, expires leases, decides tasks, deletes what has expired.
+"""Background worker: sends webhooks, ends leases, decides tasks, reads words, deletes old rows.
 
 Runs in each serving process or in a process of its own. It needs no leader: messages are leased
 before they are sent, and the sweep of leases skips tasks that another worker has locked, so any
@@ -21,6 +21,7 @@ from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.counting import vote_writing
+from plaudit.core.managing import actions, indexing
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.quality_control import follow_up, paces, undecided
 from plaudit.core.transfer import jobs
@@ -35,6 +36,7 @@ from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import unread_votes
+from plaudit.store.managing import words
 from plaudit.store.quality_control import paces as paces_store
 from plaudit.store.tasks import work_queue
 
@@ -52,6 +54,9 @@ EXPIRE_LEASES_S = 5.0
 
 WRITE_VOTES_S = 1.0
 """Mean seconds between two looks for votes of an older store that are still to be written."""
+
+READ_WORDS_S = 1.0
+"""Mean seconds between two looks for tasks whose words are still to be read."""
 
 DECIDE_TASKS_S = 1.0
 """Mean seconds between two looks for tasks that changed settings may decide."""
@@ -107,6 +112,7 @@ class Worker:
             "worker.follow_up": self._run_periodically(FOLLOW_UP_S, self.follow_up),
             "worker.refresh_paces": self._run_periodically(REFRESH_PACES_S, self.refresh_paces),
             "worker.write_votes": self._run_periodically(WRITE_VOTES_S, self.write_votes),
+            "worker.read_words": self._run_periodically(READ_WORDS_S, self.read_words),
             "worker.delete_expired": self._run_periodically(CLEAN_UP_S, self.delete_expired),
             "worker.delete_files": self._run_periodically(
                 CLEAN_UP_S, lambda: jobs.delete_expired_files(self._db, self._blobs)
@@ -218,6 +224,19 @@ class Worker:
             self._log.info("votes written of an older store", count=total)
         return total
 
+    async def read_words(self) -> int:
+        """Read the words of new and changed tasks, for searches; return the number of tasks."""
+        async with self._db.read(snapshot=False) as tx:
+            project_keys = await words.list_projects_to_index(tx, limit=PROJECTS_AT_ONCE)
+        total = 0
+        for project_key in project_keys:
+            for _ in range(SWEEPS_MAX):
+                count = await indexing.read_words(self._db, project_key)
+                total += count
+                if count == 0:
+                    break
+        return total
+
     async def _sweep(self, project_keys: list[int], sweep: _SweepProject, at_once_max: int) -> int:
         """Sweep projects, one after the other, each until less than `at_once_max` are left.
 
@@ -237,12 +256,17 @@ class Worker:
         return total
 
     async def delete_expired(self) -> int:
-        """Delete idempotency keys, webhook messages and jobs past their retention; return how many.
+        """Delete idempotency keys, webhook messages, jobs and actions past their retention.
 
-        Rows that are deleted with a message or job are not counted.
+        Returns their number; rows that are deleted with one are not counted.
         """
         total = 0
-        for delete in (idempotency.delete_expired, messages.delete_expired, jobs.delete_ended_jobs):
+        for delete in (
+            idempotency.delete_expired,
+            messages.delete_expired,
+            jobs.delete_ended_jobs,
+            actions.delete_old,
+        ):
 
             async def work(tx: Transaction, delete: _DeleteExpired = delete) -> int:
                 return await delete(tx, limit=DELETE_BATCH_SIZE)

@@ -320,7 +320,9 @@ def test_no_request_that_reads_changes_anything(world, ann):
 def content_hash(world) -> str:
     """A digest of every row of every table."""
     connection = apsw.Connection(str(world.settings.data / FILE_NAME), apsw.SQLITE_OPEN_READONLY)
-    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    tables = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'virtual'"
+    ).fetchall()
     digest = hashlib.sha256()
     for (table,) in sorted(tables):
         for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY 1, 2'):

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from plaudit.core.labeling import statistics
+from plaudit.core.managing import task_list
 from plaudit.core.tasks import listing
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.databases import many_rows
@@ -42,6 +43,10 @@ def many(open_shared) -> dict[str, dict[str, int]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(statistics, "COUNTED_MAX", COUNTED)
         patch.setattr(listing, "SCANNED_MAX", COUNTED)
+        patch.setattr(task_list, "COUNTED_MAX", COUNTED)
+        patch.setattr(task_list, "UNREAD_COUNTED_MAX", COUNTED)
+        patch.setattr(task_list, "LOOKED_MAX", COUNTED)
+        patch.setattr(task_list, "GATHERED_MAX", COUNTED)
         found = {
             name: steps_of(world, counter.calls)
             for name, counter in furnished.run_each(leave=WHOLE)
@@ -110,6 +115,10 @@ READ_MAX = 6 * COUNTED
 def test_postgresql_stops_at_the_end_of_the_page_in_every_order(open_shared, monkeypatch):
     """Ranges of several statuses are merged: it reads each only as far as the page goes."""
     monkeypatch.setattr(listing, "SCANNED_MAX", COUNTED)
+    monkeypatch.setattr(task_list, "COUNTED_MAX", COUNTED)
+    monkeypatch.setattr(task_list, "UNREAD_COUNTED_MAX", COUNTED)
+    monkeypatch.setattr(task_list, "LOOKED_MAX", COUNTED)
+    monkeypatch.setattr(task_list, "GATHERED_MAX", COUNTED)
     world = open_shared()
     furnished = Furnished(world)
     furnished.add()

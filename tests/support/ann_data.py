@@ -14,6 +14,7 @@ from plaudit.core.quality_control import gold_tasks
 from plaudit.core.tasks import projects as projects_core
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
+from plaudit.model.managing import ActionKind, ActionState
 from plaudit.model.quality_control import (
     CrossingRow,
     PauseRow,
@@ -25,6 +26,8 @@ from plaudit.model.staffing import StudyLinkRow, TaskQuota, TeamRow
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.accounts import organizations, project_members, study_links, teams, users
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.managing import actions
+from plaudit.store.managing.actions import TaskAction
 from plaudit.store.quality_control import crossings, pauses, qualifications
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs
@@ -306,6 +309,21 @@ def add_ann_quality(world: World) -> None:
         await jobs.insert_job(tx, job)
         ending: Any = {"now": 2, "progress": b"{}", "reason": "", "file_size": None}
         await jobs.end_job(tx, environment_id, job.job_id, JobState.done, **ending)
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        await actions.insert_action(
+            tx,
+            TaskAction(
+                project_key=project.project_key,
+                action_id=NAMES["action_id"],
+                user_id=NAMES["user_id"],
+                kind=ActionKind.cancel,
+                state=ActionState.done,
+                created_ms=await tx.now_ms(),
+                lease_ms=1,
+                detail=b'{"kind":"cancel"}',
+            ),
+        )
 
     async def compute() -> None:
         async with world.db.read() as tx:

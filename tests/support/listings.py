@@ -8,11 +8,14 @@ from typing import Any
 
 from plaudit import app
 from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.managing import actions, saved_views
+from plaudit.core.managing.task_change import ActionRequest
 from plaudit.core.quality_control import gold_tasks, pauses
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.model.core import Actor
 from plaudit.model.labeling import DisagreementReason
+from plaudit.model.managing import ActionKind
 from plaudit.store.labeling.disagreement_reasons import put_reasons
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer.jobs import JobKind, JobState
@@ -41,6 +44,7 @@ ONE_THING = {
     "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task", "get_skills", "get_access",
     "get_requirement", "show_skills",
+    "get_task_action", "show_task_action", "ask_task_action",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 
@@ -82,6 +86,12 @@ QUERIES = {
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",
         f"created_before={LATE}&status=error", f"created_after={LATE}&batch={{batch_id}}",
         f"completed_after={LATE}", f"completed_after={EARLY}&created_after={LATE}",
+        "q=words", "order=newest&status=pending", "order=completed", "order=disagreement",
+        "order=flags", "only=flagged&order=newest", "only=in_review", "person={admin_id}",
+    ),
+    "list_managed_tasks": (
+        "", "q=words&order=completed", "order=newest&batch={batch_id}", "order=disagreement",
+        f"created_after={LATE}",
     ),
 }  # fmt: skip
 """What a listing has to be told, and what makes it read the most."""
@@ -137,6 +147,14 @@ class Furnished:
         path = f"/manage/v1/datasets/{self.names['dataset_id']}/deliveries"
         self._ask(number, path, "dataset_delivery_id", tasks=[{"response": {}}])
         self.world.run(self._add_jobs(user_id))
+        self.main.write(lambda tx: self._add_lists(tx, f"List {number}", user_id))
+
+    async def _add_lists(self, tx, name: str, user_id: str) -> None:
+        """A saved list, and an action on many tasks, which changed none."""
+        project = self.main.project
+        await saved_views.save_view(tx, project, user_id, name=name, query="q=words")
+        request = ActionRequest(kind=ActionKind.cancel)
+        await actions.finish(tx, await actions.begin(tx, project, user_id, request))
 
     def _add_work(self, project: LabelingProject, number: int, user_id: str) -> None:
         """Tasks in a batch of their own: in review, completed, sent back, quarantined, pending."""

@@ -65,7 +65,7 @@ def rows_of(world: World, table: str, columns: str = "*") -> list[Any]:
 def tables_of(world: World) -> list[str]:
     """The tables of a store, but for the ledger of its migrations."""
     sql = (
-        "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        "SELECT name FROM pragma_table_list WHERE type <> 'shadow' AND schema = 'main'"
         if world.settings.database is None
         else "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
         " AND relnamespace = 'public'::regnamespace"

@@ -48,6 +48,7 @@ NAMES = {
     "message_id": f"message_{CANARY}",
     "import_id": f"job_{CANARY}",
     "job_id": f"job_2_{CANARY}",
+    "action_id": f"action_{CANARY}",
     "pause_id": f"pause_{CANARY}",
     "lifted_pause_id": f"pause_2_{CANARY}",
     "team_id": f"team_{CANARY}",
@@ -80,6 +81,7 @@ NEEDED: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "act_on_tasks": {"action": "cancel", "task_ids": [NAMES["task_id"]]},
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "set_rules": {"rules": []},
@@ -103,6 +105,8 @@ _IN_PROJECT = {"project_id": NAMES["project_id"]}
 _MEMBER = {"member_id": NAMES["member_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
 _COMPUTED = {"job_id": NAMES["job_id"]}
+_ACTED = {"action_id": NAMES["action_id"]}
+_ON_TASKS = {"action": "cancel", "task_ids": [NAMES["task_id"]]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
@@ -127,6 +131,13 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("cancel_quality_job", "project_id"): _COMPUTED,
     ("get_quality_job", "job_id"): _IN_PROJECT,
     ("cancel_quality_job", "job_id"): _IN_PROJECT,
+    ("list_managed_tasks", "user_id"): _IN_PROJECT,
+    ("act_on_tasks", "batch_id"): _IN_PROJECT,
+    ("act_on_tasks", "project_id"): _ON_TASKS,
+    ("get_task_action", "project_id"): _ACTED,
+    ("undo_task_action", "project_id"): _ACTED,
+    ("get_task_action", "action_id"): _IN_PROJECT,
+    ("undo_task_action", "action_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
     ("set_member", "member_id"): _IN_PROJECT,
     ("set_member", "project_id"): _MEMBER,
@@ -296,6 +307,15 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "lift_pause": [_IN_PROJECT | {"pause_id": NAMES["lifted_pause_id"]}],
     "uphold_pause": [_IN_PROJECT | {"pause_id": NAMES["pause_id"]}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "list_managed_tasks": [
+        _IN_PROJECT,
+        _IN_PROJECT | {"q": CANARY, "order": "newest", "only": "flagged"},
+        _IN_PROJECT | {"order": "completed", "batch": NAMES["batch_id"]},
+    ],
+    "act_on_tasks": [_IN_PROJECT],
+    "list_task_actions": [_IN_PROJECT],
+    "get_task_action": [_IN_PROJECT | _ACTED],
+    "undo_task_action": [_IN_PROJECT | _ACTED],
     "compute_quality": [{"project_id": NAMES["project_id"], "by": "batch", "style": ["length"]}],
     "get_quality": [_IN_PROJECT],
     "get_quality_annotators": [_IN_PROJECT],

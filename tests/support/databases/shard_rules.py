@@ -99,10 +99,14 @@ OF_SQLITE = {"page_file", "task_place", "dead_record", "sqlite_sequence"}
 def sqlite_tables(rows: Any) -> list[Table]:
     """Tables from `rows(sql)`, which asks a SQLite; without those that it alone has."""
     found = []
+    kinds = {row[1]: row[2] for row in rows("PRAGMA table_list")}
     for (name,) in rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
-        if name in OF_SQLITE:
+        # Shadows belong to the index of words, whose rowids begin with the project.
+        if name in OF_SQLITE or kinds[name] == "shadow":
             continue
         table = Table(name)
+        if kinds[name] == "virtual":
+            table.keys.append(("primary key", ("project_key", "seq")))
         primary = [(row[5], row[1]) for row in rows(f"PRAGMA table_info({name})") if row[5]]
         if primary:
             table.keys.append(("primary key", tuple(column for _, column in sorted(primary))))

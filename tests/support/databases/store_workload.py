@@ -45,6 +45,7 @@ from tests.support.databases.background_workload import put_through_jobs, put_th
 from tests.support.databases.control_workload import put_through_quality_control
 from tests.support.databases.judging_workload import put_through_judging
 from tests.support.databases.labeling_workload import put_through_work
+from tests.support.databases.managing_workload import put_through_lists_and_actions
 from tests.support.databases.rules_workload import put_through_rules
 from tests.support.databases.staffing_workload import put_through_staffing
 from tests.support.harness import World
@@ -97,6 +98,7 @@ def put_through_everything(world: World) -> None:
     put_through_counting(world)
     put_through_quality_control(world)
     put_through_rules(world)
+    put_through_lists_and_actions(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)

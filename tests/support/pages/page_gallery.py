@@ -91,6 +91,16 @@ def open_first_turns(page: Any) -> None:
     open_turns(page)
 
 
+def act_on_first(page: Any) -> None:
+    """Set the priority of the first task that a list shows, by keyboard."""
+    page.focus("input[name=task] >> nth=0")
+    page.keyboard.press("Space")
+    page.select_option("#action", "priority")
+    page.fill("input[name=priority]", "3")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/actions/action_*")
+
+
 def previewed(page: Any) -> None:
     """Wait until the server has drawn the preview."""
     page.wait_for_selector("#preview .context")
@@ -199,6 +209,14 @@ SCENES: Sequence[Scene] = (
     ),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("tasks-found", "show_tasks", f"{PROJECT}/tasks?q=the&order=newest&columns=people"),
+    Scene("actions", "show_task_actions", f"{PROJECT}/actions"),
+    Scene(
+        "action",
+        "show_task_action",
+        f"{PROJECT}/tasks?status=pending",
+        prepare=act_on_first,
+    ),
     Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),
     Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
     Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),

@@ -14,7 +14,7 @@ from plaudit.core.labeling import task_notes
 from plaudit.core.tasks import batches, lifecycle, listing
 from plaudit.model.core import TaskStatus
 from plaudit.store.tasks import tasks
-from plaudit.workspace.projects import task_pages
+from plaudit.workspace.projects import task_list_pages
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject, make_content
@@ -151,7 +151,7 @@ def test_hostile_filters_are_shown_escaped(labeling, mia, value):
 
 
 def test_pages_of_tasks_follow_one_another_without_gaps(labeling, mia, monkeypatch):
-    monkeypatch.setattr(task_pages, "PAGE_MAX", 3)
+    monkeypatch.setattr(task_list_pages, "PAGE_MAX", 3)
     monkeypatch.setattr(listing, "SCANNED_MAX", 4)
     batch = labeling.batch("First")
     ids = labeling.create(5, batch=batch) + labeling.create(3)
@@ -164,7 +164,7 @@ def test_pages_of_tasks_follow_one_another_without_gaps(labeling, mia, monkeypat
 
 
 def test_a_page_token_of_other_filters_is_refused(labeling, mia, monkeypatch):
-    monkeypatch.setattr(task_pages, "PAGE_MAX", 1)
+    monkeypatch.setattr(task_list_pages, "PAGE_MAX", 1)
     labeling.create(2)
     text = mia.get(path_of(labeling)).text
     token = re.search(r"next_token=([^\"&]+)", text)

@@ -53,6 +53,9 @@ REBUILT: Mapping[str, str] = {
     "task_place": "a server on SQLite writes page files anew",
     "dead_record": "a server on SQLite writes page files anew",
     "lease_lock": "rows that are locked and say nothing",
+    "task_words": "the words of tasks are read anew",
+    "word_clock": "the words of tasks are read anew",
+    "unread_task": "the words of tasks are read anew",
 }
 """Tables that follow from the lines of an archive, each with how."""
 
@@ -123,6 +126,12 @@ LEFT_BEHIND = (
         tables=("quality_snapshot", "quality_part"),
         reason="they follow from votes and tasks",
         remedy="compute them anew",
+    ),
+    LeftBehind(
+        noun="saved views, and actions on many tasks",
+        tables=("saved_view", "task_action", "task_action_change"),
+        reason="they are work of one server",
+        remedy="save views again; what was done by then stays done",
     ),
     LeftBehind(
         noun="the store's own",

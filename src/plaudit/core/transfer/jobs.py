@@ -42,6 +42,7 @@ _KIND_NAMES = {
     JobKind.delivery: "a delivery",
     JobKind.export: "an export",
     JobKind.quality: "a report on quality",
+    JobKind.action: "an action on many tasks",
 }
 _encode = msgspec.json.Encoder().encode
 

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
+from plaudit.store.engine.word_index import WordIndex
+
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Args = Mapping[str, Any]
@@ -50,6 +52,11 @@ class Transaction(Protocol):
 
         Empty on an engine whose write transaction has the database to itself.
         """
+        ...
+
+    @property
+    def word_index(self) -> WordIndex:
+        """SQL of the engine's full-text index."""
         ...
 
     async def now_ms(self) -> int:

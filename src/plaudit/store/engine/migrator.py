@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.errors import StoreRefused
+from plaudit.store.engine import citus, word_index
 from plaudit.store.engine.engine import Database, Transaction
 
 
@@ -58,6 +59,7 @@ SQLITE = Dialect(
         "bytes": "BLOB",
         "packed": "BLOB",
         "clustered": " WITHOUT ROWID",
+        "word_index": word_index.SQLITE.schema,
         "overlap": "COALESCE(json_extract(CAST(p.detail AS TEXT), '$.overlap'), 1)",
     },
     lock=None,
@@ -70,6 +72,7 @@ POSTGRES = Dialect(
         "bytes": "BYTEA",
         "packed": "BYTEA",
         "clustered": "",
+        "word_index": word_index.POSTGRES.schema,
         "overlap": "COALESCE(CAST(convert_from(p.detail, 'UTF8')::json ->> 'overlap' AS INT), 1)",
     },
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
@@ -83,6 +86,8 @@ PACKED_COLUMNS = (
     ("assignment", "draft"),
     ("submission", "answers"),
     ("task_note", "detail"),
+    ("task_action_change", "before"),
+    ("task_action_change", "after"),
     ("dataset_task", "response"),
     ("frozen_task", "body"),
     ("frozen_task", "patches"),
@@ -135,6 +140,8 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
             # Another process may have applied it meanwhile; the lock makes this check final.
             if migration.name not in await _outstanding(tx, dialect):
                 return False
+            if dialect.lock is not None and await citus.is_cluster(tx):
+                await citus.one_after_another(tx)
             for statement in migration.statements:
                 await tx.run(statement, {})
             await tx.run(

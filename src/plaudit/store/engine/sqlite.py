@@ -25,7 +25,7 @@ import apsw
 
 from plaudit import private_files
 from plaudit.errors import StorageFull, StoreRefused, Unavailable
-from plaudit.store.engine import disk_space
+from plaudit.store.engine import disk_space, word_index
 from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
 from plaudit.store.engine.steady_reads import Changed, SteadyReads
@@ -49,6 +49,7 @@ class SqliteTransaction:
 
     skip_locked = ""
     for_update = ""
+    word_index = word_index.SQLITE
 
     async def now_ms(self) -> int:
         return cast("int", self._execute(_NOW_SQL).fetchall()[0][0])

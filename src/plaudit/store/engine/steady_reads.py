@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 import apsw
 
+from plaudit.store.engine import word_index
 from plaudit.store.engine.engine import Args, Row
 
 KEPT_MAX = 1000
@@ -29,6 +30,7 @@ class SteadyReads:
 
     skip_locked = ""
     for_update = ""
+    word_index = word_index.SQLITE
 
     def __init__(self, connection: apsw.Connection, epoch: int) -> None:
         self.epoch = epoch

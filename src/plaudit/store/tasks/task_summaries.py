@@ -64,6 +64,12 @@ async def get_summaries(
     tx: Transaction, project_key: int, seqs: Sequence[int]
 ) -> list[TaskSummary]:
     """Existing tasks of a project in the order of these distinct sequence numbers."""
+    found = {one.seq: one for one in await list_present(tx, project_key, seqs)}
+    return [found[seq] for seq in seqs]
+
+
+async def list_present(tx: Transaction, project_key: int, seqs: Sequence[int]) -> list[TaskSummary]:
+    """Those of these tasks that exist, in order of seq."""
     if not seqs:
         return []
     listed, args = value_lists.in_list("seq", seqs)
@@ -72,11 +78,10 @@ async def get_summaries(
         f" WHERE t.project_key = :project_key AND t.seq IN {listed}",
         args | {"project_key": project_key},
     )
-    found = {
-        seq: TaskSummary(seq, task_id, batch_id, TaskStatus.from_code(status), *times)
-        for seq, task_id, batch_id, status, *times in rows
-    }
-    return [found[seq] for seq in seqs]
+    return [
+        TaskSummary(seq, task_id, batch_id, TaskStatus.from_code(status), *times)
+        for seq, task_id, batch_id, status, *times in sorted(rows)
+    ]
 
 
 async def list_openings(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, bytes]:

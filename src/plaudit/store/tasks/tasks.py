@@ -18,6 +18,7 @@ from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
 from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.tasks import unread_tasks
 
 FAR = 2**62
 """Greater than every time and sequence number."""
@@ -297,6 +298,7 @@ async def insert_body(
         " VALUES (:project_key, :seq, :body, :patches)",
         {"project_key": project_key, "seq": seq, "body": body, "patches": patches},
     )
+    await unread_tasks.mark_unread(tx, project_key, seq)
 
 
 async def delete_body(tx: Transaction, project_key: int, seq: int) -> None:
@@ -305,6 +307,7 @@ async def delete_body(tx: Transaction, project_key: int, seq: int) -> None:
         "DELETE FROM task_body WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
+    await unread_tasks.forget_words(tx, project_key, seq)
 
 
 async def set_content(tx: Transaction, project_key: int, seq: int, content: bytes) -> None:
@@ -315,6 +318,7 @@ async def set_content(tx: Transaction, project_key: int, seq: int, content: byte
         " WHERE task_content.content IS NULL",
         {"project_key": project_key, "seq": seq, "content": content},
     )
+    await unread_tasks.mark_unread(tx, project_key, seq)
 
 
 async def change_status(

@@ -28,6 +28,8 @@ class JobKind(StrEnum):
     """A file of rows for a trainer or a table."""
     quality = "quality"
     """A report on the quality of a project."""
+    action = "action"
+    """An action on many tasks of a project, or the undo of one."""
 
 
 class JobState(StrEnum):

@@ -23,7 +23,8 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
-from plaudit.workspace.projects.task_pages import BATCHES_MAX, TASK
+from plaudit.workspace.projects.task_list_pages import BATCHES_MAX
+from plaudit.workspace.projects.task_pages import TASK
 
 NEW_TASK = f"{PROJECT}/new-task"
 RESPONSES_SHOWN = 2

@@ -1,4 +1,4 @@
-"""Command palette: projects, tasks and people by a part of their name, for every page's script."""
+"""Command palette: projects and people by a part of their name, tasks by id or words."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from msgspec import Struct
 
 from plaudit.api.http.parameters import Text
 from plaudit.core.accounts import permissions
-from plaudit.errors import InvalidParameter
+from plaudit.core.managing import task_list, words
+from plaudit.core.tasks import excerpts
+from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.model.core import PersonRole
+from plaudit.model.managing import TaskConditions, TaskOrder
 from plaudit.store.common import names
 from plaudit.store.common.names import Named
+from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
 from plaudit.store.tasks.task_locators import locate_tasks
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
 PART_CHARS_MAX = 200
+SEARCHED_MAX = 2
+"""Projects, the newest ones, whose tasks are looked through where none is named."""
+
 FOUND_MAX = 8
 """Things of one kind that are shown."""
 
@@ -32,11 +39,14 @@ class FoundKind(StrEnum):
 
 
 class FindQuery(Struct, frozen=True):
-    """Part of a name, or a task's id."""
+    """Part of a name, a task's id, or words that a task says."""
 
-    q: Annotated[str, Text(description="A part of a name of at most 200 characters, or an id.")] = (
-        ""
-    )
+    q: Annotated[
+        str, Text(description="A part of a name, an id, or words that tasks say; 200 characters.")
+    ] = ""
+    project: Annotated[
+        str | None, Text(description="The project whose tasks are looked for; else the newest.")
+    ] = None
 
 
 class Found(Struct, frozen=True):
@@ -83,6 +93,8 @@ async def find_by_name(request: PageRequest[FindQuery]) -> FindAnswer:
                 task_id=part,
             )
             found.append(Found(FoundKind.task, part, path))
+        if is_manager:
+            found += await _find_tasks(tx, request, part)
         if permissions.has_role(user, PersonRole.admin):
             found += [
                 Found(FoundKind.person, email, "/people")
@@ -91,6 +103,49 @@ async def find_by_name(request: PageRequest[FindQuery]) -> FindAnswer:
                 )
             ]
     return FindAnswer(found)
+
+
+async def _find_tasks(tx: Transaction, request: PageRequest[FindQuery], part: str) -> list[Found]:
+    """The newest FOUND_MAX tasks that say these words, of one project or of the newest ones.
+
+    The last word is taken for the beginning of one, if it is long enough.
+    """
+    text = part if part.endswith("*") else f"{part}*"
+    try:
+        words.terms_of(text)
+    except InvalidContent:
+        text = part
+    environment_id = request.user.environment_id
+    if request.query.project is not None:
+        one = await projects.find_project(tx, environment_id, request.query.project)
+        listed = [] if one is None else [one]
+    else:
+        listed = await projects.list_newest_projects(tx, environment_id, limit=SEARCHED_MAX)
+    found: list[Found] = []
+    for project in listed:
+        try:
+            page = await task_list.list_page(
+                tx,
+                project.project_key,
+                TaskConditions(text=text),
+                TaskOrder.newest,
+                limit=FOUND_MAX - len(found),
+            )
+        except InvalidContent:  # no word is among what was typed
+            return []
+        prompts = await excerpts.list_excerpts(
+            tx, project.project_key, [row.seq for row in page.rows]
+        )
+        for row in page.rows:
+            path = links.fill_path(
+                "/projects/{project_id}/tasks/{task_id}",
+                project_id=project.project_id,
+                task_id=row.task_id,
+            )
+            found.append(Found(FoundKind.task, prompts.get(row.seq, row.task_id), path))
+        if len(found) >= FOUND_MAX:
+            break
+    return found
 
 
 PAGES = (

@@ -1,9 +1,8 @@
-"""Managers' pages of tasks: search, details, cancel, error and reopen."""
+"""Managers' pages of one task: details, cancel, error and reopen."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -11,32 +10,23 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
-from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.common import names
+from plaudit.api.http.parameters import NoQuery
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import task_work
 from plaudit.core.labeling.submissions import content_of
-from plaudit.core.tasks import excerpts, lifecycle, listing
+from plaudit.core.tasks import lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
-from plaudit.core.tasks.listing import TaskQuery
-from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import (
     ALL_OPTS,
-    STORED_STATUSES,
-    BatchRow,
     PersonRole,
     ProjectRow,
     StoredTask,
-    TaskStatus,
 )
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags
 from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks.task_summaries import TaskSummary
-from plaudit.texts import N_
 from plaudit.wire.v2 import render as wire_rendering
-from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -45,7 +35,6 @@ from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, TurnsQuery
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
-from plaudit.workspace.http.views import FormError
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects import delivered_view
 from plaudit.workspace.projects.delivered_view import PortionDelivered
@@ -55,130 +44,19 @@ from plaudit.workspace.render.text_batch import TextBatch
 TASKS = f"{PROJECT}/tasks"
 TASK = f"{TASKS}/{{task_id}}"
 PAGE_MAX = 50
-BATCHES_MAX = 200
 MESSAGE_CHARS_MAX = 10_000
 JSON_BYTES_MAX = 64 * 1024
 """Bytes of a task's JSON that its page shows."""
 
 EVERYTHING = frozenset({"project", "batch"})
 
-_BOUNDS = ("completed_after", "completed_before", "created_after", "created_before")
 _decode_detail = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class TasksQuery(Struct, frozen=True):
-    """Query of GET …/tasks. All are texts, so that an error is shown beside its field."""
-
-    q: Annotated[str | None, Text(description="A task's id or unique_id.")] = None
-    status: Annotated[str | None, Text(description="Only tasks in this status.")] = None
-    batch: Annotated[str | None, Text(description="Only tasks of this batch: its name or id.")] = (
-        None
-    )
-    completed_after: Annotated[str | None, Text(description="An ISO 8601 date-time.")] = None
-    completed_before: Annotated[str | None, Text(description="An ISO 8601 date-time.")] = None
-    created_after: Annotated[str | None, Text(description="An ISO 8601 date-time.")] = None
-    created_before: Annotated[str | None, Text(description="An ISO 8601 date-time.")] = None
-    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
 class ErrorForm(Struct):
     """Form of the reason why a task is in error."""
 
     message: str
-
-
-async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks: one page of filtered tasks."""
-    query = request.query
-    filters = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
-    token = filters.pop("next_token", None)
-    rows: list[TaskSummary] = []
-    following, form_error = None, None
-    async with request.db.read() as tx:
-        project = await get_project(tx, request)
-        try:
-            if query.q is not None:
-                task = await task_work.find_in_project(tx, project, query.q.strip())
-                rows = [] if task is None else [_row(task)]
-            else:
-                rows, following = await _list_page(tx, request, project, token)
-        except InvalidContent as problem:
-            form_error = FormError.from_problem(problem)
-        batch_names = await _batch_names(tx, project, rows)
-        prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
-        listed = await batches.list_batch_names(
-            tx, project.environment_id, project.project_key, limit=BATCHES_MAX
-        )
-    return {
-        "project": project,
-        "rows": rows,
-        "batch_names": batch_names,
-        "excerpts": prompts,
-        "batches": listed,
-        "statuses": list(STORED_STATUSES),
-        "filters": filters,
-        "is_filtered": bool(filters),
-        "is_scanned": all(
-            {f"{time}_after", f"{time}_before"} & filters.keys()
-            for time in ("created", "completed")
-        ),
-        "scanned_max": listing.SCANNED_MAX,
-        "following": None
-        if following is None
-        else f"?{urlencode(filters | {'next_token': following})}",
-    } | ({} if form_error is None else {"problem": form_error})
-
-
-async def _list_page(
-    tx: Transaction, request: PageRequest[TasksQuery], project: ProjectRow, token: str | None
-) -> tuple[list[TaskSummary], str | None]:
-    """Page of filtered rows, and the next page's token; raises InvalidContent at a field."""
-    query = request.query
-    times = {name: moment(getattr(query, name), f"/{name}") for name in _BOUNDS}
-    status = None
-    if query.status is not None:
-        if query.status not in set(STORED_STATUSES):
-            raise InvalidContent("there is no such status", pointer="/status")
-        status = TaskStatus(query.status)
-    batch = None if query.batch is None else await _find_batch(tx, project, query.batch)
-    return await listing.task_summaries_page(
-        tx,
-        request.secret,
-        project.environment_id,
-        TaskQuery(
-            scope=ScopeNames(
-                project_id=project.project_id, batch_id=None if batch is None else batch.batch_id
-            ),
-            status=status,
-            completed_after=times["completed_after"],
-            completed_before=times["completed_before"],
-            created_after=times["created_after"],
-            created_before=times["created_before"],
-            limit=PAGE_MAX,
-            next_token=token,
-            opts=0,
-        ),
-    )
-
-
-async def _find_batch(tx: Transaction, project: ProjectRow, name_or_id: str) -> BatchRow:
-    batch = await batches.find_batch(tx, project.environment_id, name_or_id)
-    if batch is None or batch.project_key != project.project_key:
-        by_name = await batches.list_batches_by_name(
-            tx, project.environment_id, names.normalize_name(name_or_id), project.project_key
-        )
-        batch = next(iter(by_name), None)
-    if batch is None:
-        raise InvalidContent("the project has no batch of this name or id", pointer="/batch")
-    return batch
-
-
-async def _batch_names(
-    tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
-) -> dict[str | None, str]:
-    batch_ids = sorted({row.batch_id for row in rows if row.batch_id is not None})
-    found = await batches.find_batch_names(tx, project.environment_id, batch_ids)
-    return dict(found.items())
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -289,23 +167,7 @@ async def _record_move(
     return Redirect(to=links.fill_path(TASK, **request.path), flash=flash)
 
 
-def _row(task: StoredTask) -> TaskSummary:
-    return TaskSummary(
-        task.seq, task.task_id, task.batch_id, task.status, task.created_ms, task.completed_ms
-    )
-
-
 PAGES = (
-    Page(
-        page_id="show_tasks",
-        path=TASKS,
-        role=PersonRole.manager,
-        handler=show_tasks,
-        query=TasksQuery,
-        template="projects/tasks.html",
-        tab=N_("Tasks"),
-        tab_order=30,
-    ),
     Page(
         page_id="show_managed_task",
         path=TASK,

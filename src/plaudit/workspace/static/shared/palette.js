@@ -52,7 +52,9 @@ class Palette {
   async ask(text, pages) {
     this.asked = new AbortController();
     try {
-      const path = `/find?q=${encodeURIComponent(text)}`;
+      const project = /^\/projects\/([^/]+)\//.exec(`${location.pathname}/`)?.[1];
+      const inside = project === undefined ? "" : `&project=${project}`;
+      const path = `/find?q=${encodeURIComponent(text)}${inside}`;
       const { found } = await send("GET", path, null, { signal: this.asked.signal });
       this.show([...pages, ...found.map(optionOf)]);
       if (this.list.children.length === 0) this.told.textContent = t("Nothing is called this.");

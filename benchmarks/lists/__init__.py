@@ -1,0 +1,1 @@
+"""Managers' lists of tasks: pages, searches, and actions on many tasks."""

@@ -1,0 +1,47 @@
+"""Jobs that apply an action to all tasks that meet conditions, or undo one."""
+
+from __future__ import annotations
+
+from plaudit.api.http.job_runner import JobRun
+from plaudit.core.managing import actions, undo
+from plaudit.model.core import Actor, ProjectRow
+from plaudit.model.managing import ActionState, TaskConditions
+from plaudit.store.engine.engine import Database
+from plaudit.store.managing.actions import TaskAction
+
+CHANGING = "changing tasks"
+RESTORING = "restoring tasks"
+"""Phases of the jobs."""
+
+
+async def run_action(
+    run: JobRun,
+    project: ProjectRow,
+    action: TaskAction,
+    actor: Actor,
+    conditions: TaskConditions | None,
+) -> None:
+    """Apply an action that has begun, or with conditions None undo one, in a thread.
+
+    Raises Unavailable if the job was told to stop: what was done by then stays done.
+    """
+
+    def report(now: TaskAction) -> None:
+        is_undo = conditions is None
+        done = now.restored_count if is_undo else now.looked_count
+        run.tracker.report(done=done, total=now.changed_count if is_undo else 0)
+
+    async def work(db: Database) -> None:
+        if conditions is None:
+            await undo.run_undo(db, project, action, actor, report)
+        else:
+            await actions.run(db, project, action, actor, conditions, report)
+
+    await run.run_in_thread(work)
+
+
+def is_small(action: TaskAction) -> bool:
+    """True if an action can be undone in one transaction."""
+    return (
+        action.state is ActionState.undoing and action.changed_count < actions.CHANGED_AT_ONCE_MAX
+    )

@@ -1,0 +1,88 @@
+"""Statements of managers' work on many tasks: words, lists, actions and their undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plaudit.core.labeling import task_notes
+from plaudit.core.managing import actions, saved_views, task_list
+from plaudit.core.tasks import lifecycle
+from plaudit.model.core import TaskStatus
+from plaudit.model.managing import TaskOrder
+from plaudit.store.managing import actions as actions_store
+from plaudit.store.managing import saved_views as views_store
+from plaudit.store.managing import task_lists
+from plaudit.store.managing import words as words_store
+from tests.managing.managed_project import ManagedProject
+from tests.support.harness import World
+from tests.support.labeling_project import OVERALL
+
+
+def put_through_lists_and_actions(world: World) -> None:
+    form = {"fields": [OVERALL]}
+    project = ManagedProject(world, "Looked through", overlap=2, review="all", form=form)
+    first, second, third = project.say("one", "two", "three")
+    for user_id in ("ann", "bea"):
+        project.submit(project.take(user_id))
+    batch = project.batch("Looked through")
+    [fourth] = project.say("four", batch=project.fresh_batch(batch))
+    project.do(task_notes.flag, project.take("cat"), reason="odd")
+    project.read_words()
+    _list(project, batch.batch_id)
+    seqs = [project.seq(first), project.seq(second)]
+    for listing in ("list_task_people", "list_task_work", "list_disagreement"):
+        project.write(
+            lambda tx, name=listing: getattr(task_lists, name)(
+                tx, project.project.project_key, seqs
+            )
+        )
+    project.write(lambda tx: words_store.list_projects_to_index(tx, limit=10))
+    project.take_back(project.act("cancel"))
+    project.take_back(project.act("priority", [second, third], priority=3))
+    project.take_back(project.act("batch", [second, fourth]))
+    project.take_back(project.act("assign", [second], people=()))
+    project.write(lambda tx: actions_store.list_actions(tx, project.project.project_key, limit=3))
+    for name in ("One", "Two"):
+        view = project.write(
+            lambda tx, name=name: saved_views.save_view(
+                tx, project.project, "boss", name=name, query="q=one"
+            )
+        )
+    project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
+    project.follow_settings()
+    _reopen(project, first)
+    project.write(lambda tx: actions.delete_old(tx, limit=10))
+
+
+def _list(project: ManagedProject, batch_id: str) -> None:
+    for order in TaskOrder:
+        for where in (
+            {}, {"status": TaskStatus.pending}, {"batch_id": batch_id}, {"user_id": "ann"},
+            {"is_flagged": True}, {"is_in_review": True}, {"created_after": 0}, {"text": "one"},
+            {"text": "one", "is_flagged": True},
+        ):  # fmt: skip
+            given: dict[str, Any] = where
+            project.ids(order.value, **given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_list, "LOOKED_MAX", 1)
+        project.ids(created_after=0)
+
+
+def _reopen(project: ManagedProject, task_id: str) -> None:
+    """Complete, reopen and restore a task, and read what it says then."""
+    project.accept(task_id)
+    project.take_back(project.act("reopen", [task_id]))
+    project.move(lifecycle.reopen_task, task_id)
+    project.read_words()
+    action = project.act("priority", [task_id], priority=1)
+    project.write(lambda tx: _age(tx, action))
+
+
+async def _age(tx: Any, action: Any) -> None:
+    await tx.run(
+        "UPDATE task_action SET created_ms = 0 WHERE project_key = :project_key"
+        " AND action_id = :action_id",
+        {"project_key": action.project_key, "action_id": action.action_id},
+    )

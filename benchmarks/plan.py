@@ -67,6 +67,8 @@ class Plan:
     """Servers of PostgreSQL on which fairness is measured."""
     soak_minutes: float
     quality_tasks: int
+    rest_share: float
+    """Of the pauses in which a machine comes to rest before it is measured."""
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -119,6 +121,7 @@ def full_plan(folder: Path) -> Plan:
         fairness_postgres=1,
         soak_minutes=40,
         quality_tasks=333_000,
+        rest_share=1,
     )
 
 
@@ -151,7 +154,7 @@ def quick_plan(folder: Path) -> Plan:
         claim_rounds=1,
         claim_trials=50,
         strangers=100,
-        crowd_seconds=2,
+        crowd_seconds=1,
         stall_turns=(100,),
         stall_task_bytes=100_000,
         stall_largest_bytes=200_000,
@@ -170,6 +173,7 @@ def quick_plan(folder: Path) -> Plan:
         fairness_postgres=0,
         soak_minutes=0.1,
         quality_tasks=5_000,
+        rest_share=0.1,
     )
 
 

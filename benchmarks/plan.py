@@ -67,6 +67,7 @@ class Plan:
     """Servers of PostgreSQL on which fairness is measured."""
     soak_minutes: float
     quality_tasks: int
+    scale_tasks: int
     list_tasks: int
     list_people: int
     postgres_binaries: tuple[Path, ...] = ()
@@ -121,6 +122,7 @@ def full_plan(folder: Path) -> Plan:
         fairness_postgres=1,
         soak_minutes=40,
         quality_tasks=333_000,
+        scale_tasks=10_000_000,
         list_tasks=100_000,
         list_people=500,
     )
@@ -174,6 +176,7 @@ def quick_plan(folder: Path) -> Plan:
         fairness_postgres=0,
         soak_minutes=0.1,
         quality_tasks=5_000,
+        scale_tasks=200_000,
         list_tasks=3_000,
         list_people=30,
     )

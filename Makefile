@@ -19,7 +19,7 @@ PIP_FLAGS := --quiet --no-compile --disable-pip-version-check --no-input
 EXPORT = $(UV) export --quiet --locked --no-header --no-annotate --no-emit-project \
 	--format requirements-txt
 
-.PHONY: setup demo test check fix lock texts serve bench bench-quick bench-setup screenshots clean
+.PHONY: setup demo test test-citus check fix lock texts serve bench bench-quick bench-setup screenshots clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,11 @@ demo: setup  ## a running server with sample data
 
 test: setup  ## the whole test suite
 	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
+
+# PLAUDIT_TEST_CITUS names the coordinator; see docs/beyond-one-machine.md.
+test-citus: setup  ## the tests of the store, of tasks, the queue and webhooks on a Citus cluster
+	PLAUDIT_TEST_ENGINES=citus $(BIN)/python -m pytest -q --citus-record \
+		-k citus tests/store tests/tasks tests/labeling tests/webhooks tests/sharding
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks

@@ -12,10 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
+
 from benchmarks import load
 
 START_TIMEOUT_SECONDS = 30
+BUILD_TIMEOUT_SECONDS = 900
 STOP_TIMEOUT_SECONDS = 15
+IDLE_SECONDS = 2.5
+"""Time in which a server that looks for work each second has looked twice."""
+IDLE_SHARE = 0.05
+IDLE_TIMEOUT_SECONDS = 600
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PLAUDIT = (sys.executable, "-m", "plaudit")
 BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
@@ -110,16 +117,55 @@ def import_tasks(data: Path, tasks: Path, project: str) -> None:
     run_plaudit("import", tasks, "--format", "v2", "--project", project, "--data", data)
 
 
-def serve_plaudit(data: Path, *, database: str | None = None, key: str = "") -> Server:
+def serve_plaudit(
+    data: Path, *, database: str | None = None, key: str = "", page_files: bool = True
+) -> Server:
     """Serve the store in the folder `data` or in a database, with a new API key if none is given.
 
-    A store in a database must be given with its key.
+    A store in a database must be given with its key. The page files of another one are built before
+    it is measured.
     """
     port = free_port()
     key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
-    return _start("plaudit", command, port, log=data.with_suffix(".log"), key=key)
+    environment = {**os.environ, "PLAUDIT_PAGE_FILES": str(int(page_files))}
+    log = data.with_suffix(".log" if page_files else ".tables.log")
+    server = _start("plaudit", command, port, log=log, key=key, environment=environment)
+    try:
+        if database is None and page_files:
+            _wait_for_page_files(data / "plaudit.sqlite")
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _wait_for_page_files(path: Path) -> None:
+    """Wait until every task has a place in the page files."""
+    give_up_at = time.monotonic() + BUILD_TIMEOUT_SECONDS
+    store = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    store.set_busy_timeout(5_000)
+    missing = (
+        "SELECT (SELECT COUNT(*) FROM task WHERE project_key > 0)"
+        " - (SELECT COUNT(*) FROM task_place WHERE file > 0)"
+    )
+    while store.execute(missing).fetchall()[0][0] > 0:
+        if time.monotonic() > give_up_at:
+            raise ServerError("the page files were not built")
+        time.sleep(0.2)
+    store.close()
+
+
+def wait_until_idle(server: Server) -> None:
+    """Wait until a server has done what it does by itself, such as building page files."""
+    give_up_at = time.monotonic() + IDLE_TIMEOUT_SECONDS
+    while time.monotonic() < give_up_at:
+        before = server.cpu_seconds()
+        time.sleep(IDLE_SECONDS)
+        if server.cpu_seconds() - before < IDLE_SHARE * IDLE_SECONDS:
+            return
+    raise ServerError(f"{server.name} does not come to rest")
 
 
 def serve_ordinary(path: Path) -> Server:

@@ -27,11 +27,13 @@ from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
+from tests.support.databases.citus_cluster import VARIABLE, CitusCluster
 from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
 
 pytest_plugins = (
+    "tests.support.running.citus_record",
     "tests.support.running.collection",
     "tests.support.running.page_files",
     "tests.support.running.shared_work",
@@ -142,6 +144,29 @@ def postgres_settings(
     postgres_server.give_back(url)
 
 
+@pytest.fixture(scope="session")
+def citus_server(worker_id: str) -> Iterator[CitusCluster]:
+    """The Citus cluster that `PLAUDIT_TEST_CITUS` names; without it the test is skipped."""
+    if VARIABLE not in os.environ:
+        pytest.skip(f"{VARIABLE} names no coordinator of a Citus cluster")
+    cluster = CitusCluster(worker_id)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def citus_settings(
+    citus_server: CitusCluster, template: Path, tmp_path: Path
+) -> Iterator[Settings]:
+    """The settings of an empty store on a Citus cluster."""
+    folder = tmp_path / "data-citus"
+    folder.mkdir()
+    shutil.copy2(template / "secret", folder / "secret")
+    url = citus_server.lend()
+    yield Settings(data=folder, database=url)
+    citus_server.give_back(url)
+
+
 @pytest.fixture(params=ENGINES)
 def settings(request: pytest.FixtureRequest) -> Settings:
     """The settings of an empty store, on each engine."""
@@ -190,8 +215,8 @@ def open_shared(
         folder = tmp_path_factory.mktemp("shared") / "data"
         shutil.copytree(template, folder)
         url = None
-        if shared_engine == "postgres":
-            url = request.getfixturevalue("postgres_server").lend()
+        if shared_engine != "sqlite":
+            url = request.getfixturevalue(f"{shared_engine}_server").lend()
         world = World(Settings(data=folder, database=url))
         worlds.append(world)
         world.org()
@@ -202,7 +227,8 @@ def open_shared(
     for world in worlds:
         world.close()
         if world.settings.database is not None:
-            request.getfixturevalue("postgres_server").give_back(world.settings.database)
+            server = request.getfixturevalue(f"{shared_engine}_server")
+            server.give_back(world.settings.database)
 
 
 @pytest.fixture(scope="module")

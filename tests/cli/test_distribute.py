@@ -13,8 +13,10 @@ import asyncpg
 import pytest
 
 from plaudit.errors import StoreRefused
-from plaudit.store.engine import citus
+from plaudit.store.engine import citus, connect, migrator
 from plaudit.store.engine.citus import DISTRIBUTED, REFERENCE
+from tests.support.builders import make_tasks
+from tests.support.databases.postgres_cluster import wait_until
 from tests.support.harness import World, run_cli, store_arguments
 
 GOLDEN = Path(__file__).with_name("citus.sql")
@@ -37,6 +39,16 @@ CREATE FUNCTION create_distributed_table(
     one REGCLASS, by TEXT, colocate_with TEXT DEFAULT 'default'
 ) RETURNS VOID LANGUAGE sql AS $$
     SELECT note(one, format('%s by %s with %s', one, by, colocate_with));
+$$;
+CREATE FUNCTION truncate_local_data_after_distributing_table(one REGCLASS) RETURNS VOID
+    LANGUAGE sql AS '';
+CREATE TABLE stand_in_setting (setting TEXT);
+INSERT INTO stand_in_setting VALUES
+    ('enable_hashjoin=off'), ('enable_mergejoin=off'), ('random_page_cost=1.1');
+CREATE FUNCTION run_command_on_workers(command TEXT)
+    RETURNS TABLE (nodename TEXT, nodeport INTEGER, success BOOLEAN, result TEXT)
+    LANGUAGE sql AS $$
+    SELECT 'w1', 5432, true, coalesce(string_agg(setting, ' '), '') FROM stand_in_setting;
 $$;
 """
 
@@ -161,6 +173,65 @@ def test_a_run_that_fails_leaves_nothing_done_and_the_next_does_all(coordinator)
 
     world.close()
     assert calls(coordinator) == expected_calls()
+
+
+def test_a_worker_that_plans_in_another_way_is_named_with_what_to_run_there(coordinator):
+    on(coordinator.database, "DELETE FROM stand_in_setting WHERE setting LIKE 'enable_hashjoin%'")
+
+    done = run_cli("db", "distribute", *store_arguments(coordinator))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "worker w1:5432 would plan in another way" in done.stderr.replace("\n", " ")
+    assert "SET enable_hashjoin = 'off'" in done.stderr.replace("\n", " ")
+    assert calls(coordinator) == expected_calls()
+
+
+def test_tables_that_an_upgrade_makes_are_distributed_with_the_others(
+    postgres_settings, monkeypatch
+):
+    url, all_of_them = postgres_settings.database, migrator.migrations
+    on(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrator, "migrations", lambda dialect: all_of_them(dialect)[:-1])
+        connect.prepare(postgres_settings)
+    tables = on(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    before = {table for (table,) in tables} - {"schema_migration"}
+    on(url, STAND_IN, "INSERT INTO pg_dist_node VALUES (true, true)")
+    for table in before:
+        on(url, f"INSERT INTO pg_dist_partition VALUES ('{table}')")
+
+    connect.prepare(postgres_settings)
+
+    made = {call.split()[0] for call in calls(postgres_settings)}
+    assert made == {*REFERENCE, *DISTRIBUTED} - before != set()
+
+
+def test_an_epoch_that_is_begun_ends_the_page_tokens_that_a_running_server_gave(
+    postgres_settings,
+):
+    world = World(postgres_settings)
+    world.org()
+    world.load(make_tasks(3))
+    asked = {"project_id": "project_123", "limit": 1}
+    with world.client() as client:
+        token = client.get("/v2/tasks", params=asked).json()["next_token"]
+        done = run_cli("db", "begin-epoch", *store_arguments(postgres_settings))
+        wait_until(lambda: client.get("/v2/tasks", params=asked).status_code == 200, "it is back")
+        old = client.get("/v2/tasks", params={"next_token": token})
+        new = client.get("/v2/tasks", params=asked).json()["next_token"]
+        again = client.get("/v2/tasks", params={"next_token": new})
+
+    world.close()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (old.status_code, old.json()["code"]) == (400, "page_token_expired")
+    assert again.status_code == 200
+
+
+def test_an_epoch_of_sqlite_is_begun_by_restoring_alone(sqlite_settings):
+    done = run_cli("db", "begin-epoch", *store_arguments(sqlite_settings))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing to do" in done.stderr
 
 
 def test_what_others_refer_to_goes_first(postgres_settings):

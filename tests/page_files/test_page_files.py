@@ -14,10 +14,11 @@ from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import Unavailable
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
+from plaudit.store.common import pages
 from plaudit.store.engine import migrator
 from plaudit.store.page_files import file_runs
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import World
+from tests.support.harness import World, run_cli, store_arguments
 from tests.support.running.built_files import PROJECT, BuiltFiles, built_files
 
 
@@ -232,6 +233,18 @@ def test_a_dead_record_is_left_while_an_answer_may_be_sending_it(world):
         assert b"".join(page.read()) == expected
 
 
+def test_a_page_ends_where_that_of_the_tables_would_have_too_many_bytes(world, monkeypatch):
+    world.load(make_tasks(20, metadata={"text": "x" * 1000}))
+    with built_files(world) as built:
+        size = built.page(from_tables=True, limit=1).size
+        for most in range(3 * size, 4 * size, 37):
+            monkeypatch.setattr(pages, "PAGE_BYTES_MAX", most)
+            assert built.compare(limit=20)
+            assert built.compare(limit=20, completed_after=1_735_000_000_000)
+        monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 10)
+        assert built.compare(limit=20), "a page has at least one task"
+
+
 def test_a_file_that_is_mostly_dead_is_written_anew(world):
     with built_files(loaded(world)) as built:
         for _ in range(2):
@@ -359,3 +372,15 @@ def test_postgresql_has_no_tables_of_page_files():
 
     assert not any("sqlite" in name for name in names)
     assert len(names) == len(migrator.migrations(migrator.SQLITE)) - 1
+
+
+def test_a_sweep_deletes_page_files_where_they_are_switched_off(world):
+    with built_files(loaded(world)) as built:
+        command = ("db", "sweep", *store_arguments(world.settings))
+
+        kept = run_cli(*command)
+        deleted = run_cli(*command, PLAUDIT_PAGE_FILES="0")
+
+        assert (kept.stdout, deleted.stdout) == ("Deleted 0 files.\n", "Deleted 1 files.\n")
+        assert list(built.files.folder.glob("*.dat")) == []
+        assert not built.compare(limit=100)

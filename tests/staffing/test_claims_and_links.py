@@ -7,7 +7,7 @@ import re
 import pytest
 
 from plaudit.core.accounts import study_links
-from plaudit.core.accounts.study_links import Entry, EntryThrottle, NewStudyLink
+from plaudit.core.accounts.study_links import EntryThrottle, NewStudyLink, StudyEntry
 from plaudit.core.staffing import pools
 from plaudit.errors import InvalidContent, Problem, TooManyRequests
 from tests.support.databases.statement_counter import counting
@@ -90,7 +90,7 @@ def link(staffed):
 
 
 def enter(own, link, pid, session="s"):
-    entry = Entry(pid, session)
+    entry = StudyEntry(pid, session)
     return own.write(
         lambda tx: study_links.enter(tx, own.world.secret, link, entry, user_id=None, agent="a")
     )

@@ -262,6 +262,38 @@ def test_tasks_that_wait_are_kept_by_the_migration_that_marks_undecided_ones(wor
     assert labeling.follow_settings() == 1
 
 
+def test_tasks_and_people_of_before_are_open_to_everybody_after_the_migration_of_staffing(
+    world_of_sqlite,
+):
+    world = world_of_sqlite
+    labeling = LabelingProject(world)
+    labeling.create(3)
+    labeling.work_on("ann")
+    name = next(name for name in NAMES if name.endswith("_staffing.sql"))
+    file = apsw.Connection(str(world.settings.data / connect.FILE_NAME))
+    for table in (
+        *("team_member", "team", "person_skill", "project_member", "batch_team"),
+        *("task_requirement", "work_pool", "study_person", "study_link"),
+    ):
+        file.execute(f"DROP TABLE {table}")
+    file.execute("DROP INDEX task_work_free; DROP INDEX project_open_by_age")
+    file.execute("CREATE INDEX task_work_free ON task_work (project_key, rank)")
+    for table, column in (
+        ("task_work", "pool"),
+        ("person", "is_guest"),
+        *(("project", one) for one in ("is_members_only", "tasks_per_day", "tasks_in_all")),
+    ):
+        file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    file.execute("DELETE FROM schema_migration WHERE name = ?", (name,))
+    file.close()
+
+    assert connect.prepare(world.settings) == [name]
+
+    assert world.run(checks.violations(world.db)) == {}
+    assert labeling.lease_next("ann") is not None
+    assert labeling.lease_next("ben") is not None
+
+
 def test_flags_and_skips_of_before_are_counted_by_the_migration_that_lists_them(world_of_sqlite):
     world = world_of_sqlite
     labeling = LabelingProject(world)

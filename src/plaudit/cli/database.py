@@ -17,6 +17,7 @@ from plaudit.core.tasks import page_records
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import backup, checks, citus, connect, epochs
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.page_files import file_writing
 
 db = App(name="db")
 
@@ -123,7 +124,9 @@ def distribute(*, show: bool = False, context: CliContext | None = None) -> None
         refuse("SQLite stays on one machine; --database must name a Citus coordinator", code=2)
 
     async def work(database: Database, secret: ServerSecret) -> list[str]:
-        return await database.write(citus.distribute)
+        done = await database.write(citus.distribute)
+        await database.write(citus.require_equal_planning)
+        return done
 
     done = with_store(chosen, work)
     result = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
@@ -135,14 +138,40 @@ def sweep(*, context: CliContext | None = None) -> None:
     """Delete files of attachments that nothing in the store names, once they are a day old.
 
     They are left behind where the server was killed, or an import taken back, between keeping a
-    file and writing its row.
+    file and writing its row. Page files are deleted where PLAUDIT_PAGE_FILES is 0.
     """
     chosen = (context or CliContext()).settings()
 
     async def work(database: Database, secret: ServerSecret) -> int:
         return await attachments.sweep(database, BlobStore(chosen.attachments_location))
 
-    say.print(f"Deleted {with_store(chosen, work)} files.")
+    deleted = with_store(chosen, work)
+    if not chosen.page_files:
+        deleted += file_writing.remove_all(chosen.pages_folder)
+    say.print(f"Deleted {deleted} files.")
+
+
+@db.command
+def begin_epoch(*, context: CliContext | None = None) -> None:
+    """Begin a new epoch of a PostgreSQL store, after a machine of a cluster lost its last commits.
+
+    Run it when the standby of a Citus worker has taken over; the coordinator's own is noticed by
+    itself. Page tokens given out before are refused afterwards, so that whoever reads by completion
+    time misses nothing. Servers may go on: their sessions are ended, and they open new ones.
+    """
+    chosen = (context or CliContext()).settings()
+    if chosen.database is None:
+        refuse("a backup of SQLite begins an epoch where it is restored; nothing to do", code=2)
+
+    async def work(database: Database, secret: ServerSecret) -> int:
+        await database.write(_begin_epoch)
+        return await database.write(epochs.end_other_sessions)
+
+    ended = with_store(chosen, work)
+    say.print(
+        "A new epoch begins: page tokens of before are refused with page_token_expired. Sessions "
+        f"ended: {ended}."
+    )
 
 
 async def _begin_epoch(tx: Transaction) -> None:

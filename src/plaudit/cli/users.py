@@ -31,6 +31,7 @@ def create_user(
     *,
     role: Literal["admin", "manager", "reviewer", "annotator"],
     name: str | None = None,
+    guest: bool = False,
     context: OrganizationContext | None = None,
 ) -> None:
     """Invite a person and print the link with which they choose a password, once.
@@ -40,11 +41,13 @@ def create_user(
     Parameters
     ----------
     email
-        Their e-mail address; nobody else of the organization has it.
+        Their e-mail address, or a user name; nobody else of the organization has it.
     role
         What they may do.
     name
         What they are called.
+    guest
+        Show them only the projects that they are a member of.
     """
     chosen = context or OrganizationContext()
 
@@ -53,8 +56,15 @@ def create_user(
 
         async def create(tx: Transaction) -> str:
             organization_id = await _organization_id(tx, environment_id)
+            is_name = people.is_user_name(email)
             person = await people.invite(
-                tx, organization_id, email=email, name=name, role=PersonRole(role)
+                tx,
+                organization_id,
+                email=None if is_name else email,
+                user_name=email if is_name else None,
+                is_guest=guest,
+                name=name,
+                role=PersonRole(role),
             )
             token = await authentication.make_invitation(tx, secret, person)
             actor = Actor("command", "users create")

@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from plaudit.api.http import hot_route
+from plaudit import app
+from plaudit.api.http import hot_log, hot_route
 from plaudit.api.http.middleware import Edge
 from plaudit.core.accounts import api_keys
+from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
 from tests.support.harness import World, on_shared_sqlite
 from tests.support.running import hot_answers
@@ -52,6 +54,8 @@ class Asked:
             given = [(b"host", b"x"), (b"authorization", f"Bearer {key or self._key}".encode())]
             name, _, query = path.encode().partition(b"?")
             found = self.edge.hot.answer(name, query, [*given, *more])
+            if found is not None:
+                self.edge.hot.note_sent(found)
             return None if found is None else found.head + b"".join(found.body.read())
 
         return cast("bytes | None", self._client.running.call(ask()))
@@ -176,3 +180,14 @@ def test_a_read_does_not_pass_those_of_its_organization_that_wait(reading, is_wa
             assert (asked.answer() is None) is is_waiting
         finally:
             semaphore._waiting.pop(reading.org(), None)
+
+
+def test_what_was_noted_is_written_when_the_server_stops(reading, monkeypatch, capfdbinary):
+    monkeypatch.setattr(hot_log, "FLUSH_S", 60.0)
+    key = reading.key()
+    header = {"Authorization": f"Bearer {key}"}
+    with AppClient(app.create_app(reading.settings, reading.secret), headers=header) as client:
+        asked = Asked(client, key).known()
+        assert asked.answer(PAGE, (b"x-request-id", b"last-of-all")) is not None
+        assert b"last-of-all" not in capfdbinary.readouterr().err
+    assert capfdbinary.readouterr().err.count(b"last-of-all") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.core.accounts import project_members, study_links, teams
-from plaudit.core.accounts.study_links import Entry, NewStudyLink
+from plaudit.core.accounts.study_links import NewStudyLink, StudyEntry
 from plaudit.core.labeling import leases
 from plaudit.core.staffing import seats
 from plaudit.model.core import PersonRole
@@ -61,7 +61,7 @@ def put_through_staffing(world: World) -> None:
     async def study(tx: Any) -> None:
         link, token = await study_links.create_link(tx, world.secret, staffed.project, wanted)
         found = await study_links.find_by_token(tx, world.secret, token)
-        entry = Entry("p1", "s1")
+        entry = StudyEntry("p1", "s1")
         for _ in range(2):
             await study_links.enter(tx, world.secret, found, entry, user_id=None, agent="a")
         await study_links.revoke(tx, staffed.project, link.link_id)

@@ -11,6 +11,7 @@ from plaudit.api.http.file_sending import FileBody
 from plaudit.core.tasks import listing
 from plaudit.core.tasks.listing import TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames
+from plaudit.errors import Unavailable
 from plaudit.model.core import DEFAULT_OPTS, TaskStatus
 from plaudit.page_builder import PageFileBuilder
 from plaudit.store.engine.sqlite import SqliteDatabase
@@ -56,7 +57,12 @@ class BuiltFiles:
     def compare(self, **query: Any) -> bool:
         """Compare a page with that of the tables; True if it came from files."""
         page = self.page(**query)
-        assert b"".join(page.read()) == b"".join(self.page(from_tables=True, **query).read())
+        try:
+            found = page.read()
+        except Unavailable:  # once, where a file was cut short that is still open
+            page = self.page(**query)
+            found = page.read()
+        assert b"".join(found) == b"".join(self.page(from_tables=True, **query).read())
         return page.is_of_files
 
     def compare_all(self, *scopes: ScopeNames, limits: tuple[int, ...] = (1, 7, 100)) -> list[bool]:

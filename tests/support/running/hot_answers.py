@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from starlette.types import ASGIApp, Message, Scope
@@ -22,13 +22,6 @@ compared: Counter[str] = Counter()
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
-
-
-class _NoLog:
-    """In place of the log of a hot route: an answer that is compared is no request."""
-
-    def note(self, *_: Any) -> None:
-        """Leave no line and count nothing."""
 
 
 async def compare(app: ASGIApp, scope: Scope, asked: Answer) -> None:
@@ -49,7 +42,7 @@ async def compare(app: ASGIApp, scope: Scope, asked: Answer) -> None:
 
 def _ask_hot(app: Edge, scope: Scope) -> Answer | None:
     """The hot route's answer to a request that was just answered, and counted, the other way."""
-    with _nothing_noted(app), _counted_once(app):
+    with _counted_once(app):
         answer = app.hot.answer(scope["raw_path"], scope["query_string"], scope["headers"])
     return None if answer is None else (200, _headers(answer), b"".join(answer.body.read()))
 
@@ -71,15 +64,6 @@ def _fresh(scope: Scope) -> Scope:
     """The scope as it was before the application got it."""
     kept = {name: value for name, value in scope.items() if not name.startswith("plaudit.")}
     return kept | {"headers": list(scope["headers"]), "path": scope["raw_path"].decode("latin-1")}
-
-
-@contextmanager
-def _nothing_noted(app: Edge) -> Iterator[None]:
-    kept, app.hot._log = app.hot._log, cast("Any", _NoLog())
-    try:
-        yield
-    finally:
-        app.hot._log = kept
 
 
 @contextmanager

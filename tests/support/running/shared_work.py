@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import httpx2
 import jinja2
@@ -13,6 +12,8 @@ import starlette.routing
 from argon2 import PasswordHasher
 
 from plaudit.core.accounts import passwords
+from plaudit.store.engine import migrator
+from tests.support.running import compiled_templates
 
 _PRODUCT_HASHER = passwords._HASHER
 
@@ -29,25 +30,11 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
-class _CompiledTemplates(jinja2.BytecodeCache):
-    """Compiled templates of pages, for all applications of a test run."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], Any] = {}
-
-    def load_bytecode(self, bucket: Any) -> None:
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Any) -> None:
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _templates_compiled_once() -> Iterator[None]:
     """Let applications share compiled templates: a page's first drawing took 50 ms in each."""
-    shared = functools.partial(jinja2.Environment, bytecode_cache=_CompiledTemplates())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja2, "Environment", shared)
+        patch.setattr(jinja2, "Environment", compiled_templates.sharing_environment())
         yield
 
 
@@ -57,6 +44,21 @@ def _routes_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         compile_path = functools.cache(starlette.routing.compile_path)
         patch.setattr(starlette.routing, "compile_path", compile_path)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_read_once() -> Iterator[None]:
+    """Let stores share the texts of migrations, which each read to be opened."""
+    read, kept = migrator.migrations, dict[int, list[migrator.Migration]]()
+
+    def migrations(dialect: migrator.Dialect) -> list[migrator.Migration]:
+        if id(dialect) not in kept:
+            kept[id(dialect)] = read(dialect)
+        return list(kept[id(dialect)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrator, "migrations", migrations)
         yield
 
 

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from plaudit.core.labeling import review_decisions
+from plaudit.core.quality_control import pauses
+from plaudit.model.core import Actor
 from tests.support.harness import both_engines
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import add_person, signed_in
@@ -104,3 +106,39 @@ def test_where_nothing_waits_the_page_says_so(world, ann):
 
     assert "Nothing waits for you" in told(browser)
     assert button(browser) is None
+
+
+def test_a_project_in_which_one_is_paused_is_marked_and_not_the_next_one(world, ann):
+    person, browser = ann
+    other, own = LabelingProject(world, "Other"), LabelingProject(world, "Own")
+    other.create(2)
+    own.create(2)
+    own.write(
+        lambda tx: pauses.pause_by_hand(
+            tx, own.project, person.user_id, reason="Rest.", actor=Actor("user", "boss")
+        )
+    )
+
+    words = told(browser)
+
+    assert "Own you are paused" in words
+    assert "Other you are paused" not in words
+    assert button(browser) == f"/work/{other.project.project_id}"
+
+
+def test_what_reviewers_said_of_late_stands_on_home_with_the_task_s_prompt(world, ann):
+    person, browser = ann
+    floor = LabelingProject(world, review="all")
+    [task_id] = floor.create()
+    floor.create()
+    floor.work_on(person.user_id)
+    floor.work_on(person.user_id)
+    floor.decide(
+        review_decisions.send_back, task_id, "rev", person.user_id, comment="Look at the dates."
+    )
+
+    words = told(browser)
+
+    assert "What reviewers said" in words
+    assert "A question? sent back, waits for you" in words
+    assert "Look at the dates." in words

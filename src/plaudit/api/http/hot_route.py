@@ -45,6 +45,11 @@ class HotAnswer(Struct):
     head: bytes
     body: FileBody
     """Body that is sent from its files, or whose parts are all bytes."""
+    operation: Operation
+    caller: Caller
+    request_id: str
+    started: float
+    """Time of `time.perf_counter` at which work on it began."""
 
 
 class HotRoute:
@@ -78,7 +83,10 @@ class HotRoute:
     def answer(
         self, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
     ) -> HotAnswer | None:
-        """Answer a GET of a path and query as sent; None leaves it to the ordinary way."""
+        """Answer a GET of a path and query as sent; None leaves it to the ordinary way.
+
+        Once it is sent, `note_sent` is to be told.
+        """
         operation = self._operations.get(path)
         if operation is None:
             return None
@@ -109,22 +117,26 @@ class HotRoute:
         caller, body = found
         answer_id = request_id_of(request_id)
         extra = [] if self._rates is None else rate_headers(self._rates, caller)
-        answer = HotAnswer(_head(body.size, answer_id, extra), body)
+        head = _head(body.size, answer_id, extra)
+        return HotAnswer(head, body, operation, caller, answer_id, started)
+
+    def note_sent(self, answer: HotAnswer) -> None:
+        """Note an answer that was sent, or given to the kernel as far as it takes it now."""
         ended = time.perf_counter()
-        seconds = ended - started
-        self._admission.spend(who, seconds, ended)
+        seconds = ended - answer.started
+        caller, name = answer.caller, answer.operation.operation_id
+        self._admission.spend(caller.environment_id, seconds, ended)
         self._log.note(
-            answer_id, operation.path, operation.operation_id, body.size, caller.key_id, seconds
+            answer.request_id,
+            answer.operation.path,
+            name,
+            answer.body.size,
+            caller.key_id,
+            seconds,
         )
         if seconds >= NOTED_S:
-            self._meter.note(
-                operation.operation_id,
-                seconds,
-                self._meter.cpu_seconds(seconds),
-                method="GET",
-                request_id=answer_id,
-            )
-        return answer
+            cpu_s = self._meter.cpu_seconds(seconds)
+            self._meter.note(name, seconds, cpu_s, method="GET", request_id=answer.request_id)
 
     def _find(
         self, operation: Operation, who: str, digests: list[bytes], raw_query: bytes

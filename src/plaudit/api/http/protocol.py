@@ -223,6 +223,7 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self.transport.write(b"".join((head, *answer.body.read())))
             self.transport.flush()  # type: ignore[attr-defined]
+        self._hot.note_sent(answer)
         if self._under_way is not None:
             self._under_way.keep_alive = is_kept
             return True

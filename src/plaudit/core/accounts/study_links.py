@@ -81,7 +81,7 @@ class NewStudyLink(Struct, frozen=True, kw_only=True):
     completion_url: str | None = None
 
 
-class Entry(Struct, frozen=True):
+class StudyEntry(Struct, frozen=True):
     """Ids by which somebody comes: of them and, if the service has one, of their session."""
 
     participant: str
@@ -158,7 +158,7 @@ async def enter(
     tx: Transaction,
     secret: ServerSecret,
     link: StudyLinkRow,
-    entry: Entry,
+    entry: StudyEntry,
     *,
     user_id: str | None,
     agent: str,
@@ -205,7 +205,7 @@ async def _let_in(
     tx: Transaction,
     secret: ServerSecret,
     link: StudyLinkRow,
-    entry: Entry,
+    entry: StudyEntry,
     participant: bytes,
     proof: bytes,
     *,

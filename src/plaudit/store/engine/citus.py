@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from plaudit.errors import StoreRefused
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.engine.planning import PLANNING
 
 REFERENCE = (
     "server_secret",
@@ -97,6 +98,10 @@ DISTRIBUTED = {
 }
 """Distribution column of each large table. Those with project_key are colocated with `task`."""
 
+_DATABASE_SETTINGS_SQL = """SELECT coalesce(string_agg(array_to_string(s.setconfig, ' '), ' '), '')
+    FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+    WHERE d.datname = current_database() AND s.setrole = 0"""
+
 LOCAL = ("schema_migration",)
 """Tables that stay on the coordinator."""
 
@@ -122,8 +127,18 @@ async def is_cluster(tx: Transaction) -> bool:
     return found is not None
 
 
+async def distribute_the_rest(tx: Transaction) -> None:
+    """Distribute the tables that are still local, where others are distributed already."""
+    if await is_cluster(tx) and await _distributed_tables(tx):
+        await distribute(tx)
+
+
 async def distribute(tx: Transaction) -> list[str]:
-    """Distribute the tables that are still local; return their names.
+    """Distribute the tables that are still local, with their rows; return their names.
+
+    The workers plan as the sessions of the product do: Citus hands a statement on, but not the
+    settings of the session that it came from. Databases of workers that were added since get these
+    settings when it is run again. Rows left behind on the coordinator are removed.
 
     Raises StoreRefused where the database is not the coordinator of a cluster with a worker.
     """
@@ -134,9 +149,52 @@ async def distribute(tx: Transaction) -> list[str]:
         )
     if await tx.one("SELECT 1 FROM pg_dist_node WHERE isactive AND shouldhaveshards", {}) is None:
         raise StoreRefused("the cluster has no worker; add one with citus_add_node")
-    rows = await tx.all("SELECT CAST(logicalrelid AS text) FROM pg_dist_partition", {})
-    present = {row[0] for row in rows}
+    present = await _distributed_tables(tx)
     done = [table for table in (*REFERENCE, *DISTRIBUTED) if table not in present]
+    await one_after_another(tx)
     for table in done:
         await tx.one(statement_for(table), {})
+    for table in done:
+        await tx.one(f"SELECT truncate_local_data_after_distributing_table('{table}')", {})
+    for command in await _planning_commands(tx):
+        await tx.run(command, {})
     return done
+
+
+async def one_after_another(tx: Transaction) -> None:
+    """Change shards one by one in this transaction, so that tables may refer to one another.
+
+    Changed side by side, Citus refuses what reads the rows of another table afterwards.
+    """
+    await tx.run("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'", {})
+
+
+async def _distributed_tables(tx: Transaction) -> set[str]:
+    rows = await tx.all("SELECT CAST(logicalrelid AS text) FROM pg_dist_partition", {})
+    return {row[0] for row in rows}
+
+
+async def require_equal_planning(tx: Transaction) -> None:
+    """Raise StoreRefused where the database of a worker lacks the settings of PLANNING.
+
+    Citus hands them on to workers that have its metadata; for others it says what to run there.
+    """
+    commands = await _planning_commands(tx)
+    wanted = {f"{setting}={value}" for setting, value in PLANNING.items()}
+    for worker, port, is_done, said in await tx.all(
+        "SELECT nodename, nodeport, success, result FROM run_command_on_workers(:command)",
+        {"command": _DATABASE_SETTINGS_SQL},
+    ):
+        if not is_done or not wanted <= set(said.split()):
+            raise StoreRefused(
+                f"the tables are distributed, but worker {worker}:{port} would plan in another "
+                f"way; as the owner of its database, run there: {'; '.join(commands)}"
+            )
+
+
+async def _planning_commands(tx: Transaction) -> list[str]:
+    row = await tx.one("SELECT quote_ident(current_database())", {})
+    assert row is not None
+    return [
+        f"ALTER DATABASE {row[0]} SET {setting} = '{value}'" for setting, value in PLANNING.items()
+    ]

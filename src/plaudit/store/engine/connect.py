@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from plaudit import private_files
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
-from plaudit.store.engine import migrator, schema_check, sqlite
+from plaudit.store.engine import citus, migrator, schema_check, sqlite
 from plaudit.store.engine.engine import Database
 from plaudit.store.engine.migrator import Dialect
 
@@ -20,7 +20,10 @@ FILE_NAME = "plaudit.sqlite"
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Create the store or bring it up to date; return the migrations applied."""
+    """Create the store or bring it up to date; return the migrations applied.
+
+    On a Citus cluster whose tables are distributed, those that a migration made are as well.
+    """
 
     async def upgrade() -> list[str]:
         db = _open(settings, create=True, patient=True)
@@ -28,6 +31,7 @@ def prepare(settings: Settings) -> list[str]:
             applied = await migrator.upgrade(db, _dialect(settings))
             if applied and settings.database is not None:
                 await db.write(migrator.pack_columns)
+                await db.write(citus.distribute_the_rest)
             return applied
         finally:
             await db.close()

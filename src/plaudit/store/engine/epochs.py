@@ -40,3 +40,18 @@ async def begin(tx: Transaction, *, old_timeline: int, timeline: int, now: int) 
             {"margin": CLOCK_MARGIN_MS, "least": now + CLOCK_LEAD_MS},
         )
     return bool(updated)
+
+
+async def end_other_sessions(tx: Transaction) -> int:
+    """End the sessions that Plaudit has with this PostgreSQL database; returns how many.
+
+    A session keeps the epoch that it read when it began. The one of `tx` is spared.
+    """
+    row = await tx.one(
+        "SELECT count(*) FROM pg_stat_activity, pg_terminate_backend(pid)"
+        " WHERE datname = current_database() AND application_name = 'plaudit'"
+        " AND pid <> pg_backend_pid()",
+        {},
+    )
+    assert row is not None
+    return int(row[0])

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.errors import StoreRefused
-from plaudit.store.engine import word_index
+from plaudit.store.engine import citus, word_index
 from plaudit.store.engine.engine import Database, Transaction
 
 
@@ -140,6 +140,8 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
             # Another process may have applied it meanwhile; the lock makes this check final.
             if migration.name not in await _outstanding(tx, dialect):
                 return False
+            if dialect.lock is not None and await citus.is_cluster(tx):
+                await citus.one_after_another(tx)
             for statement in migration.statements:
                 await tx.run(statement, {})
             await tx.run(

@@ -56,11 +56,16 @@ _LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
+_CLUSTER_FAULTS = (asyncpg.InternalServerError, asyncpg.PostgresIOError)
 _LOST_WORKER = re.compile(
     "connection marked as essential|server closed the connection|connection to the remote node"
     "|could not connect|connection .* (lost|closed|refused)|terminating connection"
+    "|failed to COPY to shard"
 )
 """Messages of a Citus coordinator that lost a worker; their code is that of its own faults."""
+_DUPLICATE = re.compile("duplicate key value violates unique constraint")
+"""Message of a Citus worker that refused rows of a COPY, which the coordinator hands on as its own
+fault; else it is a UniqueViolationError."""
 
 _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
 """SQL for a text that changes when the server recovers from a crash or a standby takes over.
@@ -268,6 +273,10 @@ class PostgresDatabase:
             return False, None
         except BaseException as exc:
             await self._roll_back(connection)
+            if isinstance(exc, asyncpg.InternalServerError) and _DUPLICATE.search(str(exc)):
+                if is_last:
+                    raise Unavailable("the store is busy", detail=str(exc)) from exc
+                return False, None
             self._space.note(_translated(exc))
             _fail(exc)
         self.release(connection)
@@ -386,7 +395,7 @@ def _translated(exc: BaseException) -> BaseException:
         return StorageFull(detail=repr(exc))
     if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
         return Unavailable("the store cannot be reached now", detail=repr(exc))
-    if isinstance(exc, asyncpg.InternalServerError) and _LOST_WORKER.search(str(exc)):
+    if isinstance(exc, _CLUSTER_FAULTS) and _LOST_WORKER.search(str(exc)):
         return Unavailable("a part of the store cannot be reached now", detail=repr(exc))
     if isinstance(
         exc, (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)

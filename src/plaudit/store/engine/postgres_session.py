@@ -19,13 +19,10 @@ from plaudit import clock
 from plaudit.errors import Unavailable
 from plaudit.store.engine import epochs
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.engine.planning import PLANNING
 
 IDLE_IN_TRANSACTION_SECONDS_MAX = 5
 """Less than a statement may take, so that a waiter outlives an idle holder of the lock."""
-
-PLANNING = {"enable_hashjoin": "off", "enable_mergejoin": "off", "random_page_cost": "1.1"}
-"""Every serving statement looks up a bounded number of rows by key. Left to itself, the planner
-reads a whole table of a few ten thousand tasks for a page of a hundred, and hashes it."""
 
 _TIMELINE_SQL = (
     "CASE WHEN pg_is_in_recovery() THEN '0'"

@@ -17,6 +17,7 @@ from plaudit.store.page_files import file_runs
 from plaudit.store.page_files.building import StoredPageFile
 
 _ZEROS = bytes(1024 * 1024)
+_sync = getattr(os, "fdatasync", os.fsync)  # not every system has it
 
 
 class FileWriter:
@@ -41,7 +42,7 @@ class FileWriter:
                 while written < len(piece):
                     written += os.pwrite(self._fd, memoryview(piece)[written:], at + written)
                 at += written
-            os.fdatasync(self._fd)
+            _sync(self._fd)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._fd, self.size)
@@ -97,13 +98,13 @@ def overwrite(
         if not file_runs.is_whole(fd, old_id, 0):
             return
         os.pwrite(fd, head, 0)
-        os.fdatasync(fd)
+        _sync(fd)
         size = os.fstat(fd).st_size
         for start, length in ranges:
             end = min(start + length, size)
             while start < end:
                 start += os.pwrite(fd, _ZEROS[: end - start], start)
-        os.fdatasync(fd)
+        _sync(fd)
     finally:
         os.close(fd)
 
@@ -112,6 +113,14 @@ def remove(folder: Path, number: int) -> None:
     """Delete a page file if it is there."""
     with suppress(OSError):
         file_runs.path_of(folder, number).unlink(missing_ok=True)
+
+
+def remove_all(folder: Path) -> int:
+    """Delete the page files of a folder, and return their number."""
+    numbers = numbers_in(folder)
+    for number in numbers:
+        remove(folder, number)
+    return len(numbers)
 
 
 def is_there(folder: Path, stored: StoredPageFile) -> bool:

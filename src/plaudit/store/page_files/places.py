@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.common import pages
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 from plaudit.store.page_files import file_runs
 from plaudit.store.page_files.file_runs import FileRun, OpenFile
@@ -44,7 +45,7 @@ class PageFiles:
     ) -> PlacedPage | None:
         """A page of tasks, with the arguments of `tasks.list_tasks`.
 
-        None if it has no task, or one without a place, or more bytes than a page may have.
+        None if it has no task, or one without a place. It is bounded in bytes as that one is.
         """
         if where.status is TaskStatus.deleted:
             return None
@@ -54,8 +55,12 @@ class PageFiles:
         has_more = len(rows) > limit
         if has_more:
             rows.pop()
-        if not rows or sum([row[4] or pages.PAGE_BYTES_MAX for row in rows]) > pages.PAGE_BYTES_MAX:
+        if not rows or min([row[2] for row in rows]) <= 0:
             return None
+        if sum([row[4] for row in rows]) > pages.PAGE_BYTES_MAX:
+            found = len(rows)
+            rows = rows[: await _count_fitting(tx, where.project_key, [row[0] for row in rows])]
+            has_more = has_more or len(rows) < found
         runs = await self._runs(tx, rows)
         if runs is None:
             return None
@@ -73,8 +78,6 @@ class PageFiles:
                 end += length
                 continue
             if number and not await self._add(tx, runs, number, start, end):
-                return None
-            if file <= 0:
                 return None
             number, start, end = file, place, place + length
         if not await self._add(tx, runs, number, start, end):
@@ -113,6 +116,19 @@ class PageFiles:
         for number, file in list(self._open.items()):
             if file.is_short or number not in numbers:
                 del self._open[number]
+
+
+async def _count_fitting(tx: Transaction, project_key: int, seqs: list[int]) -> int:
+    """Number of leading tasks that have a place in one page of the tables; at least 1."""
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT LENGTH(t.head) + COALESCE(LENGTH(b.body), 0), t.seq FROM task AS t"
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        f" WHERE t.project_key = :project_key AND t.seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    sizes = {seq: size for size, seq in rows}
+    return pages.count_fitting([sizes.get(seq, 0) for seq in seqs], pages.PAGE_BYTES_MAX)
 
 
 @lru_cache(maxsize=32)

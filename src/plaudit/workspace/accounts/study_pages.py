@@ -15,7 +15,7 @@ from plaudit.api.http.bodies import OPEN_BODY
 from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts import study_links
-from plaudit.core.accounts.study_links import Entry
+from plaudit.core.accounts.study_links import StudyEntry
 from plaudit.core.common import audit
 from plaudit.errors import Conflict
 from plaudit.model.core import Actor
@@ -62,7 +62,7 @@ async def enter_study(request: PageRequest[NoQuery], submitted: StudyForm) -> Re
         link = await study_links.find_by_token(tx, request.secret, request.path["token"])
     network = client_network(request.scope, request.settings.trusted_proxies, prefixes=ROUTED)
     request.services.entries.admit(network, link.link_id, time.monotonic())
-    entry = Entry(submitted.participant.strip(), submitted.session.strip())
+    entry = StudyEntry(submitted.participant.strip(), submitted.session.strip())
 
     async def work(tx: Transaction) -> tuple[str, str | None]:
         project = await projects.get_project(tx, link.project_key)

@@ -31,7 +31,7 @@ class SkillsQuery(Struct, frozen=True):
     login: Annotated[str | None, Text(description="E-mail address or user name.")] = None
 
 
-class NameForm(Struct):
+class TeamForm(Struct):
     """Form of a team's name."""
 
     name: str
@@ -61,7 +61,7 @@ async def show_teams(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def create_team(
-    request: PageRequest[NoQuery], submitted: NameForm, context: WriteContext
+    request: PageRequest[NoQuery], submitted: TeamForm, context: WriteContext
 ) -> Redirect:
     """POST /teams: make a team; raises Conflict for a taken name."""
     team = await teams.create_team(context.tx, request.user.organization_id, submitted.name)
@@ -170,7 +170,7 @@ PAGES = (
         method="POST",
         role=PersonRole.manager,
         handler=create_team,
-        form=NameForm,
+        form=TeamForm,
         form_page="show_teams",
     ),
     Page(

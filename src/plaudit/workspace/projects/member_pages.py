@@ -70,7 +70,7 @@ class BatchForm(Struct, kw_only=True):
     team_id: str = ""
 
 
-class StudyForm(Struct, kw_only=True):
+class NewStudyForm(Struct, kw_only=True):
     """Form of a new study link."""
 
     name: str
@@ -204,7 +204,7 @@ async def hand_batch(
 
 
 async def make_study(
-    request: PageRequest[NoQuery], submitted: StudyForm, context: WriteContext
+    request: PageRequest[NoQuery], submitted: NewStudyForm, context: WriteContext
 ) -> TemplateResponse:
     """POST …/studies: make a study link, and show it this once."""
     project = await get_project(context.tx, request)
@@ -303,7 +303,7 @@ PAGES = (
             ("hand_batch_on_page", f"{PEOPLE}/batch", hand_batch, BatchForm),
             ("change_member_on_page", MEMBER, change_member, MemberForm),
             ("remove_member_on_page", f"{MEMBER}/remove", remove_member, NoFields),
-            ("make_study", STUDIES, make_study, StudyForm),
+            ("make_study", STUDIES, make_study, NewStudyForm),
             ("revoke_study", f"{STUDIES}/{{link_id}}/revoke", revoke_study, NoFields),
         )
     ),

@@ -1,8 +1,8 @@
 /** How responses stand: columns, stacked or one at a time; raw text, scrolling together, differences. */
 
 import { Panes } from "./judging/panes.js";
+import { compare } from "./judging/compare.js";
 import { addStrips } from "./judging/prompt.js";
-import { changes, draw } from "./words.js";
 import { t } from "../shared/texts.js";
 
 const VIEW = "plaudit-view";
@@ -20,6 +20,7 @@ export class Layout {
     this.#panes = new Panes(root);
     this.#bindViews();
     this.#bindChoices();
+    root.addEventListener("marked", ({ target }) => this.#compare(target.closest(".asked") ?? root));
     this.add(root);
   }
 
@@ -144,7 +145,7 @@ export class Layout {
 
   #compare(part) {
     const isOn = document.getElementById("compare").getAttribute("aria-pressed") === "true";
-    for (const section of part.querySelectorAll(".asked")) compare(section, isOn);
+    for (const section of part.matches(".asked") ? [part] : part.querySelectorAll(".asked")) compare(section, isOn);
   }
 }
 
@@ -159,34 +160,6 @@ function bindRaw(part) {
     });
   }
 }
-
-/** What the second shown response says otherwise than the first. */
-function compare(section, isOn) {
-  const place = section.querySelector("[data-difference]");
-  const said = [...section.querySelectorAll(".response")];
-  if (!place || said.length < 2) return;
-  place.hidden = !isOn;
-  if (!isOn) return;
-  const current = section.querySelector(".response[data-current]");
-  const first = said[0];
-  const second = current && current !== first ? current : said[1];
-  const head = document.createElement("p");
-  head.className = "soft small";
-  const name = (response) => t("Response %(number)s", { number: response.dataset.response });
-  head.textContent = `${t("From %(first)s to %(second)s:", { first: name(first), second: name(second) })} `;
-  for (const kind of ["del", "ins"]) {
-    const sample = document.createElement(kind);
-    sample.textContent = kind === "del" ? t("only in the first") : t("only in the second");
-    head.append(sample, " ");
-  }
-  const body = document.createElement("div");
-  draw(body, changes(rawOf(first), rawOf(second)));
-  place.replaceChildren(head, body);
-}
-
-/** All that a response says, its steps as paragraphs. */
-const rawOf = (response) =>
-  [...response.querySelectorAll(".as-raw")].map((one) => one.textContent).join("\n\n");
 
 /** Code can be copied. */
 function bindCopying(root) {

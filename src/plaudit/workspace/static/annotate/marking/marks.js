@@ -1,6 +1,7 @@
 /** Marks drawn in a text: elements around the pieces, which name their labels where each begins. */
 
-/** Draw marks, each `{ranges, label, id}` with visible ranges of the view, in the place of those before. */
+/** Draw marks, each `{ranges, label, id}` with visible ranges of the view, in the place of those before. Text
+ * nodes are divided by that, which is told by an event `marked`. */
 export function drawMarks(view, marks) {
   for (const one of view.element.querySelectorAll("mark[data-marks]")) one.replaceWith(...one.childNodes);
   view.element.normalize();
@@ -10,7 +11,6 @@ export function drawMarks(view, marks) {
     const from = edges[number];
     return { from, to, over: all.filter((one) => one.from < to && one.to > from) };
   }).filter(({ over }) => over.length);
-  if (!pieces.length) return;
   const named = new Set();
   let at = 0;
   for (const node of view.nodes()) {
@@ -21,6 +21,7 @@ export function drawMarks(view, marks) {
       wrap(node, Math.max(piece.from, start) - start, Math.min(piece.to, end) - start, piece, named);
     }
   }
+  view.element.dispatchEvent(new Event("marked", { bubbles: true }));
 }
 
 function wrap(node, from, to, { from: begin, over }, named) {

@@ -8,14 +8,18 @@ import pytest
 
 from plaudit.core.managing import actions, undo
 from plaudit.core.managing.task_change import ActionRequest
+from plaudit.core.staffing import pools
+from plaudit.core.staffing.requirements import pool_of
 from plaudit.core.tasks import batches as batch_rules
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.model.managing import ActionKind, ActionState
+from plaudit.model.staffing import Requirement
 from tests.managing.managed_project import BOSS, ManagedProject
 from tests.support.builders import make_tasks
 from tests.support.labeling_project import OVERALL
+from tests.support.pages.browser_client import add_person
 
 SHORT = {"fields": [OVERALL]}
 
@@ -155,6 +159,43 @@ def test_a_batch_that_is_closed_takes_no_tasks_and_keeps_what_left_it(project):
     assert json.loads(project.take_back(action).kept) == {"the batch is closed": 1}
 
 
+def test_tasks_are_given_to_named_people_and_to_anybody_again(project):
+    ann, bea = (add_person(project.world, email=f"{name}@x.com").user_id for name in ("ann", "bea"))
+    first, second = project.say("a", "b")
+    project.move(lambda tx, environment_id, task: ask_for(tx, task, languages=("es",)), second)
+
+    action = project.act("assign", [first, second], people=(ann,))
+
+    assert project.lease_next(bea) is None
+    assert project.take(ann).seq == project.seq(first)
+    assert counts(project.act("assign", [first], people=(ann,)))[2] == {"it was so already": 1}
+    moved = project.act("assign", [second], people=(bea,))
+    undone = project.take_back(action)
+    assert (undone.restored_count, json.loads(undone.kept)) == (1, {"it has changed since": 1})
+    assert project.take(bea).seq == project.seq(first)
+    project.take_back(moved)
+    canceled = project.act("cancel", [second])
+    project.take_back(canceled)
+    pool = project.place(second).pool
+    assert pool == pool_of(Requirement(languages=("es",), people=(ann,)))
+
+
+def test_a_task_that_moves_to_the_batch_of_a_team_is_for_the_team(project):
+    batch = project.batch("Of a team")
+    [task_id] = project.say("a")
+    project.write(lambda tx: pools.hand_batch(tx, batch.project_key, batch.batch_id, "team_1"))
+
+    action = project.act("batch", [task_id], batch_id=batch.batch_id)
+
+    assert project.place(task_id).pool == pool_of(Requirement(team="team_1"))
+    project.take_back(action)
+    assert project.place(task_id).pool == ""
+
+
+async def ask_for(tx, task, **asked):
+    await pools.change_requirement(tx, task.project_key, task, Requirement(**asked))
+
+
 def test_a_task_that_changes_at_the_very_moment_is_skipped_alone(project, monkeypatch):
     first, second = project.say("a", "b")
     cancel = lifecycle.cancel_task
@@ -229,6 +270,8 @@ def test_an_action_whose_process_ended_can_be_undone(project, monkeypatch):
         ("priority", {}, "/priority"),
         ("priority", {"priority": 1_000_001}, "/priority"),
         ("batch", {"batch_id": "batch_none"}, "/batch"),
+        ("assign", {"people": ("nobody",)}, "/people"),
+        ("assign", {"people": tuple(map(str, range(21)))}, "/people"),
     ],
 )
 def test_what_an_action_cannot_set_is_refused_at_its_field(project, kind, sets, pointer):

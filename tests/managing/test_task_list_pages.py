@@ -115,6 +115,17 @@ def test_all_tasks_of_a_list_are_changed_by_a_job_with_progress(project, browser
     assert [project.place(one).rank for one in ids] == [0] * 4
 
 
+def test_tasks_are_given_to_people_by_their_addresses(project, browser):
+    ann = add_person(project.world, "annotator", name="Ann")
+    [task_id] = project.say("a")
+
+    done = act(browser, project, action="assign", people=ann.email, task=[task_id])
+
+    assert "Given to people: <bdi>Ann</bdi>" in done.text
+    assert project.lease_next("other") is None
+    assert project.take(ann.user_id).seq == project.seq(task_id)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -122,6 +133,7 @@ def test_all_tasks_of_a_list_are_changed_by_a_job_with_progress(project, browser
         ({"action": "burn"}, "Choose what to do"),
         ({"action": "priority", "priority": "much"}, "A priority is a whole number"),
         ({"action": "batch", "batch": "none"}, "The project has no such batch"),
+        ({"action": "assign", "people": "x@y.com"}, "There is nobody with this e-mail address"),
     ],
 )
 def test_what_cannot_be_done_is_said_on_the_list(project, browser, fields, words):

@@ -46,6 +46,7 @@ class ActionKind(StrEnum):
     reopen = "reopen"
     priority = "priority"
     batch = "batch"
+    assign = "assign"
 
 
 class ActionState(StrEnum):

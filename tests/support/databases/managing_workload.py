@@ -42,6 +42,7 @@ def put_through_lists_and_actions(world: World) -> None:
     project.take_back(project.act("cancel"))
     project.take_back(project.act("priority", [second, third], priority=3))
     project.take_back(project.act("batch", [second, fourth]))
+    project.take_back(project.act("assign", [second], people=()))
     project.write(lambda tx: actions_store.list_actions(tx, project.project.project_key, limit=3))
     for name in ("One", "Two"):
         view = project.write(

@@ -162,7 +162,10 @@ async def act_on_tasks(
     if body.task_ids is not None and not 0 < len(body.task_ids) <= most:
         raise InvalidContent(f"give 1 to {most} tasks by their ids", pointer="/task_ids")
     request = ActionRequest(
-        kind=ActionKind(body.action), priority=body.priority, batch_id=body.batch_id
+        kind=ActionKind(body.action),
+        priority=body.priority,
+        batch_id=body.batch_id,
+        people=tuple(sorted(set(body.people))),
     )
     tx, actor = context.tx, call.actor
     action = await actions.begin(tx, project, actor.id, request)
@@ -263,6 +266,7 @@ def action_answer(action: TaskAction) -> TaskActionAnswer:
         by=action.user_id,
         priority=request.priority,
         batch_id=request.batch_id,
+        people=list(request.people),
         looked=action.looked_count,
         changed=action.changed_count,
         restored=action.restored_count,
@@ -304,12 +308,12 @@ OPERATIONS = (
         after=begin_job,
         body=ActOnTasks,
         summary="Change many tasks",
-        description="`cancel`, `reopen`, `priority` (to `priority`) or `batch` (to `batch_id`, or "
-        "out of batches without one). Up to 50 tasks named by `task_ids` are changed at once; all "
-        "that meet `conditions`, by a job: ask for the action until its `state` is no longer "
-        "`running`; 409 while another such job of the organization runs. A task that is not in "
-        "the status that the action needs is skipped and counted. The action can be undone for a "
-        "week.",
+        description="`cancel`, `reopen`, `priority` (to `priority`), `batch` (to `batch_id`, or "
+        "out of batches without one) or `assign` (to `people` by their ids; none is anybody). "
+        "Up to 50 tasks named by `task_ids` are changed at once; all that meet `conditions`, by a "
+        "job: ask for the action until its `state` is no longer `running`; 409 while another such "
+        "job of the organization runs. A task that is not in the status that the action needs is "
+        "skipped and counted. The action can be undone for a week.",
         answer=TaskActionAnswer,
         answer_description="The action.",
         example=examples.TASK_ACTION,

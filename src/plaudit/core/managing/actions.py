@@ -17,11 +17,13 @@ from plaudit import ids
 from plaudit.core.common import audit
 from plaudit.core.managing import task_list
 from plaudit.core.managing.task_change import CHANGES, ActionRequest, After, Before, LeftAlone
+from plaudit.core.staffing.requirements import PEOPLE_MAX
 from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.errors import Conflict, InvalidContent, NotFound
 from plaudit.model.core import Actor, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask
 from plaudit.model.managing import ActionKind, ActionState, TaskConditions, TaskOrder
+from plaudit.store.accounts import organizations, users
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.managing import actions, changed_tasks
 from plaudit.store.managing.actions import TaskAction, TaskChange
@@ -60,6 +62,8 @@ async def begin(
             raise InvalidContent(N_("the project has no such batch"), pointer="/batch")
         if batch.status in lifecycle.CLOSED:
             raise Conflict(N_("the batch is closed; it takes no more tasks"))
+    if request.kind is ActionKind.assign:
+        await _check_people(tx, project, request.people)
     now = await tx.now_ms()
     action = TaskAction(
         project_key=project.project_key,
@@ -73,6 +77,16 @@ async def begin(
     )
     await actions.insert_action(tx, action)
     return action
+
+
+async def _check_people(tx: Transaction, project: ProjectRow, people: Sequence[str]) -> None:
+    """Raise InvalidContent for too many people, or somebody who is not of the organization."""
+    if len(people) > PEOPLE_MAX:
+        raise InvalidContent(N_("name at most %(most)s people", most=PEOPLE_MAX), pointer="/people")
+    account = await organizations.find_organization(tx, project.environment_id)
+    found = await users.find_people(tx, "" if account is None else account[0], set(people))
+    if len(found) < len(set(people)):
+        raise InvalidContent(N_("there is nobody with this id"), pointer="/people")
 
 
 async def apply(

@@ -10,15 +10,17 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from plaudit.core.staffing import pools, requirements
 from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.errors import Conflict
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.model.managing import ActionKind
+from plaudit.model.staffing import Requirement
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.managing import changed_tasks
-from plaudit.store.tasks import batches, task_changes
+from plaudit.store.tasks import batches, task_changes, work_pools
 from plaudit.texts import N_
 
 IN_STATUS = {
@@ -37,6 +39,8 @@ class ActionRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: int | None = None
     batch_id: str | None = None
     """The batch that tasks are moved to; None is none."""
+    people: tuple[str, ...] = ()
+    """User ids of those whom tasks are for; none for anybody."""
 
 
 class WorkImage(Struct, frozen=True):
@@ -59,6 +63,9 @@ class Before(Struct, frozen=True, kw_only=True, omit_defaults=True):
     patches: bytes | None = None
     submission_ids: list[str] = []
     """Submissions that counted and that a reopening retracted, or that a cancel ended review of."""
+    requirement: Requirement | None = None
+    """Requirement of the task by itself, and in `left` the one that naming people made of it."""
+    left: Requirement | None = None
 
 
 class After(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -144,6 +151,30 @@ async def _move(
     return Before(head=task.head, batch_id=task.batch_id, work=_image(work))
 
 
+async def _assign(
+    tx: Transaction,
+    project: ProjectRow,
+    task: StoredTask,
+    work: QueuedTask | None,
+    request: ActionRequest,
+) -> Before:
+    _require(task, TaskStatus.pending)
+    if work is None:
+        raise LeftAlone(N_("it has nothing to work on"))
+    known = await requirement_of(tx, task)
+    left = structs.replace(known, people=request.people)
+    if left == known:
+        raise LeftAlone(N_("it was so already"))
+    await pools.change_requirement(tx, task.project_key, task, left)
+    return Before(head=task.head, requirement=known, left=left)
+
+
+async def requirement_of(tx: Transaction, task: StoredTask) -> Requirement:
+    """Requirement of a task by itself; ANYBODY if it has none."""
+    stored = await work_pools.find_requirement(tx, task.project_key, task.seq)
+    return requirements.ANYBODY if not stored else requirements.decode(stored)
+
+
 async def change_batch(
     tx: Transaction,
     project: ProjectRow,
@@ -166,9 +197,12 @@ async def change_batch(
             await batches.add_progress(tx, key, one, {TaskStatus.pending: count})
     if work is not None:
         is_on_hold = batch is not None and batch.status in work_queue.ON_HOLD
+        moved = structs.replace(task, batch_id=batch_id)
+        [pool] = await pools.pools_of_tasks(tx, key, [moved], is_new=False)
         placed = structs.replace(
             work,
             batch_id=batch_id,
+            pool=pool,
             rank=0 if batch is None else -batch.priority,
             since_ms=task.created_ms if batch is None else batch.created_ms,
             is_on_hold=is_on_hold,
@@ -184,6 +218,7 @@ CHANGES: dict[ActionKind, Callable[..., Any]] = {
     ActionKind.reopen: _reopen,
     ActionKind.priority: _prioritize,
     ActionKind.batch: _move,
+    ActionKind.assign: _assign,
 }
 
 

@@ -22,7 +22,10 @@ from plaudit.core.managing.task_change import (
     LeftAlone,
     WorkImage,
     change_batch,
+    requirement_of,
 )
+from plaudit.core.staffing import pools
+from plaudit.core.staffing.requirements import ANYBODY
 from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import Conflict
@@ -216,6 +219,7 @@ async def _queue_again(
     """Put a task into the queue as it was, without leases; whoever had one can go on."""
     key, seq = task.project_key, task.seq
     count = await submissions.count_current(tx, key, seq)
+    [pool] = await pools.pools_of_tasks(tx, key, [task], is_new=False)
     row = QueuedTask(
         project_key=key,
         seq=seq,
@@ -228,6 +232,7 @@ async def _queue_again(
         state=image.state,
         is_on_hold=is_on_hold,
         reason=image.reason,
+        pool=pool,
     )
     await queue_store.insert_work(tx, [row])
     await leases.release_closed(tx, key, seq)
@@ -301,9 +306,23 @@ async def _restore_batch(
         await changed_tasks.place_work(tx, placed)
 
 
+async def _restore_people(
+    tx: Transaction,
+    project: ProjectRow,
+    task: StoredTask,
+    work: QueuedTask | None,
+    before: Before,
+    after: After,
+) -> None:
+    if work is None or await requirement_of(tx, task) != before.left:
+        raise LeftAlone(_CHANGED)
+    await pools.change_requirement(tx, task.project_key, task, before.requirement or ANYBODY)
+
+
 _RESTORES: dict[ActionKind, Callable[..., Awaitable[None]]] = {
     ActionKind.cancel: _restore_canceled,
     ActionKind.reopen: _restore_reopened,
     ActionKind.priority: _restore_priority,
     ActionKind.batch: _restore_batch,
+    ActionKind.assign: _restore_people,
 }

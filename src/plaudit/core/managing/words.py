@@ -73,7 +73,8 @@ def terms_of(query: str, *, pointer: str = "/q") -> list[Term]:
                 found[Term(run, is_prefix=True)] = None
         elif star and len(word) < PREFIX_CHARS_MIN:
             raise InvalidContent(
-                f"an asterisk stands after at least {PREFIX_CHARS_MIN} letters", pointer="/q"
+                N_("an asterisk stands after at least %(least)s letters", least=PREFIX_CHARS_MIN),
+                pointer=pointer,
             )
         else:
             found[Term(word[:WORD_CHARS_MAX], is_prefix=bool(star))] = None

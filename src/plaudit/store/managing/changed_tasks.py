@@ -41,10 +41,10 @@ async def move_to_batch(tx: Transaction, task: StoredTask, batch_id: str | None)
 
 
 async def place_work(tx: Transaction, work: QueuedTask) -> None:
-    """Write a queued task's batch, its place in the queue, and if it is on hold."""
+    """Write a queued task's batch, its place and pool in the queue, and if it is on hold."""
     await tx.run(
         "UPDATE task_work SET batch_id = :batch_id, rank = :rank, since_ms = :since_ms,"
-        " is_on_hold = :is_on_hold WHERE project_key = :project_key AND seq = :seq",
+        " is_on_hold = :is_on_hold, pool = :pool WHERE project_key = :project_key AND seq = :seq",
         {
             "project_key": work.project_key,
             "seq": work.seq,
@@ -52,6 +52,7 @@ async def place_work(tx: Transaction, work: QueuedTask) -> None:
             "rank": work.rank,
             "since_ms": work.since_ms,
             "is_on_hold": int(work.is_on_hold),
+            "pool": work.pool,
         },
     )
 

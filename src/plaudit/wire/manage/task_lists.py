@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 OrderWord = Literal["arrival", "newest", "completed", "disagreement", "flags"]
-KindWord = Literal["cancel", "reopen", "priority", "batch"]
+KindWord = Literal["cancel", "reopen", "priority", "batch", "assign"]
 
 
 class ListedPerson(Struct, omit_defaults=True, kw_only=True):
@@ -63,6 +63,7 @@ class ActOnTasks(Struct, forbid_unknown_fields=True, kw_only=True):
     conditions: TaskConditionsBody | None = None
     priority: int | None = None
     batch_id: str | None = None
+    people: list[str] = []
 
 
 class TaskActionAnswer(Struct, omit_defaults=True, kw_only=True):
@@ -78,6 +79,7 @@ class TaskActionAnswer(Struct, omit_defaults=True, kw_only=True):
     by: str
     priority: int | None = None
     batch_id: str | None = None
+    people: list[str] = []
     looked: int
     changed: int
     restored: int = 0

@@ -36,6 +36,7 @@ from plaudit.store.tasks import batches, projects, tasks
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
+from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate import annotation_view, lease_words
 from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
@@ -47,10 +48,6 @@ COUNTED_MAX = 1000
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
-
-
-class EmptyForm(Struct):
-    """A form without fields of its own."""
 
 
 class AppealForm(Struct):
@@ -135,7 +132,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
     }
 
 
-async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def claim_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST /work/{project_id}: lease the next task, and redirect to it."""
 
     async def work(tx: Transaction) -> Lease | None:
@@ -256,12 +253,12 @@ def _draw(opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion])
     )
 
 
-async def resume_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def resume_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST …/resume: lease a task again that expired or was released, with its draft."""
     return await _back_to(request, own_work.resume)
 
 
-async def reopen_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def reopen_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST …/reopen: open a submission of one's own again, while that is allowed."""
     return await _back_to(request, own_work.reopen)
 
@@ -354,7 +351,7 @@ PAGES = (
         method="POST",
         role=PersonRole.annotator,
         handler=claim_task,
-        form=EmptyForm,
+        form=NoFields,
         opens_transactions=True,
     ),
     Page(
@@ -397,7 +394,7 @@ PAGES = (
             method="POST",
             role=PersonRole.annotator,
             handler=handler,
-            form=EmptyForm,
+            form=NoFields,
             opens_transactions=True,
         )
         for page_id, verb, handler in (

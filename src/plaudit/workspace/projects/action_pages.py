@@ -31,7 +31,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
-from plaudit.workspace.projects.task_list_pages import TasksQuery, read_conditions
+from plaudit.workspace.projects.task_list_pages import TasksQuery, find_person, read_conditions
 
 ACTIONS = f"{PROJECT}/actions"
 ACTION = f"{ACTIONS}/{{action_id}}"
@@ -42,6 +42,7 @@ DONE = {
     ActionKind.reopen: N_("Reopened"),
     ActionKind.priority: N_("Priority set"),
     ActionKind.batch: N_("Moved to a batch"),
+    ActionKind.assign: N_("Given to people"),
 }
 STATES = {
     ActionState.running: N_("under way"),
@@ -62,6 +63,7 @@ class ActionForm(Struct):
     task: list[str] = []
     priority: str = ""
     batch: str = ""
+    people: str = ""
     listing: str = ""
 
 
@@ -87,7 +89,7 @@ async def act_on_page(request: PageRequest[NoQuery], form: ActionForm) -> Redire
         located = await locate_tasks(tx, project.environment_id, form.task)
         places = {place for place in located.values() if place is not None}
         seqs = sorted(seq for key, seq in places if key == project.project_key)
-        action = await _begin(tx, request, project, asked)
+        action = await _begin(tx, request, project, await _with_people(tx, request, form, asked))
         action = await actions.apply(tx, project, action, request.actor, seqs)
         return project, await actions.finish(tx, action)
 
@@ -103,13 +105,26 @@ async def _act_on_all(
         query = decode(TasksQuery, form.listing.encode())
         organization_id = request.user.organization_id
         conditions, order = await read_conditions(tx, organization_id, project, query)
-        action = await _begin(tx, request, project, asked)
+        action = await _begin(tx, request, project, await _with_people(tx, request, form, asked))
         job = await _add_job(tx, request, project, action, CHANGING)
         return project, action, job, conditions_of(conditions, order)
 
     project, action, job, conditions = await request.db.write(work)
     _start(request, project, action, job, conditions)
     return _to_action(project, action)
+
+
+async def _with_people(
+    tx: Transaction, request: PageRequest[Any], form: ActionForm, asked: ActionRequest
+) -> ActionRequest:
+    """The request with the people of a form, which has their e-mail addresses or ids."""
+    if asked.kind is not ActionKind.assign:
+        return asked
+    organization_id = request.user.organization_id
+    found = set()
+    for one in form.people.replace(",", " ").split():
+        found.add(await find_person(tx, organization_id, one, "/people"))
+    return msgspec.structs.replace(asked, people=tuple(sorted(found)))
 
 
 async def _begin(
@@ -192,10 +207,10 @@ async def show_action(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         action = await actions.get_action(tx, project, request.path["action_id"])
-        people = await review_queue.display_names(
-            tx, request.user.organization_id, [action.user_id]
-        )
         asked = actions.read_request(action.detail)
+        people = await review_queue.display_names(
+            tx, request.user.organization_id, [action.user_id, *asked.people]
+        )
         batch = None
         if asked.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, asked.batch_id)
@@ -205,6 +220,7 @@ async def show_action(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "asked": asked,
         "batch": batch,
         "by": people[action.user_id],
+        "people": [people[user_id] for user_id in asked.people],
         "done": DONE,
         "states": STATES,
         "skipped": _decode_counts(action.skipped),

@@ -207,7 +207,7 @@ async def read_conditions(
     batch = None if query.batch is None else await _find_batch(tx, project, query.batch)
     user_id = None
     if query.person is not None:
-        user_id = await _find_person(tx, organization_id, query.person.strip())
+        user_id = await find_person(tx, organization_id, query.person.strip(), "/person")
     conditions = TaskConditions(
         text=query.q,
         status=None if query.status is None else TaskStatus(query.status),
@@ -257,12 +257,13 @@ async def _find_batch(tx: Transaction, project: ProjectRow, name_or_id: str) -> 
     return batch
 
 
-async def _find_person(tx: Transaction, organization_id: str, email_or_id: str) -> str:
+async def find_person(tx: Transaction, organization_id: str, email_or_id: str, pointer: str) -> str:
+    """User id of somebody by their e-mail address or id; raises InvalidContent."""
     person = await users.find_person(tx, organization_id, email_or_id)
     if person is None:
         person = await users.find_person_by_email(tx, organization_id, email_or_id.lower())
     if person is None:
-        raise InvalidContent(N_("there is nobody with this e-mail address"), pointer="/person")
+        raise InvalidContent(N_("there is nobody with this e-mail address"), pointer=pointer)
     return person.user_id
 
 

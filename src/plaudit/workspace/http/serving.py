@@ -52,7 +52,7 @@ from plaudit.workspace.http.page import (
 )
 from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
-from plaudit.workspace.language import speech
+from plaudit.workspace.language import problem_texts, speech
 from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
@@ -150,7 +150,12 @@ class Workspace:
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
         with speech.speaking(browser.language):
-            await self._serve(page, browser, scope, receive, send)
+            try:
+                await self._serve(page, browser, scope, receive, send)
+            except Problem as problem:
+                if not browser.wants_page:  # its script shows it
+                    problem.message = problem_texts.text_of(problem)
+                raise
 
     async def _serve(
         self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send

@@ -27,7 +27,7 @@ from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
-from benchmarks.postgres import measure_postgres
+from benchmarks.postgres.measurement import measure_postgres
 from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results

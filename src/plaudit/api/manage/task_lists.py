@@ -310,10 +310,10 @@ OPERATIONS = (
         summary="Change many tasks",
         description="`cancel`, `reopen`, `priority` (to `priority`), `batch` (to `batch_id`, or "
         "out of batches without one) or `assign` (to `people` by their ids; none is anybody). "
-        "Up to 50 tasks named by `task_ids` are changed at once; all that meet `conditions`, by a job: ask for the action until its `state` is no longer "
-        "`running`; 409 while another such job of the organization runs. A task that is not in "
-        "the status that the action needs is skipped and counted. The action can be undone for a "
-        "week.",
+        "Up to 50 tasks named by `task_ids` are changed at once; all that meet `conditions`, by a "
+        "job: ask for the action until its `state` is no longer `running`; 409 while another such "
+        "job of the organization runs. A task that is not in the status that the action needs is "
+        "skipped and counted. The action can be undone for a week.",
         answer=TaskActionAnswer,
         answer_description="The action.",
         example=examples.TASK_ACTION,

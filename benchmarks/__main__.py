@@ -1,7 +1,7 @@
 """Run the measurements: `python -m benchmarks` writes RESULTS.md, `--quick` only prints.
 
-`--only PART` runs one part and replaces its sections of RESULTS.md. `soak` takes long, and runs
-only where it is named: `--only soak --minutes 40`.
+`--only PART` runs one part and replaces its sections of RESULTS.md. `soak` and `scale` take long,
+and run only where they are named: `--only soak --minutes 40`.
 """
 
 import argparse
@@ -27,11 +27,12 @@ from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
-from benchmarks.postgres import measure_postgres
+from benchmarks.postgres.measurement import measure_postgres
 from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.rows.measurement import measure_rows
+from benchmarks.scale import measure_scale
 from benchmarks.servers import NGINX
 from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls
@@ -56,8 +57,9 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "lists": measure_lists,
     "fairness": measure_fairness,
     "soak": measure_soak,
+    "scale": measure_scale,
 }
-ON_REQUEST = ("soak",)
+ON_REQUEST = ("scale", "soak")
 """Parts that run only where `--only` names them."""
 
 

@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.crews import Crews, LabelingProject, Outcome, make_floors
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
 from plaudit.core.accounts import api_keys
 from plaudit.core.labeling import leases

@@ -33,7 +33,7 @@ def measure_crowd(plan: Plan) -> Iterator[Section]:
     rows, failed = [], 0
     with serve_plaudit(data) as server:
         for name, strangers in (("nobody", 0), ("strangers", plan.strangers)):
-            with _strangers(server, strangers):
+            with _strangers(server, strangers, GATHER_SECONDS * plan.rest_share):
                 waits, failures = _ask(server, plan.crowd_seconds)
             cuts = quantiles(waits, n=100)
             figures = [f"{seconds * 1e3:.1f}" for seconds in (cuts[49], cuts[98])]
@@ -55,12 +55,12 @@ def measure_crowd(plan: Plan) -> Iterator[Section]:
 
 
 @contextmanager
-def _strangers(server: Server, number: int) -> Iterator[None]:
+def _strangers(server: Server, number: int, gather_seconds: float) -> Iterator[None]:
     """Let `number` strangers of each kind hold connections meanwhile."""
     command = [sys.executable, "-m", "benchmarks.strangers", str(server.port), str(number)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(GATHER_SECONDS)
+        time.sleep(gather_seconds)
         yield
     finally:
         process.kill()

@@ -1,5 +1,6 @@
 """Import a file once more with a clock around each stage: where an import spends its time.
 
+All is read in one process (docs/adr/0043-import-processes.md), this one, and not in several.
 Runs in a process of its own (`python -m benchmarks.stages FILE PROJECT DATA`) and prints what it
 found as JSON. Reading and rendering run on one thread and writing on another, so stages are
 given in CPU seconds of their thread; only waiting for the disk is wall time.
@@ -14,12 +15,12 @@ from typing import Any
 
 import apsw
 
-from plaudit import json_guard
+from plaudit.cli import import_files
 from plaudit.cli import main as plaudit
 from plaudit.core.transfer import prepared_tasks
-from plaudit.wire.v2 import parse
+from plaudit.wire.v2.task_lines import LineReader
 
-CPU_STAGES = ("read_file", "parse", "validate", "render", "write_rows", "commit")
+CPU_STAGES = ("read_file", "parse", "prepare", "write_rows", "commit")
 
 Seconds = dict[str, float]
 
@@ -27,6 +28,7 @@ Seconds = dict[str, float]
 def measure_stages(tasks: str, project: str, data: str) -> Seconds:
     """Import a file into an existing store; return the seconds of each stage and of the whole."""
     stages: Seconds = dict.fromkeys(CPU_STAGES, 0.0) | {"disk_wait": 0.0}
+    import_files.process_count = lambda: 0
     _clock_functions(stages)
     _clock_statements(stages)
     with _timed(stages, "read_file"), open(tasks, "rb") as lines:
@@ -56,12 +58,11 @@ def _timed(stages: Seconds, stage: str) -> Iterator[None]:
 
 def _clock_functions(stages: Seconds) -> None:
     """Put a clock around the pure stages."""
-    for module, name, stage in (
-        (json_guard, "check", "parse"),
-        (parse, "read_task", "validate"),
-        (prepared_tasks, "prepare", "render"),
+    for owner, name, stage in (
+        (LineReader, "read", "parse"),
+        (prepared_tasks, "prepare", "prepare"),
     ):
-        setattr(module, name, _clocked(getattr(module, name), stages, stage))
+        setattr(owner, name, _clocked(getattr(owner, name), stages, stage))
 
 
 def _clocked(function: Callable[..., Any], stages: Seconds, stage: str) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Section
 from plaudit.core.common import server_secret
 from plaudit.settings import Settings

@@ -233,12 +233,12 @@ def test_nothing_but_the_outermost_frames_catches_everything():
 
 PROGRAMS = (
     *("store/engine/backup.py", "workspace/render/render_pool.py"),
-    "api/transfer/report_process.py",
+    *("api/transfer/report_process.py", "formats/common/import_pool.py"),
 )
 
 
 def test_nothing_evaluates_unpickles_or_starts_programs():
-    """Backups of PostgreSQL run its own tools; rendering and large reports our own programs.
+    """Backups of PostgreSQL run its own tools; rendering, large reports and imports our own.
 
     Nothing else runs anything, and nothing a shell.
     """

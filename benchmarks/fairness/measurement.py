@@ -14,7 +14,7 @@ from benchmarks.fairness.store import make_tenants
 from benchmarks.fairness.tenant import Tenant
 from benchmarks.fairness.traffic import Config, Sample, Traffic
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
 from benchmarks.servers import Server, serve_plaudit
 from plaudit.settings import Settings

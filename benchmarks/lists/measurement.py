@@ -14,7 +14,7 @@ import msgspec
 from structlog.testing import capture_logs
 
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
 from plaudit.core.common import server_secret
 from plaudit.core.managing import actions, indexing, undo

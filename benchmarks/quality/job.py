@@ -52,7 +52,7 @@ def measure_job(
     with serve_plaudit(data, database=database, key=key) as server:
         probe = Probe(server.port, server.key)
         try:
-            time.sleep(QUIET_SECONDS)
+            time.sleep(QUIET_SECONDS * plan.rest_share)
             quiet = probe.read()
             first = _computed(server, probe)
             rows = plan.work / "changed.jsonl"
@@ -61,7 +61,7 @@ def measure_job(
             run_plaudit(
                 *("import", rows, "--format", "pandalm", "--project", "Judged", "--replace"), *store
             )
-            time.sleep(1)
+            time.sleep(plan.rest_share)
             probe.read()
             later = _computed(server, probe)
         finally:

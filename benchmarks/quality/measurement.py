@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.quality.job import measure_job
 from benchmarks.quality.published_shape import write_comparisons
 from benchmarks.quality.statistics import CASES, JUDGES

@@ -12,7 +12,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
 from benchmarks.servers import Server, serve_plaudit
 from plaudit.core.common import server_secret

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import load
 from benchmarks.plan import Plan
-from benchmarks.postgres_server import find_binaries, running
+from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
 from benchmarks.servers import Server, serve_plaudit
 from benchmarks.stalls.cases import known_cases, operation_cases, page_cases

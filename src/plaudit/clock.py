@@ -44,6 +44,11 @@ def format_ms(ms: int) -> str:
     return f"{(_NAIVE_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec='milliseconds')}Z"
 
 
+def is_canonical(text: str) -> bool:
+    """True for a text that is as `format_ms` writes it, if it is an ISO 8601 date-time at all."""
+    return len(text) == _CANONICAL and text[7] + text[10] + text[19] + text[23] == "-T.Z"
+
+
 def parse_moment(text: str, *, round_up: bool = False) -> int:
     """Parse an ISO 8601 date or date-time into epoch milliseconds; raises ValueError.
 
@@ -52,7 +57,7 @@ def parse_moment(text: str, *, round_up: bool = False) -> int:
     a space. Fractions finer than a millisecond are cut off. `round_up` rounds them up instead,
     for exclusive upper bounds: `t < bound` then still includes the bound's last millisecond.
     """
-    if len(text) == _CANONICAL and text[7] + text[10] + text[19] + text[23] == "-T.Z":
+    if is_canonical(text):
         # As we write times ourselves, so most of those that are read.
         with suppress(ValueError):
             since = datetime.fromisoformat(text) - _EPOCH

@@ -58,4 +58,7 @@ def mint_key() -> int:
 
 def is_usable(text: str) -> bool:
     """True for a client's id that can be stored: 1 to 255 characters, no control characters."""
-    return 0 < len(text) <= ID_CHARS_MAX and _FORBIDDEN.search(text) is None
+    if not 0 < len(text) <= ID_CHARS_MAX:
+        return False
+    # Most ids are of letters, digits and punctuation, which is seen at once.
+    return (text.isascii() and text.isprintable()) or _FORBIDDEN.search(text) is None

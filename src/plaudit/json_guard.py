@@ -204,6 +204,11 @@ def _find(value: Any, is_wanted: Callable[[Any], bool]) -> str | None:
     return None
 
 
+def check_values(values: Iterable[Any], depth_max: int) -> None:
+    """Raise InvalidContent for decoded values that are deep, or hold an integer beyond 64 bits."""
+    _walk([value for value in values if value is not msgspec.UNSET], depth_max + 1)
+
+
 def _walk(value: Any, depth_max: int) -> tuple[int, int]:
     """Count all members and levels; raises InvalidContent for deep nesting and large integers."""
     members = 0

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from plaudit.core.transfer import jobs
+from plaudit.formats.common import file_import
+from plaudit.formats.common.import_pool import ImportPool
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.transfer.jobs import JobKind
 from tests.support.builders import make_task
@@ -319,3 +321,62 @@ def test_a_format_that_names_its_projects_keeps_to_them(client, project):
     assert found["format"] == "archive"
     assert tasks(client, project) == []
     assert [task["task_id"] for task in tasks(client, "own")] == ["task_own"]
+
+
+def judged(count: int) -> list[Any]:
+    return [make_task(f"task_{number}", project=None, metadata=None) for number in range(count)]
+
+
+@one_engine
+def test_a_large_file_is_read_by_processes_as_by_the_server_alone(
+    client, world, project, monkeypatch
+):
+    """They are there while the job runs, also for lines that only the server finds words for."""
+    other = world.project("Lakes").project_id
+    pools: list[ImportPool] = []
+    monkeypatch.setattr(file_import, "ImportPool", lambda *a, **k: kept(pools, ImportPool(*a, **k)))
+    rows = [without_none(task) for task in judged(300)]
+    content = lines(*rows[:150], {"task_id": 7}, *rows[150:], *rows[:3])
+    alone = imported(client, project, content, format="v2")
+    monkeypatch.setattr(file_import, "BYTES_MIN", 0)
+    shifted = content.replace(b'": "task_', b'": "other_')
+
+    together = imported(client, other, shifted, format="v2")
+
+    assert len(pools) == 1
+    assert pools[0].processes == []
+    counts = {"added": 300, "updated": 0, "unchanged": 3, "rejected": 1}
+    assert alone["counts"] == together["counts"] == counts
+    assert [task["task_id"].replace("other_", "task_") for task in tasks(client, other)] == [
+        task["task_id"] for task in tasks(client, project)
+    ]
+
+
+@one_engine
+def test_a_cancelled_import_ends_its_processes(client, project, monkeypatch):
+    pools: list[ImportPool] = []
+    monkeypatch.setattr(file_import, "BYTES_MIN", 0)
+    monkeypatch.setattr(file_import, "ImportPool", lambda *a, **k: kept(pools, ImportPool(*a, **k)))
+    content = lines(*map(without_none, judged(30_000)))
+    job = send(client, project, content, format="v2").json()["id"]
+    until = time.monotonic() + 60
+    while not pools:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+    answer = client.post(f"/manage/v1/projects/{project}/imports/{job}/cancel")
+
+    assert answer.status_code == 200, answer.text
+    assert ended(client, project, job)["state"] == "cancelled"
+    while pools[0].processes:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def kept(pools: list[ImportPool], pool: ImportPool) -> ImportPool:
+    pools.append(pool)
+    return pool
+
+
+def without_none(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: member for name, member in value.items() if member is not None}

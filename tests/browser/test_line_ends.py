@@ -115,4 +115,11 @@ def test_a_fix_that_differs_in_line_ends_alone_is_none(tenant, shared_server, op
         page.keyboard.press("Backspace")
         told.append(page.inner_text("#progress"))
 
-    assert told == ["1 fix", "no fixes"] * 2
+    page.evaluate("document.querySelector('[data-key=marks]').closest('.fix').open = true")
+    page.click("[data-key=marks] [data-begin]")
+    page.keyboard.press("1")
+    told.append(page.inner_text("#progress"))
+    shown = page.inner_text("[data-key=marks] [data-source] mark")
+
+    assert told == [*["1 fix", "no fixes"] * 2, "1 fix"]
+    assert shown == "One"

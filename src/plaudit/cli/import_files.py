@@ -28,6 +28,7 @@ from plaudit.errors import InvalidContent
 from plaudit.formats import archive, detection
 from plaudit.formats.common.dry_run import DryRun, try_import
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
+from plaudit.formats.common.import_pool import process_count
 from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.formats.table import drafts, flags
@@ -147,7 +148,6 @@ def import_files(
         is_strict=rows.strict, mapping=mapping, config=None if config is None else _text_of(config)
     )
     report = RejectReport(rows.rejects)
-    use = TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions)
     inflated_max = chosen.settings().inflated_bytes_max
     with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
@@ -159,9 +159,10 @@ def import_files(
             file_format,
             options,
             project_name=project,
-            use=use,
-            inflated_max=chosen.settings().inflated_bytes_max,
+            use=TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions),
+            inflated_max=inflated_max,
             on_progress=lambda at: bars.update(bar, completed=at),
+            process_count=process_count(),
         )
         with closing(prepared):
             _prepare(prepared)
@@ -192,7 +193,7 @@ def _run(
 
         def sources() -> Any:
             report.restart()
-            return prepared.sources()
+            return prepared.sources(prepares=True)
 
         return await import_sources(
             db,

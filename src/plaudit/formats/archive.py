@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from plaudit import json_guard
 from plaudit.core.transfer import row_import
 from plaudit.core.transfer.import_summary import KINDS
+from plaudit.core.transfer.prepared_tasks import read_line
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_shapes import have_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
 from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
+from plaudit.wire.v2.task_lines import LineReader
 
 _MEMBERS = ("kind", "value")
+_VALUE = "/value"
 _LEVELS = 1
 _LEVELS_OF_NESTING = 3
 """Levels that a line puts around a document, which may itself be as deep as any."""
@@ -44,7 +48,7 @@ def read(line: Any) -> Iterator[FormatEntry]:
             check_saved_mapping(value["import_mapping"])
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/value{exc.pointer}") from exc
-    yield kind, value, "/value"
+    yield kind, value, _VALUE
 
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
@@ -59,6 +63,9 @@ FORMAT = ImportFormat(
     name="archive",
     title="written by Plaudit",
     read=read,
+    task_reader=lambda: partial(read_line, LineReader(is_archive=True)),
+    task_pointer=_VALUE,
+    task_mark=b'"task"',
     project_refusal="an archive says itself which projects its tasks belong to",
     line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
     depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_NESTING,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from plaudit import json_guard
 from plaudit.core.tasks.forms import Form
+from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.formats.common.imported_task import ImportedTask
 from plaudit.formats.common.rows import ImportNotes, Row
 
@@ -31,6 +32,10 @@ class ObjectRows(StrEnum):
     """Its members are rows where all of them are objects of one shape."""
     always = "always"
     """Its members are rows, whatever they are."""
+
+
+TaskReader = Callable[[bytes], PreparedTask | None]
+"""Reads a row's bytes at once; None for a row to be read with care, or without a task."""
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True):
@@ -112,6 +117,12 @@ class ImportFormat(Struct, frozen=True, kw_only=True):
     """A few words for people about what a file holds, such as "OpenAssistant trees"."""
     read: Callable[[Any], Iterator[FormatEntry]] | None = None
     """Entries of a decoded row, in order; raises InvalidContent, with a pointer into the row."""
+    task_reader: Callable[[], TaskReader] | None = None
+    """Makes the reader of one import for rows that hold one task, which `read` reads with care."""
+    task_pointer: str = ""
+    """JSON pointer from a row to such a task."""
+    task_mark: bytes = b""
+    """Text near the beginning of every row with a task; rows without it are read elsewhere."""
     reader: Callable[[ImportOptions, ImportNotes], FormatReader] | None = None
     form: Form | None = None
     """Form for a project without one, of a format with `read`; a reader has its own."""

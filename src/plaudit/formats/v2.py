@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from plaudit.core.transfer.prepared_tasks import read_line
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_shapes import have_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
 from plaudit.model.core import TaskStatus
+from plaudit.wire.v2.task_lines import LineReader
 
 _TOLD_BY = frozenset(("threads", "content", "project", "batch"))
 
@@ -56,6 +59,7 @@ FORMAT = ImportFormat(
     name="v2",
     title="tasks, or saved pages of them",
     read=read,
+    task_reader=lambda: partial(read_line, LineReader()),
     detect=detect,
     specificity=95,
     object_rows=ObjectRows.never,

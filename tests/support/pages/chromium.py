@@ -32,6 +32,8 @@ ARGUMENTS = [
     *("--process-per-site", "--renderer-process-limit=1", "--disable-site-isolation-trials"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(_FEATURES_OFF)}",
+    # Documents of tests are small and short-lived: more room for them is looked through less often.
+    "--js-flags=--min-semi-space-size=32,--max-semi-space-size=32",
     # Whatever a page or the browser itself asks for elsewhere finds nobody.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]

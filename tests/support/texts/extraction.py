@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -13,6 +14,7 @@ from jinja2.ext import extract_from_ast
 from plaudit import errors
 from plaudit.workspace.http import assets, script_texts
 from plaudit.workspace.http.views import TEMPLATES, say_in_templates
+from plaudit.workspace.language import problem_texts
 from tests.support.source import SOURCE
 from tests.support.texts.entries import Entry
 
@@ -20,6 +22,11 @@ Found = tuple[str, str, str]
 """Context, singular and plural; empty where there is none."""
 
 IN_PYTHON = {"N_": "text", "say": "text", "N_n": "count", "say_count": "count", "say_in": "context"}
+IN_DECLARATIONS = (
+    *(("ExportFormat", "title"), ("ExportFormat", "purpose"), ("ImportFormat", "title")),
+    *(("TypeRules", "uncharted"), ("BarChart", "meaning")),
+)
+"""Declarations of layers below the pages whose words the pages show."""
 IN_TEMPLATES = {
     "gettext": "text", "_": "text", "ngettext": "count", "_n": "count",
     "pgettext": "context", "_p": "context", "npgettext": "context count",
@@ -60,11 +67,16 @@ def in_python() -> Iterator[tuple[str, Found]]:
     """Texts that Python marks or says, and default messages of problems."""
     for path in sorted(SOURCE.rglob("*.py")):
         source = path.read_text()
-        if not any(f"{name}(" in source for name in IN_PYTHON):
+        if not any(f"{name}(" in source for name in (*IN_PYTHON, *dict(IN_DECLARATIONS))):
             continue
         for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
+            for keyword in node.keywords:
+                if (node.func.id, keyword.arg) in IN_DECLARATIONS:
+                    for text in _patterns(keyword.value):
+                        context = problem_texts.CONTEXT if "%(" in text else ""
+                        yield path.relative_to(SOURCE).as_posix(), (context, text, "")
             kind = IN_PYTHON.get(node.func.id)
             strings = [
                 one.value
@@ -78,6 +90,72 @@ def in_python() -> Iterator[tuple[str, Found]]:
             yield "errors.py", ("", inspect.getdoc(one) or "", "")
 
 
+PROBLEM_ROOMS = (
+    *("core/accounts/", "core/common/", "core/deliveries/", "core/labeling/", "core/outbound/"),
+    *("core/quality_control/", "core/tasks/", "core/webhooks/", "workspace/"),
+)
+"""Where the problems come from that people meet on pages; messages of files that are imported, of
+archives and of the API's own parameters stay English."""
+
+
+def in_problems() -> Iterator[tuple[str, Found]]:
+    """Messages that problems and faults are raised with, as patterns under their own context."""
+    names = {one for one, kind in vars(errors).items() if isinstance(kind, type)} | {"Fault"}
+    for path in sorted(SOURCE.rglob("*.py")):
+        where = path.relative_to(SOURCE).as_posix()
+        if not where.startswith(PROBLEM_ROOMS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id in names and (message := _message_of(node)) is not None:
+                for text in filter(_is_telling, _patterns(message)):
+                    yield where, (problem_texts.CONTEXT, text, "")
+
+
+def _is_telling(text: str) -> bool:
+    """True if a pattern has enough words of its own that it takes no other message for its own."""
+    return len(re.sub(r"%\(\w+\)s|\W", "", text)) >= 6
+
+
+def _message_of(call: ast.Call) -> ast.expr | None:
+    named = [one.value for one in call.keywords if one.arg == "message"]
+    place = 1 if isinstance(call.func, ast.Name) and call.func.id == "Fault" else 0
+    return named[0] if named else call.args[place] if len(call.args) > place else None
+
+
+def _patterns(message: ast.expr) -> Iterator[str]:
+    match message:
+        case ast.Constant(value=str(text)) if " " in text:
+            yield text
+        case ast.IfExp():
+            yield from _patterns(message.body)
+            yield from _patterns(message.orelse)
+        case ast.JoinedStr():
+            taken: dict[str, str] = {}
+            text = "".join(
+                str(part.value).replace("%", "%%")
+                if isinstance(part, ast.Constant)
+                else f"%({_value_name(part, taken)})s"
+                for part in message.values
+            )
+            if " " in text:
+                yield text if taken else text.replace("%%", "%")
+
+
+def _value_name(part: ast.expr, taken: dict[str, str]) -> str:
+    """Name of a value: the last name of its expression, told apart from others by a number."""
+    written = ast.unparse(part)
+    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'|:.*|!r", "", written)) or ["value"]
+    name = words[-1].strip("_").lower()
+    number = 1
+    while taken.get(name if number == 1 else f"{name}_{number}", written) != written:
+        number += 1
+    name = name if number == 1 else f"{name}_{number}"
+    taken[name] = written
+    return name
+
+
 def in_scripts() -> Iterator[tuple[str, Found]]:
     """Texts that scripts say with `t` and `tn`."""
     for name in assets.script_names():
@@ -89,7 +167,12 @@ def in_scripts() -> Iterator[tuple[str, Found]]:
 def extracted() -> tuple[Entry, ...]:
     """Entries of all texts, in the order of files and places; none has a translation."""
     entries: dict[tuple[str, str], Entry] = {}
-    for where, (context, singular, plural) in (*in_templates(), *in_python(), *in_scripts()):
+    for where, (context, singular, plural) in (
+        *in_templates(),
+        *in_python(),
+        *in_scripts(),
+        *in_problems(),
+    ):
         entry = entries.get((context, singular))
         if entry is None:
             entry = entries[context, singular] = Entry(

@@ -12,7 +12,7 @@ from plaudit.core.common import server_secret
 from plaudit.core.staffing import roles
 from plaudit.model.core import PersonRole
 from plaudit.settings import Settings
-from plaudit.workspace.http import serving
+from plaudit.workspace.http import page_checks, serving
 from plaudit.workspace.http.page import ANYONE, Page
 from tests.workspace.http.test_pages import ROLES
 
@@ -54,7 +54,7 @@ def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):
     )
 
     with pytest.raises(ValueError, match=reason):
-        serving.check_pages([page])
+        page_checks.check_pages([page])
 
 
 def test_roles_include_the_ones_below_them():

@@ -10,6 +10,7 @@ import pytest
 from plaudit.texts import N_, N_n
 from plaudit.workspace.language import languages
 from plaudit.workspace.language.languages import LANGUAGES
+from plaudit.workspace.language.problem_texts import recognized
 from plaudit.workspace.language.speech import listed, number, percent, say, say_count, speaking
 from tests.support.pages.browser_client import add_person, browsing, signed_in
 
@@ -107,3 +108,32 @@ def test_a_marked_text_is_english_and_remembers_what_it_was_made_of():
 def test_a_percent_sign_in_a_text_without_values_is_itself():
     assert (N_("50 % are done"), say("50 % are done")) == ("50 % are done", "50 % are done")
     assert say_count("%(count)s task", "%(count)s tasks", 1200) == "1,200 tasks"
+
+
+@pytest.mark.parametrize(
+    ("message", "german"),
+    [
+        ("there is no such project", "dieses Projekt gibt es nicht"),
+        ("there is a batch named A (b) already", "es gibt schon einen Stapel namens A (b)"),
+        ("There is nothing of that name here.", "Hier gibt es nichts dieses Namens."),
+        ("something that nobody has translated", "something that nobody has translated"),
+    ],
+)
+def test_a_problem_is_known_by_the_pattern_of_its_message(message, german):
+    with speaking(GERMAN):
+        assert recognized(message) == german
+    assert recognized(message) == message
+
+
+def test_a_refused_form_and_a_refused_script_are_told_in_the_pages_language(shared_world):
+    with signed_in(shared_world, add_person(shared_world, "manager")) as browser:
+        browser.get("/account")
+        browser.client.headers["accept-language"] = "de"
+        page = browser.post("/account/password", {"old_password": "x", "new_password": "y" * 20})
+        told = browser.client.get("/nothing", headers={"Accept": "text/html"})
+        browser.client.headers["accept-language"] = "en"
+        english = browser.post("/account/password", {"old_password": "x", "new_password": "y" * 20})
+
+    assert "Das ist nicht das Passwort." in page.text
+    assert "Diese Seite gibt es nicht" in told.text
+    assert "This is not your password." in english.text

@@ -17,6 +17,7 @@ from plaudit.core.transfer.importer import ImportEntry, Importer, Source
 from plaudit.errors import InvalidContent, InvalidParameter
 from plaudit.formats.common.dry_run import try_import
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
+from plaudit.formats.common.import_pool import process_count
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
@@ -111,6 +112,8 @@ async def import_file(
             inflated_max=services.settings.inflated_bytes_max,
             on_progress=lambda at: tracker.report(done=at),
             on_rows=lambda count: tracker.report(lines=count),
+            process_count=process_count(),
+            is_background=True,
         )
         with closing(prepared):
             prepared.prepare()
@@ -160,7 +163,7 @@ async def _store(
     def counts() -> dict[str, int]:
         return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
 
-    [source] = prepared.sources()
+    [source] = prepared.sources(prepares=True)
 
     def entries() -> Iterator[ImportEntry]:
         for number, entry in enumerate(source.entries()):

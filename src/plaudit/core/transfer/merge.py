@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.tasks import thread_votes, work_queue
-from plaudit.core.tasks.annotation_lookup import hash_annotation_id
 from plaudit.core.tasks.lifecycle import CLOSED
 from plaudit.core.transfer.prepared_tasks import IncomingTask
 from plaudit.errors import Conflict, InvalidContent, Problem
@@ -58,30 +57,30 @@ async def merge(
     All batches of the projects `locked_whole` are locked, not those of the chunk alone.
     """
     locators = await task_locators.locate_tasks(
-        tx, environment_id, [task.read.task.task_id for task in incoming]
+        tx, environment_id, [task.prepared.task_id for task in incoming]
     )
     results: dict[str, ImportResult] = {}
     changed: list[_ChangedTask] = []
     unknown = []
     for task in incoming:
-        if task.read.task.task_id not in locators:
+        if task.prepared.task_id not in locators:
             unknown.append(task)
             continue
-        locator = locators[task.read.task.task_id]
+        locator = locators[task.prepared.task_id]
         if locator is None:
-            results[task.read.task.task_id] = Conflict(LOST)
+            results[task.prepared.task_id] = Conflict(LOST)
             continue
         stored = await tasks.get_task(tx, *locator)
         result = _compare(stored, task, replace=replace)
-        results[task.read.task.task_id] = result
+        results[task.prepared.task_id] = result
         if result == "updated":
             changed.append(_ChangedTask(locator, stored.batch_id, _is_queued(stored), task))
     refused = await _refuse_of_closed_batches(tx, environment_id, unknown)
-    unknown = [task for task in unknown if task.read.task.task_id not in refused]
+    unknown = [task for task in unknown if task.prepared.task_id not in refused]
     results |= refused | await _reserve_unique_ids(tx, environment_id, unknown)
     fresh: dict[int, list[IncomingTask]] = {}
     for task in unknown:
-        if results.setdefault(task.read.task.task_id, "added") == "added":
+        if results.setdefault(task.prepared.task_id, "added") == "added":
             fresh.setdefault(task.project.project_key, []).append(task)
     changed.sort(key=lambda one: one.locator)
     for project_key in sorted(locked_whole):
@@ -93,7 +92,7 @@ async def merge(
     for project_key in sorted({one.locator[0] for one in changed} | fresh.keys()):
         for one in changed:
             if one.locator[0] == project_key:
-                results[one.incoming.read.task.task_id] = await _merge_stored(
+                results[one.incoming.prepared.task_id] = await _merge_stored(
                     tx, environment_id, one.incoming, one.locator, ended, replace=replace
                 )
         if project_key in fresh:
@@ -101,7 +100,7 @@ async def merge(
     # Last, because a batch whose last stored task ends here may have got new ones.
     for project_key, batch_id in sorted(ended):
         await _complete_batch_if_done(tx, environment_id, project_key, batch_id)
-    return [results[task.read.task.task_id] for task in incoming]
+    return [results[task.prepared.task_id] for task in incoming]
 
 
 class _ChangedTask(Struct, frozen=True):
@@ -124,7 +123,7 @@ async def _refuse_of_closed_batches(
 
     A batch that is closed once stays so.
     """
-    pending = [task for task in incoming if task.read.task.status is TaskStatus.pending]
+    pending = [task for task in incoming if task.prepared.status is TaskStatus.pending]
     batch_ids = sorted({task.batch_id for task in pending if task.batch_id is not None})
     found = await batches.find_batches(tx, environment_id, batch_ids)
     refused: dict[str, ImportResult] = {}
@@ -133,9 +132,9 @@ async def _refuse_of_closed_batches(
         if batch is None or (batch.status is BatchStatus.completed and task.is_restored_batch):
             continue
         try:
-            check_open(batch.batch_id, batch.status, task.read.task.status)
+            check_open(batch.batch_id, batch.status, task.prepared.status)
         except InvalidContent as problem:
-            refused[task.read.task.task_id] = problem
+            refused[task.prepared.task_id] = problem
     return refused
 
 
@@ -153,15 +152,15 @@ async def _reserve_unique_ids(
     """Reserve the unique_ids of new tasks; return a Conflict by task_id where one is taken."""
     wanted: dict[str, str] = {}
     for task in incoming:
-        if task.read.task.unique_id is not None:
-            wanted.setdefault(task.read.task.unique_id, task.read.task.task_id)
+        if task.prepared.unique_id is not None:
+            wanted.setdefault(task.prepared.unique_id, task.prepared.task_id)
     if not wanted:
         return {}
     await unique_ids.reserve_unique_ids(tx, environment_id, wanted)
     owners = await unique_ids.list_reserved(tx, environment_id, list(wanted))
     refused: dict[str, ImportResult] = {}
     for task in incoming:
-        unique_id, task_id = task.read.task.unique_id, task.read.task.task_id
+        unique_id, task_id = task.prepared.unique_id, task.prepared.task_id
         if unique_id is not None and owners[unique_id] != task_id:
             refused[task_id] = Conflict(
                 f"unique_id {unique_id!r} belongs to task {owners[unique_id]!r}"
@@ -180,7 +179,9 @@ async def _lock(
         for task in incoming:
             if task.batch_id is not None:
                 key = project_key, task.batch_id
-                counts.setdefault(key, Counter())[task.read.task.status] += 1
+                if key not in counts:
+                    counts[key] = Counter()
+                counts[key][task.prepared.status] += 1
     for project_key, batch_id in sorted(counts):
         await batches.add_progress(tx, project_key, batch_id, counts[project_key, batch_id])
     for one in changed:
@@ -193,40 +194,38 @@ async def _insert(
 ) -> None:
     first_seq = await projects.reserve_seqs(tx, project_key, len(incoming))
     completion_times = [
-        task.read.completed_ms for task in incoming if task.read.completed_ms is not None
+        task.prepared.completed_ms for task in incoming if task.prepared.completed_ms is not None
     ]
     if completion_times:
         await projects.advance_clock(tx, project_key, max(completion_times))
     next_ms = 0
-    if any(task.needs_completion_time for task in incoming):
+    if any(task.prepared.needs_completion_time for task in incoming):
         next_ms = await projects.next_completion_time(tx, project_key, clock.now_ms())
-    rows, locators = [], []
-    for task_seq, task in enumerate(incoming, first_seq):
-        rows.append(
-            _row(task, task_seq, next_ms if task.needs_completion_time else task.read.completed_ms)
-        )
-        locators += [
-            (hash_annotation_id(annotation_id), project_key, task_seq)
-            for annotation_id in task.read.foreign_annotation_ids
-        ]
+    rows = [_row(task, task_seq, next_ms) for task_seq, task in enumerate(incoming, first_seq)]
+    locators = [
+        (id_hash, project_key, task_seq)
+        for task_seq, task in enumerate(incoming, first_seq)
+        for id_hash in task.prepared.locators
+    ]
     await tasks.insert_tasks(tx, environment_id, rows)
     if locators:
         await annotation_locators.insert_annotation_locators(tx, environment_id, locators)
     await work_queue.open_work(tx, incoming[0].project, rows)
-    voted = {
-        seq: thread_votes.thread_votes(task.read.task.threads or [])
-        for seq, task in enumerate(incoming, first_seq)
-    }
-    await thread_votes.insert_thread_votes(tx, project_key, voted)
+    cast_by_seq = {seq: task.prepared.votes for seq, task in enumerate(incoming, first_seq)}
+    await thread_votes.insert_thread_votes(tx, project_key, cast_by_seq)
 
 
-def _row(incoming: IncomingTask, seq: int, completed_ms: int | None) -> StoredTask:
-    task = incoming.read.task
-    rendered = incoming.rendered or render.render(task, incoming.created_ms, completed_ms)
+def _row(incoming: IncomingTask, seq: int, next_ms: int) -> StoredTask:
+    """Row of a new task; `next_ms` is the completion time for those that have none."""
+    task = incoming.prepared
+    completed_ms, head = task.completed_ms, task.head
+    if task.needs_completion_time:
+        completed_ms = next_ms
+        head = task.head_at(task.created_ms, next_ms)
     return StoredTask(
         incoming.project.project_key, seq, task.task_id, incoming.batch_id, task.status,
-        incoming.created_ms, completed_ms, rendered.head, rendered.body, rendered.patches,
-        incoming.content, task.unique_id, task.callback_url,
+        task.created_ms, completed_ms, head, task.body, task.patches, task.content,
+        task.unique_id, task.callback_url,
     )  # fmt: skip
 
 
@@ -244,8 +243,8 @@ async def _merge_stored(
     result = _compare(stored, incoming, replace=replace)
     if result != "updated":
         return result
-    completed_ms = incoming.read.completed_ms
-    if incoming.needs_completion_time:
+    completed_ms = incoming.prepared.completed_ms
+    if incoming.prepared.needs_completion_time:
         is_same_work = stored.status is TaskStatus.completed and _has_same_threads(stored, incoming)
         if is_same_work:
             completed_ms = stored.completed_ms
@@ -276,13 +275,11 @@ async def _merge_stored(
         await annotation_locators.insert_annotation_locators(
             tx,
             environment_id,
-            [
-                (hash_annotation_id(annotation_id), stored.project_key, stored.seq)
-                for annotation_id in incoming.read.foreign_annotation_ids
-            ],
+            [(id_hash, stored.project_key, stored.seq) for id_hash in incoming.prepared.locators],
         )
-        votes = thread_votes.thread_votes(incoming.read.task.threads or [])
-        await thread_votes.replace_thread_votes(tx, stored.project_key, stored.seq, votes)
+        await thread_votes.replace_thread_votes(
+            tx, stored.project_key, stored.seq, incoming.prepared.votes
+        )
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
         await batches.add_progress(tx, stored.project_key, stored.batch_id, change)
@@ -306,13 +303,13 @@ def _compare(stored: StoredTask, incoming: IncomingTask, *, replace: bool) -> Im
     if stored.batch_id != incoming.batch_id:
         return Conflict(f"task {task_id} is stored in batch {stored.batch_id!r}")
     for name in ("content", "unique_id", "callback_url"):
-        value = incoming.content if name == "content" else getattr(incoming.read.task, name)
+        value = getattr(incoming.prepared, name)
         if value is not None and value != getattr(stored, name):
             return Conflict(f"task {task_id} is stored with another {name}")
-    status = incoming.read.task.status
+    status = incoming.prepared.status
     if status is TaskStatus.pending and stored.status is not TaskStatus.pending:
         return "unchanged"  # an older copy of a task that has come further
-    completed_ms = incoming.read.completed_ms
+    completed_ms = incoming.prepared.completed_ms
     wanted = _merged_row(
         stored, incoming, stored.completed_ms if completed_ms is None else completed_ms
     )
@@ -332,23 +329,23 @@ def _compare(stored: StoredTask, incoming: IncomingTask, *, replace: bool) -> Im
 
 
 def _has_same_threads(stored: StoredTask, incoming: IncomingTask) -> bool:
-    wanted = _merged_row(stored, incoming, stored.completed_ms)
-    return (wanted.body, wanted.patches) == (stored.body, stored.patches)
+    task = incoming.prepared
+    return (task.body, task.patches) == (stored.body, stored.patches)
 
 
 def _merged_row(stored: StoredTask, incoming: IncomingTask, completed_ms: int | None) -> StoredTask:
     """The stored row with status, times and threads of the incoming task."""
-    created_ms = stored.created_ms if incoming.read.created_ms is None else incoming.read.created_ms
-    task = incoming.read.task
-    if task.metadata is None and stored.status is task.status:
-        task = msgspec.structs.replace(task, metadata=render.read_head(stored.head).metadata)
-    rendered = render.render(task, created_ms, completed_ms)
+    task = incoming.prepared
+    created_ms = stored.created_ms if task.given_ms is None else task.given_ms
+    metadata = None
+    if stored.status is task.status:
+        metadata = render.read_head(stored.head).metadata
     return msgspec.structs.replace(
         stored,
         status=task.status,
         created_ms=created_ms,
         completed_ms=completed_ms,
-        head=rendered.head,
-        body=rendered.body,
-        patches=rendered.patches,
+        head=task.head_at(created_ms, completed_ms, metadata),
+        body=task.body,
+        patches=task.patches,
     )

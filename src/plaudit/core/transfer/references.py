@@ -27,6 +27,7 @@ from plaudit.core.transfer.declared import (
     wanted_project,
 )
 from plaudit.core.transfer.merge import check_open
+from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.common.names import Named
@@ -41,7 +42,6 @@ from plaudit.wire.v2.resources import (
     ProjectDetail,
     project_detail,
 )
-from plaudit.wire.v2.task import ArchivedTask
 
 
 class ProjectReferences:
@@ -64,6 +64,7 @@ class ProjectReferences:
         self._replace = replace
         self._projects: dict[str, ProjectRow] = {}
         self._named: dict[str, ProjectRow] = {}
+        self._name_keys: dict[str, str] = {}
         self._batches: dict[str, BatchRow] = {}
         self._undeclared: dict[str, BatchRow] = {}
         self._created_ids: set[str] = set()
@@ -143,7 +144,7 @@ class ProjectReferences:
         """True for a batch that a line of this import declares as completed."""
         return batch is not None and batch.batch_id in self._completed_ids
 
-    async def check_creatable(self, task: ArchivedTask, override: str | None) -> None:
+    async def check_creatable(self, task: PreparedTask, override: str | None) -> None:
         """Raise Conflict or InvalidContent for a task whose new project or batch would be in vain.
 
         It is stored elsewhere, or its batch is of another project, or would be closed from the
@@ -173,7 +174,7 @@ class ProjectReferences:
     def _is_known(self, project_id: str | None, batch_id: str | None, override: str | None) -> bool:
         """True if nothing is created for a task: its project and batch were seen before."""
         if override is not None:
-            is_known_project = names.normalize_name(override) in self._named
+            is_known_project = self._name_key(override) in self._named
         elif project_id is None:
             return True  # refused, because it names no project
         else:
@@ -281,8 +282,14 @@ class ProjectReferences:
         )
         return moved == wanted and STATUS_RANKS[wanted.status] > STATUS_RANKS[stored.status]
 
+    def _name_key(self, name: str) -> str:
+        """Key form of the name of the import's choice, for each of its tasks."""
+        if name not in self._name_keys:
+            self._name_keys[name] = names.normalize_name(name)
+        return self._name_keys[name]
+
     async def _project_named(self, name: str) -> ProjectRow:
-        name_key = names.normalize_name(name)
+        name_key = self._name_key(name)
         if name_key not in self._named:
 
             async def work(tx: Transaction) -> ProjectRow:

@@ -7,13 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit import clock
 from plaudit.core.transfer import prepared_tasks
 from plaudit.core.transfer.import_summary import KINDS
 from plaudit.core.transfer.importer import Reject
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.file_import import FileImport
-from plaudit.wire.v2 import parse
 
 TASKS_SHOWN = 3
 
@@ -55,7 +53,7 @@ def try_import(
                 if entry.problem is not None:
                     raise entry.problem
                 if entry.kind == "task":
-                    prepared_tasks.prepare(parse.read_task(entry.value), clock.now_ms())
+                    prepared_tasks.read(entry.value)
                     if len(result.tasks) < TASKS_SHOWN:
                         result.tasks.append(entry.value)
             except InvalidContent as problem:

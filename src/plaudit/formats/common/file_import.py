@@ -7,6 +7,7 @@ or the form depends on their values. The rows are then kept on disk, so memory s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from msgspec import Struct
 
 from plaudit.core.tasks.forms import Form
 from plaudit.core.transfer.importer import ImportEntry, Source
+from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.import_pool import BYTES_MIN, ImportPool
 from plaudit.formats.common.imported_task import FLAGS, ImportedTask
 from plaudit.formats.common.row_store import RowStore, digest
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
@@ -26,6 +29,7 @@ from plaudit.formats.import_format import (
     FormatReader,
     ImportFormat,
     ImportOptions,
+    TaskReader,
 )
 from plaudit.settings import INFLATED_BYTES_MAX
 
@@ -61,7 +65,9 @@ class FileImport:
     """One import of files. `prepare`, then `sources`, which may be asked for again; then `close`.
 
     `rows` are taken instead of those of the files, if given: the first ones, for a preview.
-    `on_progress` is told the number of bytes read of all files, in each of `passes`.
+    `on_progress` is told the number of bytes read of all files, in each of `passes`. Large files
+    of lines that are tasks are read by `process_count` processes; with `is_background` these give
+    way to other programs.
     """
 
     def __init__(
@@ -76,6 +82,8 @@ class FileImport:
         inflated_max: int | None = INFLATED_BYTES_MAX,
         on_progress: Callable[[int], None] = lambda at: None,
         on_rows: Callable[[int], None] = lambda count: None,
+        process_count: int = 0,
+        is_background: bool = False,
     ) -> None:
         self.notes = ImportNotes()
         self.format = chosen
@@ -89,6 +97,12 @@ class FileImport:
         self._on_rows = on_rows
         self._left_out: list[str] = []
         """Remarks on what no row shows, such as further sheets; made once for each file."""
+        self._prepares = False
+        self._process_count = process_count
+        self._is_background = is_background
+        self.pool: ImportPool | None = None
+        """Processes that read lines; there once the first line was asked for, if at all."""
+        self._read_bytes = 0
         self._store: RowStore | None = None
         self._reader: FormatReader | None = None
         if chosen.reader is not None:
@@ -133,8 +147,13 @@ class FileImport:
             return
         reader.observe(row)
 
-    def sources(self) -> list[Source]:
-        """Return the sources of a run of the importer; remarks are counted from the start."""
+    def sources(self, *, prepares: bool = False) -> list[Source]:
+        """Return the sources of a run of the importer; remarks are counted from the start.
+
+        With `prepares` the values of tasks may be prepared ones.
+        """
+        self._prepares = prepares
+        self._close_pool()
         self.notes.restart()
         for remark in self._left_out:
             self.notes.add(remark)
@@ -142,7 +161,8 @@ class FileImport:
         return [Source(Path(first), self._entries)]
 
     def close(self) -> None:
-        """Delete what was kept on disk."""
+        """Delete what was kept on disk, and end processes."""
+        self._close_pool()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -183,18 +203,48 @@ class FileImport:
             before += file.size
 
     def _rows_of(self, file: InputFile, before: int) -> Iterator[Row]:
+        def tell(at: int) -> None:
+            self._read_bytes = before + at
+            self._on_progress(before + at)
+
         return read_rows(
             file.path,
             file.name,
-            on_progress=lambda at: self._on_progress(before + at),
+            on_progress=tell,
             inflated_max=self._inflated_max,
             object_rows=self.format.object_rows,
             row_bytes_max=self.format.line_bytes_max,
             depth_max=self.format.depth_max,
             is_json=self._reader is None,
+            read_task=self._task_reader(),
+            pool=self._opened_pool(),
             on_rows=self._on_rows,
             on_remark=lambda remark: self._note_left_out(f"{remark} ({Path(file.name).name})"),
         )
+
+    def _task_reader(self) -> TaskReader | None:
+        """Reader of rows that are tasks, if they are to be prepared and the format has one."""
+        make = self.format.task_reader
+        return make() if self._prepares and make is not None else None
+
+    def _opened_pool(self) -> ImportPool | None:
+        """Processes that read the lines of a large import, if the format has tasks in lines."""
+        if self.pool is None and self._prepares and self._process_count:
+            is_large = sum(file.size for file in self._files) >= BYTES_MIN
+            if is_large and self.format.task_reader is not None:
+                self.pool = ImportPool(
+                    self.format,
+                    self._process_count,
+                    on_loss=self.notes.add,
+                    on_wait=lambda: self._on_progress(self._read_bytes),
+                    is_background=self._is_background,
+                )
+        return self.pool
+
+    def _close_pool(self) -> None:
+        if self.pool is not None:
+            self.pool.close()
+            self.pool = None
 
     def _note_left_out(self, remark: str) -> None:
         if remark not in self._left_out:
@@ -211,6 +261,12 @@ class FileImport:
         """Entries of a format that carries v2 values itself."""
         check_depth = self.format.check_depth
         for row in self._rows():
+            if isinstance(row.value, PreparedTask):
+                pointer, size = row.pointer or self.format.task_pointer, row.size
+                yield ImportEntry(
+                    "task", row.value, row.number, pointer, size=size, file=_name_of(row)
+                )
+                continue
             try:
                 if row.problem is not None:
                     raise row.problem
@@ -285,7 +341,12 @@ def _refusal(row: Row, problem: InvalidContent) -> ImportEntry:
 
 
 def _name_of(row: Row) -> str:
-    return Path(row.file).name
+    return _file_name(row.file)
+
+
+@lru_cache(maxsize=16)
+def _file_name(file: str) -> str:
+    return Path(file).name
 
 
 def _conversation(part: Any, *, keeps: bool) -> Any:

@@ -22,7 +22,8 @@ class Row(Struct, frozen=True, kw_only=True):
     from 1 in Parquet. `value` is decoded JSON; cells of CSV, TSV and XLSX are texts by column.
     `key` is the name under which the row stands, where a file is one JSON object of rows. `size` is
     about the number of bytes that it takes, `depth` the number of levels that it was
-    read from. `problem` replaces a value that cannot be read.
+    read from. `problem` replaces a value that cannot be read. `value` may be a prepared task, to
+    which `pointer` leads in the row.
     """
 
     file: str
@@ -31,6 +32,7 @@ class Row(Struct, frozen=True, kw_only=True):
     key: str | None = None
     size: int = 0
     depth: int = 0
+    pointer: str = ""
     problem: InvalidContent | None = None
 
 

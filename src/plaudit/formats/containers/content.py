@@ -113,7 +113,8 @@ class Content:
             block = self._ahead.popleft()
             self._ahead_bytes -= len(block)
             yield block
-        yield from self._blocks
+        for block in self._blocks:  # `yield from` would close them together with this
+            yield block
 
     def peek(self, size: int) -> bytes:
         """Content from here, `size` bytes or some more, or all that there is."""
@@ -130,6 +131,11 @@ class Content:
     def skip(self, size: int) -> None:
         """Pass over so many bytes."""
         self._replace_ahead(self.peek(size)[size:])
+
+    def put_back(self, content: bytes) -> None:
+        """Have blocks that were read come again."""
+        self._ahead.appendleft(content)
+        self._ahead_bytes += len(content)
 
     def skip_mark(self) -> None:
         """Pass over a byte order mark."""

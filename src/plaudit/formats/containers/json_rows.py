@@ -15,7 +15,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.content import Content
 from plaudit.formats.containers.json_lines import lines_of
 from plaudit.formats.containers.json_split import elements
-from plaudit.formats.import_format import ObjectRows
+from plaudit.formats.import_format import ObjectRows, TaskReader
 
 KEYS_MAX = 4_000_000
 """Members of one JSON object: their keys are kept, since none may stand twice."""
@@ -28,10 +28,11 @@ _SHAPE_ROWS = 50
 
 
 class JsonLimits(Struct, frozen=True):
-    """Bounds of one row: its bytes and its levels."""
+    """Bounds of a row, its bytes and its levels, and the reader of rows that are tasks, if any."""
 
     row_bytes_max: int
     depth_max: int
+    read_task: TaskReader | None = None
 
 
 def rows_of_lines(
@@ -39,11 +40,16 @@ def rows_of_lines(
 ) -> Iterator[Row]:
     """Rows of JSON lines, the first of which has this number; blank ones are none."""
     for line_number, line in lines_of(content, limits.row_bytes_max, on_lines, number=number):
-        if line is None:
-            problem = InvalidContent(f"the line is longer than {limits.row_bytes_max} bytes")
-            yield Row(file=content.called, number=line_number, value=None, problem=problem)
-        elif line and not line.isspace():
-            yield _row(content.called, line_number, line, limits)
+        if line is None or (line and not line.isspace()):
+            yield row_of_line(content.called, line_number, line, limits)
+
+
+def row_of_line(file: str, number: int, line: bytes | None, limits: JsonLimits) -> Row:
+    """Row of a line, which is None or longer than a row may be for one that is not read."""
+    if line is None or len(line) > limits.row_bytes_max:
+        problem = InvalidContent(f"the line is longer than {limits.row_bytes_max} bytes")
+        return Row(file=file, number=number, value=None, problem=problem)
+    return _row(file, number, line, limits)
 
 
 def rows_of_array(content: Content, limits: JsonLimits) -> Iterator[Row]:
@@ -152,6 +158,10 @@ def _member(member: bytes) -> tuple[str, bytes]:
 
 
 def _row(file: str, number: int, data: bytes, limits: JsonLimits, *, key: str | None = None) -> Row:
+    if limits.read_task is not None:
+        task = limits.read_task(data)
+        if task is not None:
+            return Row(file=file, number=number, value=task, key=key, size=len(data))
     try:
         value, depth = json_guard.check_deep(data, limits.depth_max)
     except InvalidContent as problem:

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
+from plaudit.formats.common.import_pool import ImportPool
 from plaudit.formats.common.rows import OnProgress, Row
+from plaudit.formats.containers.block_rows import rows_of_blocks
 from plaudit.formats.containers.content import Content, FileMeter, zstd
 from plaudit.formats.containers.delimited import (
     count_of_faultless,
@@ -36,7 +38,7 @@ from plaudit.formats.containers.json_rows import (
 )
 from plaudit.formats.containers.parquet import rows_of_parquet
 from plaudit.formats.containers.xlsx import rows_of_xlsx
-from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows
+from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows, TaskReader
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ROWS_TOLD = 256
@@ -57,6 +59,8 @@ def read_rows(
     row_bytes_max: int = LINE_BYTES_MAX,
     depth_max: int = json_guard.DEPTH_MAX,
     is_json: bool = False,
+    read_task: TaskReader | None = None,
+    pool: ImportPool | None = None,
     on_rows: Callable[[int], None] = lambda count: None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Iterator[Row]:
@@ -66,13 +70,14 @@ def read_rows(
     `on_rows` the number of a row not long ago, for JSON lines at least once in READ_BYTES.
     `on_remark` is told what is left out, such as further sheets of a workbook. A compressed file
     may hold `inflated_max` bytes, None for as many as it likes, however small it is. If `is_json`,
-    content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
-    or holds no rows, and Misconfigured for one that cannot be read.
+    content that is no JSON is refused. Values of rows of JSON that `read_task` reads are its
+    tasks; of JSON lines, `pool` reads them. Raises InvalidContent for a file that holds more, is
+    damaged or holds no rows, and Misconfigured for one that cannot be read.
     """
     reading = _Reading(
-        path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark
+        path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark, pool
     )
-    limits, row = JsonLimits(row_bytes_max, depth_max), _NONE
+    limits, row = JsonLimits(row_bytes_max, depth_max, read_task), _NONE
     try:
         with ExitStack() as stack:
             for row in reading.rows(stack, limits, object_rows):
@@ -120,6 +125,7 @@ class _Reading(Struct):
     is_json: bool = False
     on_rows: Callable[[int], None] = lambda count: None
     on_remark: Callable[[str], None] = lambda remark: None
+    pool: ImportPool | None = None
     unit: str = "line"
     """Unit in which places are counted."""
 
@@ -148,6 +154,9 @@ class _Reading(Struct):
             return self._rows_of_package(packed, _spooled(content, self.path, stack))
         detected = self.detect(content)
         match detected.container:
+            case Container.json_lines if self.pool is not None:
+                at = detected.line
+                return rows_of_blocks(content, limits, self.on_rows, number=at, pool=self.pool)
             case Container.json_lines:
                 return rows_of_lines(content, limits, self.on_rows, number=detected.line)
             case Container.json_array:

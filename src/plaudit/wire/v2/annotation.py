@@ -118,6 +118,9 @@ class _RubricRatingValue(Struct):
     justification: str | None = None
 
 
+CHOICE_KEY = "selected_model_id"
+"""Key whose texts name a response."""
+
 TIE = "tie"
 """The vote for none of two responses, where the value is the better one."""
 
@@ -192,11 +195,14 @@ POSSIBLE_VALUES: dict[str, Any] = {
     AnnotationType.category_multiple: list[str],
 }
 
-_PLAIN: dict[str | None, type] = {
-    AnnotationType.boolean: bool,
-    AnnotationType.integer: int,
-    AnnotationType.text: str,
-    AnnotationType.category: str,
+_PLAIN: dict[str | None, type] = {"boolean": bool, "integer": int, "text": str, "category": str}
+"""By plain strings, whose look-up is fast."""
+
+_GUESSED: dict[type, TypeWord] = {
+    bool: "boolean",
+    int: "integer",
+    str: "text",
+    type(None): "text",
 }
 _NORMALISED = {AnnotationType.file, AnnotationType.workspace_container}
 
@@ -206,19 +212,21 @@ def check(annotation: Annotation) -> None:
 
     Raises msgspec.ValidationError with a path below the annotation (`$.value[0]`).
     """
+    value = annotation.value
     if annotation.type is None:
-        annotation.type = guess_type(annotation.key, annotation.value).value
+        word = None if annotation.key == CHOICE_KEY else _GUESSED.get(type(value))
+        annotation.type = word or guess_type(annotation.key, value).value
     kind: str | None = annotation.type
     assert kind is not None
-    value = annotation.value
     if value is not None and type(value) is not _PLAIN.get(kind):
         annotation.value = _checked(value, VALUES[kind], "value", keep=kind not in _NORMALISED)
     if annotation.possible_values is not None and kind in POSSIBLE_VALUES:
         _checked(annotation.possible_values, POSSIBLE_VALUES[kind], "possible_values", keep=True)
     if annotation.metadata is not None:
         _check_criteria(annotation.metadata)
-    for number, vote in enumerate(annotation.votes or ()):
-        _check_vote(vote, kind, f"votes[{number}]")
+    if annotation.votes:
+        for number, vote in enumerate(annotation.votes):
+            _check_vote(vote, kind, f"votes[{number}]")
 
 
 def _check_vote(vote: Vote, kind: str, name: str) -> None:
@@ -257,7 +265,7 @@ def guess_type(key: str, value: Any) -> AnnotationType:
     if isinstance(value, int):
         return AnnotationType.integer
     if isinstance(value, str) or value is None:
-        return AnnotationType.category if key == "selected_model_id" else AnnotationType.text
+        return AnnotationType.category if key == CHOICE_KEY else AnnotationType.text
     if isinstance(value, list):
         return _guess_list_type(key, value)
     if isinstance(value, dict):

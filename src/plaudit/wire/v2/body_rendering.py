@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from plaudit.model.core import Opts
 from plaudit.wire.v2.annotation import Annotation
@@ -18,6 +19,17 @@ COUNT = struct.Struct("<I")
 
 _encode = msgspec.json.Encoder().encode
 _DETAILS, _FILES, _MODEL, _PEOPLE = (int(opt) for opt in Opts)
+_MODEL_MEMBER = b',"model_parameters":{'
+_ANNOTATIONS_MEMBER = b',"annotations":['
+"""Members as they are encoded; within a text, quotation marks have a backslash before them."""
+
+
+class Body(Struct, frozen=True, gc=False):
+    """A body with its patches; `quotes` are the quotation marks of the list of threads, whole."""
+
+    body: bytes
+    patches: bytes | None
+    quotes: int = 0
 
 
 class BodyWriter:
@@ -179,3 +191,40 @@ def _copy(annotation: Annotation, *, details: bool = True, votes: bool = True) -
     copy = msgspec.structs.replace(annotation)
     copy.votes = annotation.votes if votes else None
     return copy
+
+
+def plain_body(threads: list[Thread]) -> Body | None:
+    """Body of threads with the members of a PlainThread alone; None where it is not as simple.
+
+    Threads are encoded whole: but for submissions and models, they show what the default shows.
+    """
+    writer = BodyWriter()
+    before = b'"threads":['
+    quotes = 0
+    for thread in threads:
+        writer.add(before)
+        before = b","
+        written = _encode(thread)
+        quotes += written.count(b'"')
+        people = None
+        if thread.submissions is not None:
+            people = b',"submissions":' + _encode(thread.submissions)
+            written = written[: -1 - len(people)] + b"}"
+        model_count = sum(
+            message.model_parameters is not None
+            for turn in thread.turns
+            for message in turn.messages
+        )
+        at = written.find(_MODEL_MEMBER)
+        while at >= 0:
+            end = written.index(_ANNOTATIONS_MEMBER, at)
+            writer.patch(_MODEL, 0, writer.length + at, end - at, b"")
+            model_count -= 1
+            at = written.find(_MODEL_MEMBER, at + 1)
+        if model_count:  # a value of an annotation has such a member
+            return None
+        writer.add(written)
+        if people is not None:
+            writer.patch(_PEOPLE, _PEOPLE, writer.length - 1, 0, people)
+    writer.add(b"]}")
+    return Body(*writer.finish(), quotes)

@@ -69,7 +69,11 @@ def read_task(value: Any) -> ReadTask:
     """
     if isinstance(value, dict):
         fill_content(value.get("content"))
-    task = convert(value, ArchivedTask)
+    return complete(convert(value, ArchivedTask))
+
+
+def complete(task: ArchivedTask) -> ReadTask:
+    """Check a decoded task and fill in what it leaves out; raises InvalidContent as `read_task`."""
     _check_fields(task)
     foreign: list[str] = []
     if task.threads:
@@ -163,20 +167,23 @@ def task_id_of_annotation(annotation_id: str) -> str | None:
 def annotation_lists(
     threads: list[Thread], shared: dict[int, str]
 ) -> Iterator[tuple[str, list[Annotation]]]:
-    """Every list of annotations in the tree with its path, such as `t0u1m2`.
+    """Every list with annotations in the tree, with its path, such as `t0u1m2`.
 
     `shared` maps the identity of a repeated turn to the path of its first appearance.
     """
     for t, thread in enumerate(threads):
-        yield f"t{t}", thread.annotations
+        if thread.annotations:
+            yield f"t{t}", thread.annotations
         for u, turn in enumerate(thread.turns):
             path = shared.get(id(turn)) or f"t{t}u{u}"
-            yield path, turn.annotations
+            if turn.annotations:
+                yield path, turn.annotations
             for r, rubric in enumerate(turn.rubrics or ()):
                 for k, criterion in enumerate(rubric.criteria_definitions):
                     yield f"{path}r{r}k{k}", criterion.annotations
             for m, message in enumerate(turn.messages):
-                yield f"{path}m{m}", message.annotations
+                if message.annotations:
+                    yield f"{path}m{m}", message.annotations
                 if message.content.chunks or message.rubric_evaluations:
                     yield from _inner_lists(f"{path}m{m}", message)
 
@@ -226,8 +233,9 @@ def _complete_annotations(
     task_id: str, path: str, listed: list[Annotation], foreign: list[str]
 ) -> None:
     _check_annotations(path, listed, "threads")
+    before, after = f"ann_{path}a", f"_{task_id}"
     for number, annotation in enumerate(listed):
-        minted = f"ann_{path}a{number}_{task_id}"
+        minted = f"{before}{number}{after}"
         if annotation.id is None:
             annotation.id = minted
         elif annotation.id != minted:
@@ -237,9 +245,10 @@ def _complete_annotations(
                     pointer=f"{_pointer_of_path(path)}/annotations/{number}/id",
                 )
             foreign.append(annotation.id)
-        criteria = (annotation.metadata or {}).get("criteria")
-        if isinstance(criteria, dict):
-            criteria.setdefault("id", f"{annotation.id}_criteria")
+        if annotation.metadata:
+            criteria = annotation.metadata.get("criteria")
+            if isinstance(criteria, dict):
+                criteria.setdefault("id", f"{annotation.id}_criteria")
 
 
 def _check_annotations(path: str, listed: list[Annotation], root: str) -> None:
@@ -264,7 +273,8 @@ def _check_threads(threads: list[Thread], root: str) -> None:
             if submission.submitted_at is not None:
                 ms = moment(submission.submitted_at, f"/{root}/{t}/submissions/{s}/submitted_at")
                 assert ms is not None
-                submission.submitted_at = clock.format_ms(ms)
+                if not clock.is_canonical(submission.submitted_at):
+                    submission.submitted_at = clock.format_ms(ms)
             if submission.display:
                 _check_display(thread, submission.display, f"/{root}/{t}/submissions/{s}/display")
     if messages > MESSAGES_PER_TASK_MAX:
@@ -305,9 +315,10 @@ def shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
 
     Two turns are the same when both id and content are equal, before any id is filled in.
     """
-    paths = [(turn, f"t{t}u{u}") for t, th in enumerate(threads) for u, turn in enumerate(th.turns)]
-    if len({turn.id for turn, _ in paths}) == len(paths):
+    turn_ids = [turn.id for thread in threads for turn in thread.turns]
+    if len(set(turn_ids)) == len(turn_ids):
         return {}
+    paths = [(turn, f"t{t}u{u}") for t, th in enumerate(threads) for u, turn in enumerate(th.turns)]
     first: dict[tuple[str, bytes], str] = {}
     return {
         id(turn): first.setdefault((turn.id, _encode(turn)), path)

@@ -21,7 +21,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.model.core import ALL_OPTS, DEFAULT_OPTS, Opts, PageRow, StoredTask, TaskStatus
 from plaudit.wire.v2 import size_limits
-from plaudit.wire.v2.body_rendering import COUNT, PATCH, BodyWriter
+from plaudit.wire.v2.body_rendering import COUNT, PATCH, Body, BodyWriter
 from plaudit.wire.v2.task import ArchivedTask
 
 _encode = msgspec.json.Encoder().encode
@@ -39,16 +39,22 @@ class Rendered(Struct, frozen=True):
     patches: bytes | None
 
 
-def render(task: ArchivedTask, created_ms: int, completed_ms: int | None) -> Rendered:
+def render(
+    task: ArchivedTask, created_ms: int, completed_ms: int | None, made: Body | None = None
+) -> Rendered:
     """Render a task that `parse.read_task` has validated; times are in milliseconds.
 
-    Raises InvalidContent for threads that are too long to be stored.
+    `made` is its body, if there is one already. Raises InvalidContent for threads that are too long
+    to be stored.
     """
     body = patches = None
     if task.threads:
-        writer = BodyWriter()
-        writer.threads(task.threads)
-        body, patches = writer.finish()
+        if made is not None:
+            body, patches = made.body, made.patches
+        else:
+            writer = BodyWriter()
+            writer.threads(task.threads)
+            body, patches = writer.finish()
         if len(body) + len(patches or b"") > size_limits.CONVERSATION_BYTES_MAX:
             size_limits.check_conversation(_length(body, patches, int(ALL_OPTS)), "/threads")
     head = render_head(

@@ -160,9 +160,9 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_teams,
         template="accounts/teams.html",
-        nav="Teams",
+        nav=N_("Teams"),
         nav_order=71,
-        nav_section="Settings",
+        nav_section=N_("Settings"),
     ),
     Page(
         page_id="create_team_on_page",
@@ -204,9 +204,9 @@ PAGES = (
         handler=show_skills,
         query=SkillsQuery,
         template="accounts/skills.html",
-        nav="Languages and tags",
+        nav=N_("Languages and tags"),
         nav_order=72,
-        nav_section="Settings",
+        nav_section=N_("Settings"),
     ),
     Page(
         page_id="save_skills",

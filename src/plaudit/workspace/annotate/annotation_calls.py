@@ -40,6 +40,7 @@ from plaudit.model.labeling import Fault, Lease, LeaseRef
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.problem_texts import recognized, text_of
 
 T = TypeVar("T")
 
@@ -177,7 +178,11 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
     try:
         receipt = await _run(request, work)
     except AnswersRejected as problem:
-        return refusal(problem, faults=problem.faults)
+        faults = [
+            msgspec.structs.replace(fault, message=recognized(fault.message))
+            for fault in problem.faults
+        ]
+        return refusal(problem, faults=faults)
     following = await _feedback(request)
     if following is None and submitted.goes_on:
         following = await _next(request)
@@ -305,7 +310,7 @@ async def _onward(request: PageRequest[Any], *, goes_on: bool) -> NextTask:
 
 def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Response:
     """A problem as a page's script gets it."""
-    body = _Rejected(error=problem.message, code=problem.code, **more)
+    body = _Rejected(error=text_of(problem), code=problem.code, **more)
     return Response(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
 
 

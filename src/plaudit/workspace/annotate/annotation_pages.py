@@ -36,22 +36,18 @@ from plaudit.store.tasks import batches, projects, tasks
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
-from plaudit.workspace.annotate import annotation_view
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.annotate import annotation_view, lease_words
 from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
-from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
-
-
-class EmptyForm(Struct):
-    """A form without fields of its own."""
 
 
 class AppealForm(Struct):
@@ -136,7 +132,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
     }
 
 
-async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def claim_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST /work/{project_id}: lease the next task, and redirect to it."""
 
     async def work(tx: Transaction) -> Lease | None:
@@ -211,7 +207,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "batch_name": opened.batch_name,
         "lease": lease,
         "is_open": is_open,
-        "ending": None if is_open else _ending(lease),
+        "ending": None if is_open else lease_words.ending(lease),
         "returned": opened.returned,
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
@@ -257,12 +253,12 @@ def _draw(opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion])
     )
 
 
-async def resume_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def resume_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST …/resume: lease a task again that expired or was released, with its draft."""
     return await _back_to(request, own_work.resume)
 
 
-async def reopen_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
+async def reopen_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redirect:
     """POST …/reopen: open a submission of one's own again, while that is allowed."""
     return await _back_to(request, own_work.reopen)
 
@@ -307,19 +303,6 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
 def sentence(message: str) -> str:
     """A problem's message with a capital and a full stop."""
     return message[:1].upper() + message[1:].removesuffix(".") + "."
-
-
-def _ending(lease: Lease) -> str:
-    endings = {
-        LeaseStatus.open: say("The time for this task ran out. What you typed is kept."),
-        LeaseStatus.expired: say("The time for this task ran out. What you typed is kept."),
-        LeaseStatus.released: say("You gave this task back. What you typed is kept."),
-        LeaseStatus.returned: say("A reviewer sent this task back to you."),
-        LeaseStatus.submitted: say("You have submitted this task."),
-        LeaseStatus.skipped: say("You skipped this task."),
-        LeaseStatus.closed: say("This task was taken off the queue."),
-    }
-    return endings[lease.status]
 
 
 def _state(
@@ -368,7 +351,7 @@ PAGES = (
         method="POST",
         role=PersonRole.annotator,
         handler=claim_task,
-        form=EmptyForm,
+        form=NoFields,
         opens_transactions=True,
     ),
     Page(
@@ -411,7 +394,7 @@ PAGES = (
             method="POST",
             role=PersonRole.annotator,
             handler=handler,
-            form=EmptyForm,
+            form=NoFields,
             opens_transactions=True,
         )
         for page_id, verb, handler in (

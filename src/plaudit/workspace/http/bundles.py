@@ -18,6 +18,12 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         *("annotate/questions.css", "annotate/grid.css", "annotate/judging.css"),
     ),
     "bundles/task.js": ("shared/shell.js", "annotate/main.js"),
+    "bundles/review.css": (
+        *("shared/tokens.css", "shared/base.css", "shared/rendered.css", "shared/turns.css"),
+        *("annotate/task.css", "annotate/prompt.css", "annotate/panes.css"),
+        *("annotate/questions.css", "annotate/grid.css", "review/review.css"),
+    ),
+    "bundles/review.js": ("shared/shell.js", "review/main.js"),
 }
 """Files of each bundle, in their order; of scripts those that a page names."""
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from plaudit.api.http import problems
-from plaudit.api.http.bodies import OPEN_BODY, read_body, read_json, refuse_encoding, refuse_length
+from plaudit.api.http.bodies import read_body, read_json, refuse_encoding, refuse_length
 from plaudit.api.http.operation import JSON, Response, Services, WriteContext, path_parts, respond
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
@@ -36,10 +36,10 @@ from plaudit.errors import (
     TooManyRequests,
     Unavailable,
 )
-from plaudit.model.core import PersonRole, SignedIn
+from plaudit.model.core import SignedIn
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
-from plaudit.workspace.http import form_data, links
+from plaudit.workspace.http import form_data, links, page_checks
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
 from plaudit.workspace.http.page import (
@@ -52,7 +52,7 @@ from plaudit.workspace.http.page import (
 )
 from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
-from plaudit.workspace.language import speech
+from plaudit.workspace.language import problem_texts, speech
 from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
@@ -75,7 +75,7 @@ class Workspace:
     def __init__(
         self, services: Services, pages: Sequence[Page], api_paths: re.Pattern[str]
     ) -> None:
-        check_pages(pages)
+        page_checks.check_pages(pages)
         self.services = services
         self.assets = Assets()
         self.views = Views(self.assets, pages)
@@ -100,12 +100,10 @@ class Workspace:
 
     def routes(self) -> list[Route]:
         """Routes of all pages, of static files, and of 404 pages below known first segments."""
-        routes = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
         firsts = sorted({path.split("/")[1] for path in self._by_path})
-        files = Route("/static/{version}/{name:path}", _StaticRoute(self.assets))
         return [
-            *routes,
-            files,
+            *(Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()),
+            Route("/static/{version}/{name:path}", _StaticRoute(self.assets)),
             *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
         ]
 
@@ -152,7 +150,12 @@ class Workspace:
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
         with speech.speaking(browser.language):
-            await self._serve(page, browser, scope, receive, send)
+            try:
+                await self._serve(page, browser, scope, receive, send)
+            except Problem as problem:
+                if not browser.wants_page:  # its script shows it
+                    problem.message = problem_texts.text_of(problem)
+                raise
 
     async def _serve(
         self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send
@@ -388,35 +391,3 @@ class _StaticRoute:
         accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
         answer = self._assets.answer(parts["version"], parts["name"], accepted)
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
-
-
-def check_pages(pages: Sequence[Page]) -> None:
-    """Raise ValueError for declarations that are unsafe, contradictory or duplicate."""
-    seen: set[tuple[str, str]] = set()
-    ids = {page.page_id: page for page in pages}
-    if len(ids) != len(pages):
-        raise ValueError("two pages have the same page_id")
-    for page in pages:
-        if not isinstance(page.role, PersonRole) and page.role != ANYONE:
-            raise ValueError(f"{page.page_id} does not say who may use it")
-        if (page.method in ("GET", "HEAD")) == page.changes:
-            raise ValueError(f"{page.page_id}: what changes has a form or body, and no GET does")
-        if sum(bool(kind) for kind in (page.form, page.body, page.streams)) > 1:
-            raise ValueError(f"{page.page_id} takes a form, JSON or a stream, not several")
-        if page.role == ANYONE and page.changes and not page.opens_transactions:
-            raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
-        if page.role == ANYONE and page.body_limit != OPEN_BODY and page.changes:
-            raise ValueError(f"{page.page_id} is open, so its body has the limit of OPEN_BODY")
-        if page.form_page is not None and (
-            page.form_page not in ids or not ids[page.form_page].template
-        ):
-            raise ValueError(
-                f"{page.page_id} names form_page {page.form_page}, which has no template"
-            )
-        if page.tab is not None and (
-            page.method != "GET" or re.findall(r"{(\w+)}", page.path) != ["project_id"]
-        ):
-            raise ValueError(f"{page.page_id} is no page of one project, so it is none of its tabs")
-        if (page.method, page.path) in seen:
-            raise ValueError(f"{page.method} {page.path} is declared twice")
-        seen.add((page.method, page.path))

@@ -20,7 +20,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
-from plaudit.workspace.language import speech, words
+from plaudit.workspace.language import problem_texts, speech, words
 from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
 from plaudit.workspace.language.speech import say, say_count
 
@@ -97,7 +97,7 @@ class FormError(Struct, frozen=True):
     @staticmethod
     def from_problem(problem: Problem) -> FormError:
         """Message and pointer of a problem."""
-        return FormError(speech.say(problem.text), getattr(problem, "pointer", None) or "")
+        return FormError(problem_texts.text_of(problem), getattr(problem, "pointer", None) or "")
 
 
 class Views:
@@ -219,7 +219,11 @@ def say_in_templates(templates: jinja2.Environment) -> None:
         npgettext=lambda context, one, many, count: speech.plural_form(one, many, count, context),
     )
     templates.globals |= {"_": say, "_n": say_count, "_p": speech.say_in}
-    templates.filters |= {"number": speech.number, "percent": speech.percent, "said": say}
+    templates.filters |= {
+        "number": speech.number,
+        "percent": speech.percent,
+        "said": problem_texts.said,
+    }
     templates.filters |= {"word": words.word, "initial": words.initial}
     templates.policies["ext.i18n.trimmed"] = True
 
@@ -231,7 +235,7 @@ def _spoken(value: Any) -> Any:
 
 def _sentence(text: str) -> str:
     """Message with a capital first letter and a full stop."""
-    text = _spoken(text)
+    text = problem_texts.recognized(_spoken(text))
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 

@@ -241,7 +241,7 @@ def reason_words(work: QueuedTask | None) -> str:
     words = {
         "all": say("Every task is reviewed"),
         "sample": say("Drawn for the sample"),
-        say("open questions"): say("People disagree"),
+        "open questions": say("People disagree"),
     }
     return words.get(work.reason or "", work.reason or "")
 

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 import msgspec
 
 from benchmarks.plan import Plan
-from benchmarks.postgres_store import Cost, Store, stored
+from benchmarks.postgres.filled_store import Cost, Store, stored
 from benchmarks.report import Figure, Section
 from plaudit.core.transfer.importer import CHUNK_ROWS
 from plaudit.model.core import StoredTask

@@ -11,9 +11,9 @@ import uvloop
 
 from benchmarks.generate import LARGE, SMALL
 from benchmarks.plan import Plan
-from benchmarks.postgres_import import measure_copies
-from benchmarks.postgres_server import SHARED_BUFFERS, find_binaries, running
-from benchmarks.postgres_store import Page, Store, fill, interleave, new_store, stored
+from benchmarks.postgres.copies import measure_copies
+from benchmarks.postgres.filled_store import Page, Store, fill, interleave, new_store, stored
+from benchmarks.postgres.server import SHARED_BUFFERS, find_binaries, running
 from benchmarks.report import Figure, Section
 from plaudit.api.http import allocator
 from plaudit.core.transfer.importer import CHUNK_ROWS

@@ -85,6 +85,11 @@ HOT = {
 ELSEWHERE = {
     "distribute": "test_distribute.py",
     "is_cluster": "test_distribute.py",
+    "one_after_another": "test_distribute.py",
+    "_distributed_tables": "test_distribute.py",
+    "require_equal_planning": "test_distribute.py",
+    "_planning_commands": "test_distribute.py",
+    "end_other_sessions": "test_distribute.py",
     "pack_columns": "PostgreSQL alone has columns so",
     "prepare_search": "PostgreSQL alone has a planner that is to be told",
     "differences": "test_schema_checks.py",

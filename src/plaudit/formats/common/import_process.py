@@ -14,14 +14,14 @@ import signal
 import struct
 import sys
 from contextlib import suppress
+from importlib import import_module
 
 import msgspec
 
-from plaudit.formats import archive, v2
 from plaudit.formats.common.line_blocks import BlockReader
 
-FORMATS = {chosen.name: chosen for chosen in (archive.FORMAT, v2.FORMAT)}
-"""Formats whose lines are tasks."""
+MODULES = {"archive": "plaudit.formats.archive", "v2": "plaudit.formats.v2"}
+"""Formats whose lines are tasks. One is imported in half of the time of both."""
 
 BACKGROUND = "background"
 """Argument of a process that gives way to those that answer requests."""
@@ -38,7 +38,7 @@ ADDRESS_BYTES_MAX = 4 * 1024 * 1024 * 1024
 def main() -> None:
     """Answer blocks until the input ends."""
     _restrict()
-    reader = BlockReader(FORMATS[sys.argv[1]])
+    reader = BlockReader(import_module(MODULES[sys.argv[1]]).FORMAT)
     encode = msgspec.msgpack.Encoder().encode
     source, target = sys.stdin.buffer, sys.stdout.buffer
     target.write(LENGTH.pack(0))

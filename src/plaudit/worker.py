@@ -58,6 +58,9 @@ WRITE_VOTES_S = 1.0
 READ_WORDS_S = 1.0
 """Mean seconds between two looks for tasks whose words are still to be read."""
 
+BETWEEN_WORDS_S = 0.01
+"""Seconds between two transactions that write words, in which others can write."""
+
 DECIDE_TASKS_S = 1.0
 """Mean seconds between two looks for tasks that changed settings may decide."""
 
@@ -235,6 +238,7 @@ class Worker:
                 total += count
                 if count == 0:
                     break
+                await asyncio.sleep(BETWEEN_WORDS_S)
         return total
 
     async def _sweep(self, project_keys: list[int], sweep: _SweepProject, at_once_max: int) -> int:

@@ -15,7 +15,7 @@ from tests.managing.managed_project import BOSS, ManagedProject
 from tests.support.databases.statement_counter import counting
 from tests.support.harness import World
 
-TASKS = 20_000
+TASKS = 2_000
 
 
 @pytest.fixture
@@ -28,8 +28,7 @@ def project(postgres_settings):
     world.close()
 
 
-@pytest.mark.parametrize("word", ["common", "rare", "nobody"])
-def test_a_search_goes_by_the_index_however_common_its_words_are(project, word):
+def test_a_search_goes_by_the_index_however_common_its_words_are(project):
     project.say("pizza")
     project.read_words()
     key = project.project.project_key
@@ -39,27 +38,28 @@ def test_a_search_goes_by_the_index_however_common_its_words_are(project, word):
         [lexeme] = tx.word_index.words_of(indexed, 1, [])
         await tx.run(
             "INSERT INTO task_words (project_key, seq, words) SELECT :key, n + 1,"
-            " array_to_tsvector(ARRAY['common', CASE WHEN n % 5000 = 0 THEN 'rare' ELSE 'x' END,"
-            " CAST(:lexeme AS TEXT)] || CAST(ARRAY(SELECT 'w' || m FROM generate_series(1, 300)"
+            " array_to_tsvector(ARRAY['common', CASE WHEN n % 500 = 0 THEN 'rare' ELSE 'x' END,"
+            " CAST(:lexeme AS TEXT)] || CAST(ARRAY(SELECT 'w' || m FROM generate_series(1, 100)"
             " AS m) AS TEXT[])) FROM generate_series(1, CAST(:count AS BIGINT)) AS n",
             {"key": key, "lexeme": lexeme, "count": TASKS},
         )
 
     project.write(fill)
     project.write(lambda tx: tx.run("ANALYZE task_words", {}))
-    with counting() as counter:
-        project.page(text=word)
-    [(sql, args)] = [one for one in counter.calls if "page_limit" in one[0]]
 
-    async def plan():
+    async def plan(sql, args):
         async with project.world.db.read() as tx:
             await tx.run("SET LOCAL enable_seqscan = off", {})
             return str(await tx.all(f"EXPLAIN (FORMAT JSON) {sql}", args))
 
-    found = project.world.run(plan())
-    assert "task_words_by_word" in found
-    assert '"Seq Scan"' not in found
-    assert "task_words_pkey" not in found
+    for word in ("common", "rare", "nobody"):
+        with counting() as counter:
+            project.page(text=word)
+        [(sql, args)] = [one for one in counter.calls if "page_limit" in one[0]]
+        found = project.world.run(plan(sql, args))
+        assert "task_words_by_word" in found
+        assert '"Seq Scan"' not in found
+        assert "task_words_pkey" not in found
     clear = "DELETE FROM task_words WHERE project_key = :key"
     project.write(lambda tx: tx.run(clear, {"key": key}))
 

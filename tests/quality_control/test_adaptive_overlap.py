@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from plaudit.core.labeling import leases, review_decisions, submissions, task_notes
+from plaudit.core.labeling import free_tasks, leases, review_decisions, submissions, task_notes
 from plaudit.core.quality_control import counters, judge_rules, submitting
 from plaudit.core.quality_control.control_tasks import SLOTS
 from plaudit.core.quality_control.judge_rules import JudgedUnit
@@ -348,7 +348,9 @@ def test_fifty_people_at_once_give_each_task_what_the_rule_asks_for(world):
         chance = random.Random(number)
         for _ in range(30):
             lease = await do(leases.lease_next, f"user_{number:02}")
-            if lease is None and await do(leases.count_free_tasks, limit_max=1):
+            if lease is None and await do(
+                free_tasks.count_free_tasks, f"user_{number:02}", limit_max=1
+            ):
                 continue
             if lease is None:
                 return

@@ -42,6 +42,4 @@ async def run_action(
 
 def is_small(action: TaskAction) -> bool:
     """True if an action can be undone in one transaction."""
-    return (
-        action.state is ActionState.undoing and action.changed_count < actions.CHANGED_AT_ONCE_MAX
-    )
+    return action.state is ActionState.undoing and action.changed_count < undo.at_once(action)

@@ -35,6 +35,9 @@ from plaudit.texts import N_
 CHANGED_AT_ONCE_MAX = 50
 """Tasks in one transaction."""
 
+BYTES_AT_ONCE_MAX = 16 * 1024 * 1024
+"""Bytes of the tasks of one transaction, or one task."""
+
 LEASE_MS = 60_000
 """Milliseconds after which an action that says nothing more counts as broken."""
 
@@ -148,11 +151,19 @@ async def _lock(
         work = await queue_store.lock_work(tx, key, one.seq)
         if work is not None:
             works[one.seq] = work
+    await require_small(tx, key, [one.seq for one in present])
     found = await tasks.get_tasks(tx, key, [one.seq for one in present])
     known = {one.seq: one.batch_id for one in present}
     if any(task.batch_id != known[task.seq] for task in found):
         raise Conflict("a task was moved to another batch at this moment")
     return found, works
+
+
+async def require_small(tx: Transaction, project_key: int, seqs: Sequence[int]) -> None:
+    """Raise Conflict for several tasks that are too large to be held at once."""
+    is_several = len(seqs) > 1
+    if is_several and await changed_tasks.sum_sizes(tx, project_key, seqs) > BYTES_AT_ONCE_MAX:
+        raise Conflict(N_("these tasks are too large to be changed at once; choose fewer"))
 
 
 async def _keep(

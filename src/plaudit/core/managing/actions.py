@@ -8,7 +8,7 @@ change is kept with what was before and what the action left (undo.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from msgspec import structs
@@ -227,8 +227,13 @@ async def run(
     actor: Actor,
     conditions: TaskConditions,
     report: Callable[[TaskAction], None],
+    *,
+    ending: Callable[[Transaction], Awaitable[None]] | None = None,
 ) -> TaskAction:
-    """Apply an action to all tasks that meet conditions, but those that came after it began."""
+    """Apply an action to all tasks that meet conditions, but those that came after it began.
+
+    `ending` is called in the transaction that ends it.
+    """
     async with db.read() as tx:
         end = await projects.next_seq(tx, project.project_key)
     place: ListPlace | None = START
@@ -248,7 +253,13 @@ async def run(
             report(action)
         place = None if page.next_place is None or page.next_place.seq >= end else page.next_place
     last = action
-    return await db.write(lambda tx: finish(tx, last))
+
+    async def end_it(tx: Transaction) -> TaskAction:
+        if ending is not None:
+            await ending(tx)
+        return await finish(tx, last)
+
+    return await db.write(end_it)
 
 
 async def apply_surely(

@@ -32,7 +32,7 @@ from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.rows.measurement import measure_rows
-from benchmarks.scale import measure_scale
+from benchmarks.scale.measurement import measure_scale
 from benchmarks.servers import NGINX
 from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls

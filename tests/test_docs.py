@@ -245,7 +245,7 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "1,020 bytes", names.BYTES_MAX),
         ("operate.md", "10,000 others", look_alikes.COMPARED_MAX),
         ("operate.md", "5 minutes", importer.FUTURE_MS_MAX / 60_000),
-        ("operate.md", "2,000, or 8 MiB", importer.CHUNK_ROWS),
+        ("operate.md", "1,000, or 8 MiB", importer.CHUNK_ROWS),
         ("operate.md", "8 MiB", importer.CHUNK_BYTES / 1024**2),
         ("api.md", "10,000", deliveries.DELIVERY_TASKS_MAX),
         ("api.md", "10,000", datasets.TASKS_MAX),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -59,8 +58,11 @@ def parse_moment(text: str, *, round_up: bool = False) -> int:
     """
     if is_canonical(text):
         # As we write times ourselves, so most of those that are read.
-        with suppress(ValueError):
+        try:
             since = datetime.fromisoformat(text) - _EPOCH
+        except ValueError:
+            pass  # said below
+        else:
             seconds = since.days * 86_400 + since.seconds
             return seconds * 1000 + since.microseconds // 1000
     match = _MOMENT.fullmatch(text.strip())

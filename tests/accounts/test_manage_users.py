@@ -298,7 +298,7 @@ def test_commands_that_change_something_stand_in_the_log(world):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("users", "create", "ada", "--role", "admin"), 1, "/email"),
+        (("users", "create", "a da", "--role", "admin"), 1, "/email"),
         (("users", "create", "a@b.de", "--role", "owner"), 2, "owner"),
         (("users", "create", "a@b.de", "--role", "admin", "--org", "None"), 1, "no organization"),
         (("projects", "create", "P", "--form", "nobody.json"), 1, "RLHF: Pref Ranking"),

@@ -8,7 +8,8 @@ import pytest
 
 from plaudit.core.accounts import study_links
 from plaudit.core.accounts.study_links import EntryThrottle, NewStudyLink, StudyEntry
-from plaudit.core.staffing import pools
+from plaudit.core.staffing import demand, pools
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import InvalidContent, Problem, TooManyRequests
 from tests.support.databases.statement_counter import counting
 from tests.support.staffing.staffed_project import StaffedProject
@@ -143,3 +144,21 @@ def test_a_link_that_could_not_be_kept_is_refused(staffed, field, value):
         staffed.write(lambda tx: study_links.create_link(tx, secret, staffed.project, wanted))
 
     assert refused.value.pointer == f"/{field}"
+
+
+def test_managers_see_what_waiting_tasks_ask_for_and_how_many_people_can_do_them(staffed):
+    ana, ben = staffed.person("Ana"), staffed.person("Ben")
+    staffed.skills(ana, languages=["es", "en"])
+    staffed.skills(ben, languages=["es-mx"])
+    staffed.ask(3, languages=["es"])
+    staffed.ask(1, languages=["fr"], tags=["law"])
+    staffed.ask(2, people=[ana])
+    staffed.create(5)
+    done = staffed.ask(1, tags=["done"])
+    staffed.move(lifecycle.cancel_task, done[0])
+    organization_id = staffed.organization()
+
+    found = staffed.write(lambda tx: demand.list_demand(tx, staffed.project, organization_id))
+
+    assert [(one.waiting, one.people) for one in found] == [(1, 0), (3, 2), (2, 1)]
+    assert found[2].names[ana] == "Ana"

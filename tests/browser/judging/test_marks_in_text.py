@@ -162,3 +162,38 @@ def test_a_mark_is_found_again_from_its_list_and_from_the_text(ann):
         {"label": "Unclear", "text": "two** three &amp; four", "start": TEXT.index("two"),
          "end": TEXT.index("four") + 4, "comment": "which?"}
     ]  # fmt: skip
+
+
+def test_a_paragraph_is_chosen_by_a_triple_click_and_no_more_than_it(ann):
+    """The browser's selection then ends at the beginning of what follows."""
+    page = ann.take()
+
+    page.click(f"{RESPONSE} .rendered p >> nth=0", click_count=3)
+    page.click(f"{RESPONSE} [data-label='Wrong']")
+    page.click(f"{RESPONSE} .rendered td >> nth=1", click_count=3)
+    page.click(f"{RESPONSE} [data-label='Unclear']")
+    ann.saved()
+
+    assert [one["text"] for one in ann.answers()[(1, "issues")]] == [
+        "One 🙂 **two** three &amp; four.",
+        "code",
+    ]
+
+
+def test_on_a_phone_the_labels_stand_within_reach_of_the_thumb(ann):
+    page = ann.take()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("document.querySelector('.response').scrollIntoView()")
+
+    select_words(page, f"{RESPONSE} .rendered", "two", "three")
+    page.wait_for_selector(f"{RESPONSE} .mark-bar:not([hidden])")
+    boxes = [one.bounding_box() for one in page.locator(".mark-bar:visible button").all()]
+    bar = page.locator("#submit").bounding_box()
+    page.click(f"{RESPONSE} [data-label='Unclear']")
+    drawn = page.evaluate(DRAWN)
+
+    assert len(boxes) == 2
+    assert all(one["height"] >= 44 and one["width"] >= 44 for one in boxes)
+    assert all(one["y"] > 422 and one["y"] + one["height"] <= bar["y"] for one in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert drawn == [["two", "Unclear", "1"], [" three", "Unclear", "1"]]

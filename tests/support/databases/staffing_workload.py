@@ -7,7 +7,7 @@ from typing import Any
 from plaudit.core.accounts import project_members, study_links, teams
 from plaudit.core.accounts.study_links import NewStudyLink, StudyEntry
 from plaudit.core.labeling import leases
-from plaudit.core.staffing import seats
+from plaudit.core.staffing import demand, seats
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import project_members as members_store
 from plaudit.store.accounts import study_links as links_store
@@ -44,6 +44,7 @@ def put_through_staffing(world: World) -> None:
         await seats.list_projects(tx, user, 5, role=PersonRole.manager, before=(9, "x"))
         listed = await project_members.list_members(tx, project)
         await project_members.name_members(tx, project, [one.member_id for one in listed])
+        await demand.list_demand(tx, project, organization_id)
         await members_store.find_access(tx, project.project_key)
         await teams_store.list_teams(tx, organization_id, after="", limit=5)
         await teams.find_team_by_name(tx, organization_id, "poets")

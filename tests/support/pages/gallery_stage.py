@@ -130,6 +130,8 @@ def furnish_staff(demo: Stage) -> None:
         lines += b'"source_id":"user","content":{"text":"Why?"}}],"annotations":[]}],'
         lines += b'"annotations":[]}]}\n'
         client.post(f"/projects/{project}/tasks", content=lines)
+        asked = b'{"metadata":{"plaudit_requires":{"languages":["fr"],"tags":["law"]}},'
+        client.post(f"/projects/{project}/tasks", content=asked + lines[1:])
     path = url.partition("/study/")[2].partition("?")[0]
     demo.made |= {
         "staffed_project": project,

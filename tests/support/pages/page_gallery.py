@@ -275,7 +275,8 @@ def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
 
 def visit(demo: Stage, page: Any, scene: Scene) -> Any:
     """Open a scene on a page of its role; returns the page, ready to be looked at."""
-    page.goto(demo.url + scene.path.format(**demo.made))
+    answer = page.goto(demo.url + scene.path.format(**demo.made))
+    assert answer.status < 500, f"the server failed on the scene {scene.name}"
     scene.prepare(page)
     return page
 

@@ -12,6 +12,7 @@ import jinja2
 from jinja2.ext import extract_from_ast
 
 from plaudit import errors
+from plaudit.core.tasks.forms import PRESETS
 from plaudit.workspace.http import assets, script_texts
 from plaudit.workspace.http.views import TEMPLATES, say_in_templates
 from plaudit.workspace.language import problem_texts
@@ -83,7 +84,7 @@ def in_python() -> Iterator[tuple[str, Found]]:
                 for one in node.args
                 if isinstance(one, ast.Constant) and isinstance(one.value, str)
             ]
-            if kind is not None and strings:
+            if kind is not None and len(strings) > kind.count(" ") + (kind != "text"):
                 yield path.relative_to(SOURCE).as_posix(), _found(kind, strings)
     for one in vars(errors).values():
         if isinstance(one, type) and issubclass(one, errors.Problem):
@@ -156,6 +157,16 @@ def _value_name(part: ast.expr, taken: dict[str, str]) -> str:
     return name
 
 
+def in_questions() -> Iterator[tuple[str, Found]]:
+    """Texts of the built-in questions, under a context of their own."""
+    for form in PRESETS.values():
+        for field in form.fields:
+            texts = [field.title, field.description, *(field.labels or ())]
+            for text in texts:
+                if text:
+                    yield "core/tasks/forms.py", ("form", text, "")
+
+
 def in_scripts() -> Iterator[tuple[str, Found]]:
     """Texts that scripts say with `t` and `tn`."""
     for name in assets.script_names():
@@ -171,6 +182,7 @@ def extracted() -> tuple[Entry, ...]:
         *in_templates(),
         *in_python(),
         *in_scripts(),
+        *in_questions(),
         *in_problems(),
     ):
         entry = entries.get((context, singular))

@@ -146,6 +146,17 @@ def test_a_manager_adds_changes_and_takes_out_members_on_the_page(world, hidden)
     assert hidden.violations() == {}
 
 
+def test_the_page_says_what_waiting_tasks_ask_for_and_who_can_do_them(world):
+    staffed = StaffedProject(world, "Poems")
+    boss, ana = add_person(world, "manager"), staffed.person("Ana")
+    staffed.ask(2, languages=["es"], tags=["law"])
+    staffed.ask(1, people=[ana])
+    with signed_in(world, boss) as browser:
+        told = words(browser, f"/projects/{staffed.project.project_id}/people")
+
+    assert "es law 2 nobody Ana 1 1" in told
+
+
 def test_a_team_is_made_filled_and_handed_a_batch_on_the_pages(world):
     staffed = StaffedProject(world, "Poems")
     batch = staffed.batch("Sonnets")

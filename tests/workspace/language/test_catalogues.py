@@ -44,6 +44,21 @@ def test_no_template_says_anything_outside_of_the_catalogue():
     } == {}
 
 
+def test_a_plural_is_chosen_by_a_number_and_not_by_its_digits():
+    wrong = [
+        path.name
+        for path in TEMPLATES.rglob("*.html")
+        for declared, name in re.findall(
+            r"\{% trans ([^%]*)%\}(?:(?!\{% endtrans).)*?\{% pluralize (\w+) %\}",
+            path.read_text(),
+            re.DOTALL,
+        )
+        if re.search(rf"\b{name}=[^,]*\|", declared.replace("| length", ""))
+    ]
+
+    assert wrong == []
+
+
 def test_no_page_module_says_anything_outside_of_the_catalogue():
     folder = SOURCE / "workspace"
 
@@ -147,6 +162,8 @@ def test_translations_have_the_values_and_tags_of_the_english_text(code):
             ends = form[:1].isspace() == english[0][:1].isspace() and (
                 form[-1:].isspace() == english[0][-1:].isspace()
             )
+            if "%(" in form:
+                assert form % dict.fromkeys(re.findall(r"%\((\w+)\)s", form), "x"), form
             if not fits or not ends or ('"' in form) > ('"' in "".join(english)):
                 wrong.append(form)
 

@@ -13,6 +13,7 @@ from plaudit.workspace.language.languages import LANGUAGES
 from plaudit.workspace.language.problem_texts import recognized
 from plaudit.workspace.language.speech import listed, number, percent, say, say_count, speaking
 from tests.support.pages.browser_client import add_person, browsing, signed_in
+from tests.workspace.http.test_pages import PAGES, path_of
 
 GERMAN = LANGUAGES["de"]
 
@@ -137,3 +138,17 @@ def test_a_refused_form_and_a_refused_script_are_told_in_the_pages_language(shar
     assert "Das ist nicht das Passwort." in page.text
     assert "Diese Seite gibt es nicht" in told.text
     assert "This is not your password." in english.text
+
+
+def test_every_page_is_made_in_every_language(shared_world):
+    with signed_in(shared_world, add_person(shared_world, "admin")) as browser:
+        statuses = {
+            page.page_id: [
+                browser.get(path_of(page), accept_language=code).status_code for code in LANGUAGES
+            ]
+            for page in PAGES
+            if page.method == "GET" and page.template
+        }
+
+    assert {name: found for name, found in statuses.items() if len(set(found)) > 1} == {}
+    assert max(map(max, statuses.values())) < 500

@@ -216,7 +216,7 @@ def is_user_name(login: str) -> bool:
 
 def checked_login(login: str) -> str:
     """Check an e-mail address or a user name and return its `email_key`; raises InvalidContent."""
-    return checked_email(login) if "@" in login else checked_user_name(login)
+    return checked_user_name(login) if is_user_name(login) else checked_email(login)
 
 
 def email_key(email: str) -> str:

@@ -42,7 +42,7 @@ from plaudit.store.engine.engine import Database, Transaction, Write
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 1_000
 CHUNK_BYTES = 8 * 1024 * 1024
 CHARS_MAX = 500
 HELD_BYTES = 4 * 1024 * 1024

@@ -145,6 +145,27 @@ async def find_skills(tx: Transaction, organization_id: str, user_id: str) -> Sk
     return Skills(user_id, of_kind["language"], of_kind["tag"], of_kind["team"])
 
 
+async def list_skills(tx: Transaction, organization_id: str, *, limit: int) -> list[Skills]:
+    """Languages, tags and teams of active people who have any, of up to `limit` in all."""
+    rows = await tx.all(
+        "SELECT s.user_id, s.kind, s.value FROM person_skill AS s JOIN person AS p"
+        " ON p.organization_id = s.organization_id AND p.user_id = s.user_id"
+        " WHERE s.organization_id = :organization_id AND p.status = 'active' UNION ALL"
+        " SELECT m.user_id, 'team', m.team_id FROM team_member AS m JOIN person AS p"
+        " ON p.organization_id = m.organization_id AND p.user_id = m.user_id"
+        " WHERE m.organization_id = :organization_id AND p.status = 'active' LIMIT :row_limit",
+        {"organization_id": organization_id, "row_limit": limit},
+    )
+    found: dict[str, dict[str, set[str]]] = {}
+    for user_id, kind, value in rows:
+        own = found.setdefault(user_id, {"language": set(), "tag": set(), "team": set()})
+        own[kind].add(value)
+    return [
+        Skills(user_id, frozenset(own["language"]), frozenset(own["tag"]), frozenset(own["team"]))
+        for user_id, own in found.items()
+    ]
+
+
 async def replace_skills(
     tx: Transaction, organization_id: str, user_id: str, kind: str, values: Sequence[str]
 ) -> None:

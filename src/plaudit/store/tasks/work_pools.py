@@ -76,6 +76,18 @@ async def find_requirement_of_pool(tx: Transaction, project_key: int, pool: str)
     return None if row is None else bytes(row[0])
 
 
+async def list_requirements(
+    tx: Transaction, project_key: int, *, limit: int
+) -> list[tuple[str, bytes]]:
+    """List up to `limit` pools of a project with their requirements, by name."""
+    rows = await tx.all(
+        "SELECT DISTINCT pool, requirement FROM work_pool WHERE project_key = :project_key"
+        " ORDER BY pool LIMIT :row_limit",
+        {"project_key": project_key, "row_limit": limit},
+    )
+    return [(pool, bytes(requirement)) for pool, requirement in rows]
+
+
 async def rank_pools(
     tx: Transaction, project_key: int, user_id: str, pools: Sequence[str]
 ) -> list[tuple[int, str]]:

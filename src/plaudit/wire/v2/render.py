@@ -44,8 +44,8 @@ def render(
 ) -> Rendered:
     """Render a task that `parse.read_task` has validated; times are in milliseconds.
 
-    `made` is its body, if there is one already. Raises InvalidContent for threads that are too long
-    to be stored.
+    They are its own, or others where it has none. `made` is its body, if there is one already.
+    Raises InvalidContent for threads that are too long to be stored.
     """
     body = patches = None
     if task.threads:
@@ -61,8 +61,8 @@ def render(
         HeadFields(
             task_id=task.task_id,
             status=task.status,
-            created_at=clock.format_ms(created_ms),
-            completed_at=None if completed_ms is None else clock.format_ms(completed_ms),
+            created_at=_shown(task.created_at, created_ms),
+            completed_at=None if completed_ms is None else _shown(task.completed_at, completed_ms),
             metadata=task.metadata,
             errors=task.errors,
             sensitive_content_reports=task.sensitive_content_reports or None,
@@ -70,6 +70,11 @@ def render(
         has_body=body is not None,
     )
     return Rendered(head, body, patches)
+
+
+def _shown(text: str | None, ms: int) -> str:
+    """A time as the server writes it, which is its own text in most cases."""
+    return text if text is not None and clock.is_canonical(text) else clock.format_ms(ms)
 
 
 class HeadFields(Struct, omit_defaults=True, kw_only=True):

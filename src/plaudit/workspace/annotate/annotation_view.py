@@ -41,6 +41,7 @@ from plaudit.workspace.annotate.task_shown import (
     TurnShown,
 )
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -276,7 +277,14 @@ class _Builder:
                 if why.key == why_key(field, fields)
                 for cell in self._controls.cells(at, order, why)
             ]
-            rows.append(GridRow(field.title or field.key, field.description, cells, extra))
+            rows.append(
+                GridRow(
+                    built_in(field.title or field.key),
+                    field.description and built_in(field.description),
+                    cells,
+                    extra,
+                )
+            )
         return rows
 
     def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[GridRow]:
@@ -296,7 +304,7 @@ class _Builder:
                         for cell in self._controls.cells(at, order, why, criterion.id)
                     ]
                     title = criterion.criterion
-                    about = field.title if len(fields) - len(whys) > 1 else None
+                    about = built_in(field.title or "") if len(fields) - len(whys) > 1 else None
                     rows.append(GridRow(title, about, cells, extra, criterion.weight))
         return rows
 

@@ -18,6 +18,7 @@ from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Level
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 
 NAMED_MAX = 4
 """Choices in one cell of the rating grid whose buttons carry names."""
@@ -118,12 +119,15 @@ def control_of(number: int, question: Question, positions: Positions) -> Control
         kind=widget.kind,
         is_beside_text=widget.is_beside_text,
         address=msgspec.json.encode(address).decode(),
-        title=field.title or field.key,
-        description=field.description,
+        title=built_in(field.title or field.key),
+        description=field.description and built_in(field.description),
         is_required=field.required,
         about=about,
         response=address.get("position"),
-        choices=_with_digits(rules.choices(field, count)),
+        choices=[
+            msgspec.structs.replace(one, name=built_in(one.name))
+            for one in _with_digits(rules.choices(field, count))
+        ],
         labels=_with_digits([Choice(one, one, one) for one in field.labels or ["mark"]]),
         offers=_offers(field),
         chars_min=field.chars_min or 0,

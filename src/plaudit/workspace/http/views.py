@@ -224,7 +224,7 @@ def say_in_templates(templates: jinja2.Environment) -> None:
         "percent": speech.percent,
         "said": problem_texts.said,
     }
-    templates.filters |= {"word": words.word, "initial": words.initial}
+    templates.filters |= {"word": words.word, "initial": words.initial, "built_in": words.built_in}
     templates.policies["ext.i18n.trimmed"] = True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plaudit.texts import N_, PageText
-from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.speech import say, say_in
 
 _WORDS = frozenset(
     (
@@ -40,6 +40,14 @@ def word(value: str) -> str:
     """Word for a value of the API in the page's language; without its underscores if unknown."""
     text = value.replace("_", " ")
     return say(text) if text in _WORDS else text
+
+
+def built_in(text: str) -> str:
+    """Text of a built-in question in the page's language, and any other text itself.
+
+    Questions of a project's own are in the language that their author chose.
+    """
+    return say_in("form", text)
 
 
 def initial(text: str) -> str:

@@ -11,6 +11,7 @@ from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import project_members, study_links, teams, users
 from plaudit.core.accounts.study_links import NewStudyLink
 from plaudit.core.staffing import pools
+from plaudit.core.staffing.demand import COUNTED_MAX, list_demand
 from plaudit.core.staffing.quotas import QUOTA_MAX
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.tasks.resolve import ScopeNames
@@ -130,6 +131,8 @@ async def _shown(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
         "team_names": {team.team_id: team.name for team, _ in listed_teams},
         "batches": open_batches,
         "handed": handed,
+        "demand": await list_demand(tx, project, organization_id),
+        "demand_max": COUNTED_MAX,
         "studies": await study_links.list_links(tx, project, limit=SHOWN_MAX),
         "people_max": study_links.PEOPLE_MAX,
         "days_max": study_links.DAYS_MAX,

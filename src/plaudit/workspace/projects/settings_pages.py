@@ -39,6 +39,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 from plaudit.workspace.projects import judges_form, sample
 from plaudit.workspace.projects.judges_form import JudgesForm
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
@@ -289,7 +290,9 @@ async def preview_questions(
         form = read_form(submitted.form)
         content = sample.conversation(form, count)
         asked = {id(question.field) for question in questions(form, content)}
-        unasked = [field.title or field.key for field in form.fields if id(field) not in asked]
+        unasked = [
+            built_in(field.title or field.key) for field in form.fields if id(field) not in asked
+        ]
         return annotation_view.build(form, content, own_order(content), texts=texts), unasked
 
     try:

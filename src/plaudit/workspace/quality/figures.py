@@ -13,7 +13,7 @@ from plaudit.wire.manage.quality import (
     QuestionQuality,
     ShareOfCases,
 )
-from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
 LINES = (
@@ -63,8 +63,10 @@ def share_figure(found: ShareOfCases) -> Figure:
     if found.share is None:
         return Figure("–")
     low, high = found.low, found.high
-    ends = "" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]"
-    return Figure(f"{100 * found.share:.1f} %", ends)
+    ends = (
+        "" if low is None or high is None else f"[{number(100 * low, 1)}, {number(100 * high, 1)}]"
+    )
+    return Figure(f"{number(100 * found.share, 1)} %", ends)
 
 
 def duration_words(ms: float | None) -> str:
@@ -72,7 +74,7 @@ def duration_words(ms: float | None) -> str:
     if ms is None:
         return "–"
     if ms < 10_000:
-        return f"{ms / 1000:.1f} s"
+        return f"{number(ms / 1000, 1)} s"
     seconds = round(ms / 1000)
     if seconds < 60:
         return f"{seconds} s"

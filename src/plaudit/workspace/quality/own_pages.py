@@ -28,6 +28,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 from plaudit.workspace.quality import person_view
 
 FEEDBACK_MAX = 20
@@ -120,8 +121,8 @@ def _change_row(form: Form, own: Answer, fixed: Answer) -> ChangeRow:
     """
     field = next((one for one in form.fields if one.key == own.key), None)
     if field is None or not _has_words(field):
-        return ChangeRow(own.key if field is None else field.title or own.key, "", "")
-    return ChangeRow(field.title or own.key, _word(field, own), _word(field, fixed))
+        return ChangeRow(built_in(own.key if field is None else field.title or own.key), "", "")
+    return ChangeRow(built_in(field.title or own.key), _word(field, own), _word(field, fixed))
 
 
 def _has_words(field: Field) -> bool:

@@ -64,7 +64,7 @@ def people_view(found: PeoplePage, page: int) -> PeopleView:
                 number=numbered.number,
                 tasks=one.tasks,
                 time=figures.duration_words(one.active_time.median_ms),
-                skipped=f"{one.skips.right:,}",
+                skipped=number(one.skips.right),
                 gold=figures.share_figure(one.gold) if one.gold.n else None,
                 compared=one.with_others.n,
                 with_others=one.with_others,

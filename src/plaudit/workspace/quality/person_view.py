@@ -146,7 +146,7 @@ def line_view(average: MovingAverage) -> LineView:
     return LineView(
         Markup(drawn),
         [
-            LineRow(one.tasks, one.at[:10], f"{100 * one.value:.1f} %", one.value < low)
+            LineRow(one.tasks, one.at[:10], f"{number(100 * one.value, 1)} %", one.value < low)
             for one in chosen
         ],
         _standing(average, low),

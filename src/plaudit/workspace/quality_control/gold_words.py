@@ -19,6 +19,7 @@ from plaudit.texts import N_
 from plaudit.wire.manage.gold import ExpectedAnswer
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 
 NOTHING = N_("no answer")
 _decode_given = msgspec.json.Decoder(Answer | None).decode
@@ -58,7 +59,7 @@ class AnswerDescriber:
         question = self._asked.by_address.get(address_of(expected))
         if question is None:
             return say("Preferred response") if self._is_derived(expected) else expected.key
-        return question.field.title or expected.key
+        return built_in(question.field.title or expected.key)
 
     def _about(self, expected: ExpectedAnswer) -> str:
         """The thing that an answer is about; empty for the turn or thread as a whole."""

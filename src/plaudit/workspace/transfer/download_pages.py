@@ -46,6 +46,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import word
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.download_files import (
     DELIVERY,
@@ -99,7 +100,7 @@ async def show_project_download(request: PageRequest[DownloadQuery]) -> dict[str
     return _context(request, project, listed, mine) | {
         "path": fill_path(PROJECT, project_id=project.project_id),
         "batches": names,
-        "statuses": [(status.value, status.value.replace("_", " ")) for status in TaskStatus],
+        "statuses": [(status.value, word(status.value)) for status in TaskStatus],
     }
 
 

@@ -159,7 +159,7 @@ export class FieldCard {
     const called = this.find("title").value || this.find("key").value || t("New question");
     this.element.querySelector("[data-name]").textContent = called;
     this.element.querySelector("[data-kind]").textContent =
-      `${LEVELS[this.find("level").value]} · ${this.find("type").value.replaceAll("_", " ")}`;
+      `${LEVELS[this.find("level").value]} · ${this.find("type").selectedOptions[0]?.textContent ?? ""}`;
     for (const button of this.element.querySelectorAll("[data-says]")) button.textContent = button.dataset.says + called;
   }
 

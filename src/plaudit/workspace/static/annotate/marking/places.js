@@ -15,6 +15,13 @@ function unitsOf(text, count) {
   return at;
 }
 
+/** The last node of what an element holds, itself if it is empty. */
+function lastOf(element) {
+  let last = element;
+  while (last.lastChild) last = last.lastChild;
+  return last;
+}
+
 export class View {
   element;
   text = "";
@@ -96,15 +103,26 @@ export class View {
     return range;
   }
 
+  /** The place of a point on the page. Nodes are found by walking on from it, as to compare the places of two
+   * nodes takes a browser the longer the more siblings they have. */
   #offsetOf(container, offset) {
-    const child = container.childNodes[offset] ?? null;
+    const walker = document.createTreeWalker(this.element, NodeFilter.SHOW_TEXT);
+    let found = container;
+    if (container.nodeType !== Node.TEXT_NODE) {
+      found = container.childNodes[offset] ?? null;
+      if (found === null) {
+        walker.currentNode = lastOf(container);
+        found = walker.nextNode();
+      } else if (found.nodeType !== Node.TEXT_NODE) {
+        walker.currentNode = found;
+        found = walker.nextNode();
+      }
+    }
+    walker.currentNode = found ?? this.element;
+    while (found !== null && found.parentElement.closest("button")) found = walker.nextNode();
     let at = 0;
     for (const node of this.nodes()) {
-      if (node === container) return at + offset;
-      const isBeyond = child === null
-        ? Boolean(container.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING) && !container.contains(node)
-        : child.contains(node) || Boolean(child.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING);
-      if (isBeyond) return at;
+      if (node === found) return node === container ? at + offset : at;
       at += node.length;
     }
     return at;

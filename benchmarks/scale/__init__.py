@@ -1,0 +1,1 @@
+"""Measurement of a store of ten million tasks: building it, and its pages."""

@@ -216,6 +216,16 @@ def test_a_task_that_changes_at_the_very_moment_is_skipped_alone(project, monkey
     assert project.take_back(action).restored_count == 1
 
 
+def test_tasks_that_are_too_large_to_be_held_at_once_are_changed_one_by_one(project, monkeypatch):
+    monkeypatch.setattr(actions, "BYTES_AT_ONCE_MAX", 1000)
+    ids = project.say("a", "b")
+
+    action = project.act("cancel", ids)
+
+    assert counts(action) == (2, 2, {})
+    assert project.take_back(action).restored_count == 2
+
+
 def test_a_task_completed_meanwhile_is_skipped_and_new_ones_are_not_looked_at(project):
     first, second = project.say("a", "b")
     request = ActionRequest(kind=ActionKind.cancel)

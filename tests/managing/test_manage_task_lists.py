@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.core.managing import actions
+from plaudit.core.managing import actions, undo
 from tests.managing.managed_project import ManagedProject
 from tests.support.databases.postgres_cluster import wait_until
 from tests.support.harness import World
@@ -72,7 +72,8 @@ def test_tasks_named_by_ids_are_changed_at_once_and_undone(project, client):
 
 
 def test_all_that_match_are_changed_by_a_job_and_undone_by_one(project, client, monkeypatch):
-    monkeypatch.setattr(actions, "CHANGED_AT_ONCE_MAX", 2)
+    for module in (actions, undo):
+        monkeypatch.setattr(module, "CHANGED_AT_ONCE_MAX", 2)
     ids = project.say(*["pizza"] * 5, "pasta")
     project.read_words()
     path = f"{PATH.format(project.project.project_id)}/actions"

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from plaudit.core.managing import actions
+from plaudit.core.managing import actions, undo
 from tests.managing.managed_project import ManagedProject
 from tests.support.databases.postgres_cluster import wait_until
 from tests.support.harness import World
@@ -95,7 +95,8 @@ def test_chosen_tasks_are_canceled_and_taken_back(project, browser):
 
 
 def test_all_tasks_of_a_list_are_changed_by_a_job_with_progress(project, browser, monkeypatch):
-    monkeypatch.setattr(actions, "CHANGED_AT_ONCE_MAX", 2)
+    for module in (actions, undo):
+        monkeypatch.setattr(module, "CHANGED_AT_ONCE_MAX", 2)
     ids = project.say(*["pizza"] * 3, "pasta")
     project.read_words()
     query = urlencode({"q": "pizza", "order": "newest"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from plaudit.api.http.job_runner import JobRun
 from plaudit.core.managing import actions, undo
+from plaudit.core.transfer import jobs
 from plaudit.model.core import Actor, ProjectRow
 from plaudit.model.managing import ActionState, TaskConditions
-from plaudit.store.engine.engine import Database
+from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.managing.actions import TaskAction
 
 CHANGING = "changing tasks"
@@ -31,17 +32,19 @@ async def run_action(
         done = now.restored_count if is_undo else now.looked_count
         run.tracker.report(done=done, total=now.changed_count if is_undo else 0)
 
+    async def end_job(tx: Transaction) -> None:
+        """End the job with its action, so that whoever sees it done may undo it at once."""
+        await jobs.finish_job(tx, run.job, run.tracker.progress)
+
     async def work(db: Database) -> None:
         if conditions is None:
             await undo.run_undo(db, project, action, actor, report)
         else:
-            await actions.run(db, project, action, actor, conditions, report)
+            await actions.run(db, project, action, actor, conditions, report, ending=end_job)
 
     await run.run_in_thread(work)
 
 
 def is_small(action: TaskAction) -> bool:
     """True if an action can be undone in one transaction."""
-    return (
-        action.state is ActionState.undoing and action.changed_count < actions.CHANGED_AT_ONCE_MAX
-    )
+    return action.state is ActionState.undoing and action.changed_count < undo.at_once(action)

@@ -8,7 +8,7 @@ change is kept with what was before and what the action left (undo.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from msgspec import structs
@@ -34,6 +34,9 @@ from plaudit.texts import N_
 
 CHANGED_AT_ONCE_MAX = 50
 """Tasks in one transaction."""
+
+BYTES_AT_ONCE_MAX = 16 * 1024 * 1024
+"""Bytes of the tasks of one transaction, or one task."""
 
 LEASE_MS = 60_000
 """Milliseconds after which an action that says nothing more counts as broken."""
@@ -148,11 +151,19 @@ async def _lock(
         work = await queue_store.lock_work(tx, key, one.seq)
         if work is not None:
             works[one.seq] = work
+    await require_small(tx, key, [one.seq for one in present])
     found = await tasks.get_tasks(tx, key, [one.seq for one in present])
     known = {one.seq: one.batch_id for one in present}
     if any(task.batch_id != known[task.seq] for task in found):
         raise Conflict("a task was moved to another batch at this moment")
     return found, works
+
+
+async def require_small(tx: Transaction, project_key: int, seqs: Sequence[int]) -> None:
+    """Raise Conflict for several tasks that are too large to be held at once."""
+    is_several = len(seqs) > 1
+    if is_several and await changed_tasks.sum_sizes(tx, project_key, seqs) > BYTES_AT_ONCE_MAX:
+        raise Conflict(N_("these tasks are too large to be changed at once; choose fewer"))
 
 
 async def _keep(
@@ -216,8 +227,13 @@ async def run(
     actor: Actor,
     conditions: TaskConditions,
     report: Callable[[TaskAction], None],
+    *,
+    ending: Callable[[Transaction], Awaitable[None]] | None = None,
 ) -> TaskAction:
-    """Apply an action to all tasks that meet conditions, but those that came after it began."""
+    """Apply an action to all tasks that meet conditions, but those that came after it began.
+
+    `ending` is called in the transaction that ends it.
+    """
     async with db.read() as tx:
         end = await projects.next_seq(tx, project.project_key)
     place: ListPlace | None = START
@@ -237,7 +253,13 @@ async def run(
             report(action)
         place = None if page.next_place is None or page.next_place.seq >= end else page.next_place
     last = action
-    return await db.write(lambda tx: finish(tx, last))
+
+    async def end_it(tx: Transaction) -> TaskAction:
+        if ending is not None:
+            await ending(tx)
+        return await finish(tx, last)
+
+    return await db.write(end_it)
 
 
 async def apply_surely(

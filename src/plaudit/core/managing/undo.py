@@ -15,7 +15,13 @@ from msgspec import structs
 
 from plaudit.core.common import audit
 from plaudit.core.labeling.counting import vote_writing
-from plaudit.core.managing.actions import CHANGED_AT_ONCE_MAX, LEASE_MS, as_of, get_action
+from plaudit.core.managing.actions import (
+    CHANGED_AT_ONCE_MAX,
+    LEASE_MS,
+    as_of,
+    get_action,
+    require_small,
+)
 from plaudit.core.managing.task_change import (
     After,
     Before,
@@ -41,6 +47,9 @@ from plaudit.store.tasks import work_queue as queue_store
 from plaudit.texts import N_
 from plaudit.wire.v2 import render
 
+REOPENED_AT_ONCE_MAX = 5
+"""Reopened tasks that are restored in one transaction, each from all that it said."""
+
 _CHANGED = N_("it has changed since")
 _UNDOABLE = (ActionState.done, ActionState.broken)
 
@@ -48,6 +57,12 @@ _encode = msgspec.json.Encoder().encode
 _decode_before = msgspec.json.Decoder(Before).decode
 _decode_after = msgspec.json.Decoder(After).decode
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+
+
+def at_once(action: TaskAction) -> int:
+    """Number of tasks that are restored in one transaction."""
+    is_large = action.kind is ActionKind.reopen
+    return REOPENED_AT_ONCE_MAX if is_large else CHANGED_AT_ONCE_MAX
 
 
 async def begin_undo(tx: Transaction, project: ProjectRow, action_id: str) -> TaskAction:
@@ -68,14 +83,17 @@ async def undo_some(
     action: TaskAction,
     actor: Actor,
     *,
-    limit: int = CHANGED_AT_ONCE_MAX,
+    limit: int | None = None,
     keeps: bool = False,
 ) -> TaskAction:
-    """Restore up to `limit` tasks; the action is undone once none is left. With `keeps` none is.
+    """Restore up to `limit` tasks, by itself as many as `at_once`; undone once none is left.
+
+    With `keeps` they are left as they are.
 
     Raises Conflict where a task changed at this moment, or if somebody else undoes the action.
     """
     key = project.project_key
+    limit = limit or at_once(action)
     changes = await actions.list_changes(tx, key, action.action_id, limit=limit)
     kept: Counter[str] = Counter(_decode_counts(action.kept))
     restored: list[str] = []
@@ -130,7 +148,7 @@ async def _undo_surely(
     db: Database, project: ProjectRow, action: TaskAction, actor: Actor
 ) -> TaskAction:
     """Restore some tasks, or one where some conflict; one that conflicts alone is left."""
-    for limit, keeps in ((CHANGED_AT_ONCE_MAX, False), (1, False), (1, True)):
+    for limit, keeps in ((at_once(action), False), (1, False), (1, True)):
         some = partial(undo_some, project=project, action=action, actor=actor)
         try:
             return await db.write(partial(some, limit=limit, keeps=keeps))
@@ -157,6 +175,7 @@ async def _lock(
         work = await queue_store.lock_work(tx, key, one.seq)
         if work is not None:
             works[one.seq] = work
+    await require_small(tx, key, [one.seq for one in present])
     found = await tasks.get_tasks(tx, key, [one.seq for one in present])
     known = {one.seq: one.batch_id for one in present}
     if any(task.batch_id != known[task.seq] for task in found):

@@ -20,6 +20,23 @@ async def list_heads(tx: Transaction, project_key: int, seqs: Sequence[int]) -> 
     return {int(seq): bytes(head) for seq, head in rows}
 
 
+async def sum_sizes(tx: Transaction, project_key: int, seqs: Sequence[int]) -> int:
+    """Bytes of tasks with their threads and contents, which is what it takes to hold them all."""
+    if not seqs:
+        return 0
+    listed, args = value_lists.in_list("seq", seqs)
+    row = await tx.one(
+        "SELECT CAST(COALESCE(SUM(LENGTH(t.head) + COALESCE(LENGTH(b.body), 0)"
+        " + COALESCE(LENGTH(b.patches), 0) + COALESCE(LENGTH(c.content), 0)), 0) AS BIGINT)"
+        " FROM task AS t"
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        f" WHERE t.project_key = :project_key AND t.seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    return int(row[0]) if row else 0
+
+
 async def move_to_batch(tx: Transaction, task: StoredTask, batch_id: str | None) -> bool:
     """Move a pending task to a batch, or to none; False if it is not pending or not where it was.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from plaudit.core.managing import indexing, task_list, words
@@ -190,3 +192,15 @@ def test_long_conversations_are_read_to_a_bound_and_huge_ones_not_at_all(project
 
     assert project.find("begin") == [long]
     assert project.find("finish") == []
+
+
+def test_characters_that_stand_for_whole_words_are_no_more_than_the_index_keeps(project):
+    """Ligatures become words of several letters: 18,000 words that are 1.4 MB."""
+    ligatures = itertools.product("\ufdf4\ufdf2\ufdf5\ufdf6\ufdf7\ufdf8", repeat=10)
+    text = " ".join("".join(one) for one in itertools.islice(ligatures, 18_181))
+    found = words.words_of([text])
+
+    assert 0 < sum(len(word.encode()) for word in found) <= words.WORDS_BYTES_MAX
+    [full, after] = project.say(text, "pizza")
+    assert project.find("pizza") == [after]
+    assert project.find(min(found)) == [full]

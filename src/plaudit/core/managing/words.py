@@ -26,10 +26,15 @@ WORD_CHARS_MAX = 40
 WORDS_MAX = 20_000
 """Different words of a task that are kept."""
 
+WORDS_BYTES_MAX = 1_000_000
+"""Bytes of all words of a task; PostgreSQL keeps less than 1 MiB of them (`tsvector`)."""
+
 QUERY_CHARS_MAX = 300
 TERMS_MAX = 16
 PREFIX_CHARS_MIN = 4
 """Fewer letters before an asterisk would be too many words to look for."""
+
+_WORD_BYTES_MAX = 4 * WORD_CHARS_MAX
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -43,7 +48,10 @@ _QUERY_WORD = re.compile(f"([{_UNSPACED}]+)|([^\\W{_UNSPACED}]+)(\\*?)")
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
-    """Words of the first TEXT_CHARS_MAX characters of texts, at most WORDS_MAX."""
+    """Words of the first TEXT_CHARS_MAX characters of texts.
+
+    They are at most WORDS_MAX and WORDS_BYTES_MAX: some characters stand for a word of several.
+    """
     found: set[str] = set()
     left = TEXT_CHARS_MAX
     for text in texts:
@@ -51,7 +59,9 @@ def words_of(texts: Iterable[str]) -> set[str]:
         left -= len(text)
         if left <= 0:
             break
-    return found if len(found) <= WORDS_MAX else set(sorted(found)[:WORDS_MAX])
+    if len(found) > WORDS_MAX:
+        found = set(sorted(found)[:WORDS_MAX])
+    return found if len(found) * _WORD_BYTES_MAX <= WORDS_BYTES_MAX else _fitting(found)
 
 
 def terms_of(query: str, *, pointer: str = "/q") -> list[Term]:
@@ -85,6 +95,19 @@ def terms_of(query: str, *, pointer: str = "/q") -> list[Term]:
             N_("look for at most %(most)s words at once", most=TERMS_MAX), pointer=pointer
         )
     return list(found)
+
+
+def _fitting(found: set[str]) -> set[str]:
+    """First words, in order, of WORDS_BYTES_MAX together."""
+    if sum(len(word.encode()) for word in found) <= WORDS_BYTES_MAX:
+        return found
+    fitting, left = set(), WORDS_BYTES_MAX
+    for word in sorted(found):
+        left -= len(word.encode())
+        if left < 0:
+            break
+        fitting.add(word)
+    return fitting
 
 
 def _words_of(text: str) -> set[str]:

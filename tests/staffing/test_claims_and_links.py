@@ -10,7 +10,7 @@ from plaudit.core.accounts import study_links
 from plaudit.core.accounts.study_links import EntryThrottle, NewStudyLink, StudyEntry
 from plaudit.core.staffing import demand, pools
 from plaudit.core.tasks import lifecycle
-from plaudit.errors import InvalidContent, Problem, TooManyRequests
+from plaudit.errors import InvalidContent, NotFound, Problem, TooManyRequests
 from tests.support.databases.statement_counter import counting
 from tests.support.staffing.staffed_project import StaffedProject
 
@@ -110,6 +110,16 @@ def test_one_participant_in_two_windows_at_once_has_one_account(staffed, at_once
 
     count = "SELECT COUNT(*) FROM person WHERE is_guest = 1"
     assert staffed.write(lambda tx: tx.one(count, {}))[0] == 1
+
+
+def test_nobody_comes_back_by_a_link_that_was_revoked_while_they_came(staffed, link):
+    assert enter(staffed, link, "p")
+    staffed.write(lambda tx: study_links.revoke(tx, staffed.project, link.link_id))
+
+    with pytest.raises(NotFound):
+        enter(staffed, link, "p")  # the link was read before
+    sessions = "SELECT COUNT(*) FROM session"
+    assert staffed.write(lambda tx: tx.one(sessions, {}))[0] == 0
 
 
 def test_entries_are_limited_by_network():

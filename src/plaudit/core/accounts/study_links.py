@@ -185,6 +185,8 @@ async def enter(
         may_enter = bool(entry.session and known.entry) and any(
             hmac.compare_digest(known.entry or b"", proof) for proof in proofs
         )
+        if may_enter and not await study_links.lock_in_force(tx, link.link_id, clock.now_ms()):
+            raise NotFound(_GONE)
         person = await users_store.find_person(tx, link.organization_id, known.user_id)
         if not may_enter or person is None or person.status is not PersonStatus.active:
             raise Forbidden(

@@ -79,6 +79,17 @@ async def count_in(tx: Transaction, link_id: str, now: int) -> bool:
     )
 
 
+async def lock_in_force(tx: Transaction, link_id: str, now: int) -> bool:
+    """Lock a link, which may be full; False if it is not in force any more."""
+    return bool(
+        await tx.run(
+            "UPDATE study_link SET people_count = people_count WHERE link_id = :link_id"
+            " AND ended_ms IS NULL AND expires_ms > :now",
+            {"link_id": link_id, "now": now},
+        )
+    )
+
+
 async def find_participant(tx: Transaction, link_id: str, participant: bytes) -> Participant | None:
     """Find who came by a link under an id of the service, by its hash."""
     row = await tx.one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plaudit.core.accounts import users
 from plaudit.core.labeling import leases as leases_core
 from plaudit.core.labeling import review_decisions
 from plaudit.core.tasks import lifecycle
@@ -89,6 +90,22 @@ def test_a_project_that_is_closed_takes_back_what_others_hold(staffed):
 
     assert staffed.lease(kept).status is LeaseStatus.open
     assert staffed.lease(lost).status is LeaseStatus.released
+    assert staffed.violations() == {}
+
+
+def test_a_manager_who_becomes_an_annotator_gives_back_what_they_may_not_see(staffed):
+    boss, lead = (staffed.person(name, PersonRole.manager) for name in ("Boss", "Lead"))
+    staffed.access(members_only=True)
+    staffed.member(lead)
+    staffed.create(2)
+    lost, kept = staffed.take(boss), staffed.take(lead)
+    organization_id, changes = staffed.organization(), {"role": PersonRole.annotator}
+
+    for one in (boss, lead):
+        staffed.write(lambda tx, one=one: users.change(tx, organization_id, one, changes))
+
+    assert staffed.lease(lost).status is LeaseStatus.released
+    assert staffed.lease(kept).status is LeaseStatus.open
     assert staffed.violations() == {}
 
 

@@ -19,6 +19,7 @@ from plaudit.store.accounts.project_members import StoredMember
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import given_back
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.tasks import projects
 
 PAGE_MAX = 100
 PEOPLE_MAX = 1000
@@ -90,6 +91,15 @@ async def give_back_of(tx: Transaction, project: ProjectRow, user_ids: Iterable[
     for user_id in without:
         await release_leases(tx, project, user_id)
     return len(without)
+
+
+async def give_back_everywhere(tx: Transaction, organization_id: str, user_id: str) -> None:
+    """Give back a person's leases of all projects that they have no access to any more."""
+    for environment_id in await organizations.list_environments(tx, organization_id):
+        await leases_store.lock_annotator_everywhere(tx, environment_id, user_id)
+        leased = await leases_store.list_leased_tasks(tx, environment_id, user_id)
+        for key in sorted({abs(project_key) for project_key, _ in leased}):
+            await give_back_of(tx, await projects.get_project(tx, key), [user_id])
 
 
 async def get_member(tx: Transaction, project: ProjectRow, member_id: str) -> MemberRow:

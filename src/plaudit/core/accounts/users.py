@@ -16,9 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids, mailbox
+from plaudit.core.accounts import project_members
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
+from plaudit.core.staffing.roles import EVERYWHERE, RANKS
 from plaudit.errors import (
     Conflict,
     Forbidden,
@@ -110,7 +112,8 @@ async def change(
     """Set some of name, role and status, and return the changed user.
 
     A status other than active ends their sessions; `removed` also deletes their password and
-    invitation, and closes their leases. Raises NotFound; InvalidContent for a bad name; Unavailable
+    invitation, and closes their leases. Who was a manager gives back what they hold where they have
+    no access now. Raises NotFound; InvalidContent for a bad name; Unavailable
     after UPDATE_ATTEMPTS_MAX concurrent changes.
     """
     if "name" in changes:
@@ -129,6 +132,8 @@ async def change(
                 await credentials.delete_password(tx, organization_id, user_id)
                 await credentials.delete_invitation_of(tx, organization_id, user_id)
                 await leases.end_leases_of(tx, organization_id, user_id)
+            elif RANKS[changed.role] < EVERYWHERE <= RANKS[stored.role]:
+                await project_members.give_back_everywhere(tx, organization_id, user_id)
             return changed
     raise Unavailable("the user changes too often; try again")
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from plaudit.core.managing import actions, undo
+from plaudit.core.staffing.requirements import PEOPLE_MAX
 from tests.managing.managed_project import ManagedProject
 from tests.support.databases.postgres_cluster import wait_until
 from tests.support.harness import World
@@ -114,6 +115,31 @@ def test_all_tasks_of_a_list_are_changed_by_a_job_with_progress(project, browser
         lambda: browser.get(f"{path}/progress").json()["state"] == "undone", "the job has ended"
     )
     assert [project.place(one).rank for one in ids] == [0] * 4
+
+
+def test_all_of_a_list_that_names_a_task_is_that_task_and_none_that_says_its_name(project, browser):
+    """The list of a task's id has one task, and so has an action on all of it."""
+    [named] = project.say("a")
+    [mentions] = project.say(f"Compare with {named}")
+    project.read_words()
+    assert listed(browser, project, q=named) == [named]
+
+    listing = urlencode({"q": named})
+    done = act(browser, project, action="cancel", scope="all", listing=listing)
+
+    assert "1 task was changed." in done.text
+    assert [project.status(one).value for one in (named, mentions)] == ["canceled", "pending"]
+
+
+def test_more_people_than_a_task_can_name_are_refused_before_they_are_looked_for(project, browser):
+    [task] = project.say("a")
+    path = f"/projects/{project.project.project_id}/actions"
+    people = " ".join(f"nobody{number}" for number in range(PEOPLE_MAX + 1))
+
+    refused = browser.post(path, {"action": "assign", "task": task, "people": people})
+
+    assert refused.status_code == 400
+    assert f"ame at most {PEOPLE_MAX} people" in refused.text
 
 
 def test_tasks_are_given_to_people_by_their_addresses(project, browser):

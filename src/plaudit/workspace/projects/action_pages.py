@@ -15,6 +15,7 @@ from plaudit.core.labeling import review_queue
 from plaudit.core.managing import actions, undo
 from plaudit.core.managing.actions import CHANGED_AT_ONCE_MAX, conditions_of
 from plaudit.core.managing.task_change import ActionRequest
+from plaudit.core.staffing.requirements import PEOPLE_MAX
 from plaudit.core.transfer import jobs
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
@@ -31,7 +32,12 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
-from plaudit.workspace.projects.task_list_pages import TasksQuery, find_person, read_conditions
+from plaudit.workspace.projects.task_list_pages import (
+    TasksQuery,
+    find_named,
+    find_person,
+    read_conditions,
+)
 
 ACTIONS = f"{PROJECT}/actions"
 ACTION = f"{ACTIONS}/{{action_id}}"
@@ -80,7 +86,10 @@ async def act_on_page(request: PageRequest[NoQuery], form: ActionForm) -> Redire
     """POST …/actions: begin an action; raises InvalidContent or Conflict."""
     asked = _read_form(form)
     if form.scope == "all":
-        return await _act_on_all(request, form, asked)
+        named = await _named_in_list(request, form)
+        if named is None:
+            return await _act_on_all(request, form, asked)
+        form = msgspec.structs.replace(form, task=[named])
     if not 0 < len(form.task) <= CHANGED_AT_ONCE_MAX:
         raise InvalidContent(N_("choose tasks first"), pointer="/task")
 
@@ -95,6 +104,14 @@ async def act_on_page(request: PageRequest[NoQuery], form: ActionForm) -> Redire
 
     project, action = await request.db.write(work)
     return _to_action(project, action)
+
+
+async def _named_in_list(request: PageRequest[NoQuery], form: ActionForm) -> str | None:
+    """Id of the task that the listing of a form names, and so has alone; None for any other."""
+    query = decode(TasksQuery, form.listing.encode())
+    async with request.db.read() as tx:
+        task = await find_named(tx, await get_project(tx, request), query)
+    return None if task is None else task.task_id
 
 
 async def _act_on_all(
@@ -121,8 +138,10 @@ async def _with_people(
     if asked.kind is not ActionKind.assign:
         return asked
     organization_id = request.user.organization_id
-    found = set()
-    for one in form.people.replace(",", " ").split():
+    found, named = set(), set(form.people.replace(",", " ").split())
+    if len(named) > PEOPLE_MAX:
+        raise InvalidContent(N_("name at most %(most)s people", most=PEOPLE_MAX), pointer="/people")
+    for one in sorted(named):
         found.add(await find_person(tx, organization_id, one, "/people"))
     return msgspec.structs.replace(asked, people=tuple(sorted(found)))
 

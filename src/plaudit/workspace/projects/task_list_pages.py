@@ -17,7 +17,14 @@ from plaudit.core.tasks import listing, work_queue
 from plaudit.core.tasks.listing import TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import InvalidContent, NotFound
-from plaudit.model.core import STORED_STATUSES, BatchRow, PersonRole, ProjectRow, TaskStatus
+from plaudit.model.core import (
+    STORED_STATUSES,
+    BatchRow,
+    PersonRole,
+    ProjectRow,
+    StoredTask,
+    TaskStatus,
+)
 from plaudit.model.managing import TaskConditions, TaskOrder
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
@@ -170,14 +177,13 @@ async def _list_page(
 ) -> _Listed:
     """Page of a list; raises InvalidContent at a field."""
     query = request.query
-    if query.q is not None:
-        task = await task_work.find_in_project(tx, project, query.q.strip())
-        if task is not None:
-            row = TaskSummary(
-                *(task.seq, task.task_id, task.batch_id),
-                *(task.status, task.created_ms, task.completed_ms),
-            )
-            return _Listed([row], count=1)
+    task = await find_named(tx, project, query)
+    if task is not None:
+        row = TaskSummary(
+            *(task.seq, task.task_id, task.batch_id),
+            *(task.status, task.created_ms, task.completed_ms),
+        )
+        return _Listed([row], count=1)
     organization_id = request.user.organization_id
     conditions, order = await read_conditions(tx, organization_id, project, query)
     has_bounds = any(getattr(query, name) for name in _BOUNDS)
@@ -191,6 +197,13 @@ async def _list_page(
     met = conditions_of(conditions, order)
     count = await task_list.count_list(tx, project.project_key, met) if page.rows else 0
     return _Listed(page.rows, following, page.unread_count, page.is_cut, count)
+
+
+async def find_named(tx: Transaction, project: ProjectRow, query: TasksQuery) -> StoredTask | None:
+    """Find the one task of a list whose query has its id or unique_id in the place of words."""
+    if query.q is None:
+        return None
+    return await task_work.find_in_project(tx, project, query.q.strip())
 
 
 async def read_conditions(

@@ -182,6 +182,19 @@ def test_a_team_is_made_filled_and_handed_a_batch_on_the_pages(world):
     assert (staffed.waiting(ana.user_id), staffed.waiting(ben.user_id)) == (1, 0)
 
 
+def test_a_quota_that_is_used_up_is_told_in_the_pages_language(world, hidden):
+    ana = add_person(world, "annotator")
+    hidden.member(ana.user_id, per_day=1)
+    queue = f"/work/{hidden.project.project_id}"
+    with signed_in(world, ana) as browser:
+        browser.get(queue, accept_language="de")
+        browser.post(queue, accept_language="de")
+        browser.post(queue, accept_language="de")
+        told = browser.get(queue, accept_language="de").text
+
+        assert "Die Aufgaben von heute sind erledigt" in told
+
+
 @pytest.fixture
 def study(world):
     """A project with a study of two tasks, and the address that participants open."""

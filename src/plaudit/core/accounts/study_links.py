@@ -32,6 +32,7 @@ from plaudit.store.accounts import study_links
 from plaudit.store.accounts import users as users_store
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import own_work
+from plaudit.texts import N_
 
 PEOPLE_MAX = 1000
 """People of one link; for more there are more links."""
@@ -46,7 +47,9 @@ ENTRIES_PER_LINK = Quota(3000, 60 * 60)
 _TOKEN_BYTES = 24
 _TOKEN_CHARS_MAX = 100
 _DAY_MS = 24 * 60 * 60 * 1000
-_GONE = "this study is over, or full; close the page and tell the service that you cannot take part"
+_GONE = N_(
+    "this study is over, or full; close the page and tell the service that you cannot take part"
+)
 
 
 class EntryThrottle:

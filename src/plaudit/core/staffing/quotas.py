@@ -15,6 +15,7 @@ from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.model.staffing import TaskQuota
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import quotas
+from plaudit.texts import N_
 
 DAY_MS = 24 * 60 * 60 * 1000
 QUOTA_MAX = 100_000
@@ -92,5 +93,5 @@ async def explain_used_up(
     if use.left != 0:
         return None
     if use.is_day_used:
-        return "you have done your tasks of today; more can be taken tomorrow (UTC)"
-    return "you have done all tasks that you can take in this project"
+        return N_("you have done your tasks of today; more can be taken tomorrow (UTC)")
+    return N_("you have done all tasks that you can take in this project")

@@ -42,6 +42,7 @@ from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.problem_texts import text_of
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
@@ -145,7 +146,7 @@ async def claim_task(request: PageRequest[NoQuery], submitted: NoFields) -> Redi
     except Paused:
         return Redirect(to=f"/work/{project_id}")
     except (LimitReached, Unqualified) as problem:
-        return Redirect(to=f"/work/{project_id}", flash=sentence(problem.message))
+        return Redirect(to=f"/work/{project_id}", flash=sentence(text_of(problem)))
     if lease is None:
         return Redirect(to=f"/work/{project_id}")
     return Redirect(to=task_path(project_id, lease.assignment_id))
@@ -276,7 +277,7 @@ async def _back_to(request: PageRequest[NoQuery], open_again: Any) -> Redirect:
     except Paused:
         return Redirect(to=f"/work/{project_id}")
     except (LeaseLost, LimitReached, Conflict, Unqualified) as problem:
-        return Redirect(to=f"/work/{project_id}/mine", flash=sentence(problem.message))
+        return Redirect(to=f"/work/{project_id}/mine", flash=sentence(text_of(problem)))
     return Redirect(to=task_path(project_id, assignment_id))
 
 
@@ -301,7 +302,7 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 def sentence(message: str) -> str:
-    """A problem's message with a capital and a full stop."""
+    """A problem's message, in the page's language, with a capital and a full stop."""
     return message[:1].upper() + message[1:].removesuffix(".") + "."
 
 

@@ -228,17 +228,30 @@ class Worker:
         return total
 
     async def read_words(self) -> int:
-        """Read the words of new and changed tasks, for searches; return the number of tasks."""
+        """Read the words of new and changed tasks, for searches; return the number of tasks.
+
+        A project whose words cannot be read keeps no other one waiting.
+        """
         async with self._db.read(snapshot=False) as tx:
             project_keys = await words.list_projects_to_index(tx, limit=PROJECTS_AT_ONCE)
         total = 0
         for project_key in project_keys:
-            for _ in range(SWEEPS_MAX):
-                count = await indexing.read_words(self._db, project_key)
-                total += count
-                if count == 0:
-                    break
-                await asyncio.sleep(BETWEEN_WORDS_S)
+            try:
+                total += await self._read_words_of(project_key)
+            except Problem:
+                raise  # the store is not there, for any project
+            except Exception as exc:
+                self._log_fault(exc)
+        return total
+
+    async def _read_words_of(self, project_key: int) -> int:
+        total = 0
+        for _ in range(SWEEPS_MAX):
+            count = await indexing.read_words(self._db, project_key)
+            total += count
+            if count == 0:
+                break
+            await asyncio.sleep(BETWEEN_WORDS_S)
         return total
 
     async def _sweep(self, project_keys: list[int], sweep: _SweepProject, at_once_max: int) -> int:

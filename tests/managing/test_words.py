@@ -13,6 +13,7 @@ from plaudit.errors import InvalidContent
 from plaudit.store.engine import word_index
 from plaudit.store.managing import words as words_store
 from plaudit.store.tasks import unread_tasks
+from plaudit.worker import Worker
 from tests.managing.managed_project import ManagedProject, saying
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 
@@ -204,3 +205,22 @@ def test_characters_that_stand_for_whole_words_are_no_more_than_the_index_keeps(
     [full, after] = project.say(text, "pizza")
     assert project.find("pizza") == [after]
     assert project.find(min(found)) == [full]
+
+
+def test_a_project_whose_words_cannot_be_read_keeps_no_other_one_waiting(world, monkeypatch):
+    first, second = ManagedProject(world, "First"), ManagedProject(world, "Second")
+    for one in (first, second):
+        one.say("pizza")
+    read_words = indexing.read_words
+    worker = Worker(world.db, world.secret, world.settings)
+    for broken, other in ((first, second), (second, first)):
+
+        async def read(db, project_key, broken=broken):
+            if project_key == broken.project.project_key:
+                raise ValueError("this text is too much")
+            return await read_words(db, project_key)
+
+        monkeypatch.setattr(indexing, "read_words", read)
+        world.run(worker.read_words())
+
+        assert len(other.ids(text="pizza")) == 1

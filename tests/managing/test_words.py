@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
@@ -12,6 +13,7 @@ from plaudit.core.tasks import lifecycle
 from plaudit.errors import InvalidContent
 from plaudit.store.engine import word_index
 from plaudit.store.managing import words as words_store
+from plaudit.store.tasks import tasks as tasks_store
 from plaudit.store.tasks import unread_tasks
 from plaudit.worker import Worker
 from tests.managing.managed_project import ManagedProject, saying
@@ -224,3 +226,33 @@ def test_a_project_whose_words_cannot_be_read_keeps_no_other_one_waiting(world, 
         world.run(worker.read_words())
 
         assert len(other.ids(text="pizza")) == 1
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_taken_back_while_it_is_read_is_found_no_more(project, monkeypatch, is_first):
+    """Also in a project that nothing was read of before, and where two processes read at once."""
+    if not is_first:
+        project.find("a")
+        project.say("a")
+        project.read_words()
+    done = make_turn(messages=[make_message("user", "Secret?"), make_message("m", "Yes.")])
+    project.world.load([make_task("done", project=None, threads=[make_thread(turns=[done])])],
+                       project="Floor")  # fmt: skip
+    key, db, waits = project.project.project_key, project.world.db, [True]
+    to_thread = asyncio.to_thread
+
+    async def meanwhile(work, *args):
+        found = await to_thread(work, *args)
+        if waits and work.__name__ == "_words_by_seq":
+            waits.clear()
+            await db.write(lambda tx: tasks_store.delete_body(tx, key, project_seq))
+            if not is_first:
+                listed = await indexing.read_words(db, key)
+                assert listed == 1
+        return found
+
+    project_seq = project.seq("done")
+    monkeypatch.setattr(asyncio, "to_thread", meanwhile)
+    project.read_words()
+
+    assert project.ids(text="secret") == []

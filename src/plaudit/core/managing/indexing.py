@@ -70,7 +70,9 @@ async def read_words(db: Database, project_key: int) -> int:
         project = await unread_tasks.find_indexed(tx, project_key)
         listed, is_new = [], False
         if project is not None:
-            listed = await words.list_changed(tx, project_key, limit=READ_AT_ONCE_MAX)
+            listed = await words.list_changed(
+                tx, project_key, project.next_seq, limit=READ_AT_ONCE_MAX
+            )
         if not listed:
             is_new = True
             next_seq = 1 if project is None else project.next_seq
@@ -111,7 +113,7 @@ async def _write_changed(
 ) -> int:
     claimed = {}
     for task in listed:
-        if await words.claim_changed(tx, project.project_key, task) and task.seq < project.next_seq:
+        if await words.claim_changed(tx, project.project_key, task):
             claimed[task.seq] = found.get(task.seq, set())
     await words.replace_words(tx, project, claimed)
     return len(listed)

@@ -61,16 +61,23 @@ async def advance_clock(tx: Transaction, project: IndexedProject, next_seq: int)
     )
 
 
-async def list_changed(tx: Transaction, project_key: int, *, limit: int) -> list[UnreadTask]:
-    """List up to `limit` tasks that say something else since they were read."""
+async def list_changed(
+    tx: Transaction, project_key: int, next_seq: int, *, limit: int
+) -> list[UnreadTask]:
+    """List up to `limit` tasks below `next_seq` that say something else since they were read.
+
+    Notes of later ones stay until those are read: who reads them now may have the old text.
+    """
     return [
         UnreadTask(int(seq), int(stamp), int(size))
         for seq, stamp, size in await tx.all(
             f"SELECT t.seq, k.stamp, {_SIZE} FROM (SELECT seq, stamp FROM unread_task"
-            " WHERE project_key = :project_key ORDER BY seq LIMIT :row_limit) AS k"
+            " WHERE project_key = :project_key AND seq < :next_seq ORDER BY seq LIMIT :row_limit)"
+            " AS k"
             f" CROSS JOIN {_TEXTS} WHERE t.project_key = :project_key AND t.seq = k.seq",
             {
                 "project_key": project_key,
+                "next_seq": next_seq,
                 "row_limit": limit,
                 "completed": TaskStatus.completed.code,
             },

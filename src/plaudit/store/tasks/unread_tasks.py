@@ -22,11 +22,14 @@ async def mark_unread(tx: Transaction, project_key: int, seq: int) -> None:
 
 
 async def forget_words(tx: Transaction, project_key: int, seq: int) -> None:
-    """Delete the words of a task that no longer says what it said, and note to read it again."""
+    """Delete the words of a task that no longer says what it said, and note to read it again.
+
+    It is noted even before the project's first tasks are read: somebody may have the old text.
+    """
     project = None if project_key < 0 else await find_indexed(tx, project_key)
     if project is not None:
         await tx.run(tx.word_index.delete, tx.word_index.args_of(project, seq))
-        await mark_unread(tx, project_key, seq)
+    await mark_unread(tx, project_key, seq)
 
 
 async def find_indexed(tx: Transaction, project_key: int) -> IndexedProject | None:

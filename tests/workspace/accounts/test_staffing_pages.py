@@ -291,6 +291,8 @@ def test_a_link_takes_so_many_people_and_none_once_it_is_revoked(world, study):
 
         assert first.get("/account", follow=False).status_code == 303
         assert begin(second, address, "p-2").status_code == 404
+        over = second.get(address, accept_language="es").text
+        assert "Este estudio ha terminado" in over
     assert staffed.violations() == {}
     assert staffed.waiting(participant_of(world)) == 9
 

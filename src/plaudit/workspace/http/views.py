@@ -185,7 +185,8 @@ class Views:
     def render_problem(self, layout: LayoutContext, problem: Problem) -> Response:
         """Error page of a problem, with its HTTP status and headers."""
         status = problems.STATUSES[type(problem)]
-        context = {"status": status}
+        # Other addresses say no more than that they lead nowhere; participants have nobody to ask.
+        context = {"status": status, "is_told": layout.path.startswith("/study/")}
         return self.render(layout, "shared/problem.html", context, status=status, problem=problem)
 
     def _sections(self, layout: LayoutContext) -> list[NavSection]:

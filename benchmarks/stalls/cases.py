@@ -57,6 +57,9 @@ JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"
 HTML_HEADERS = {"Accept": "text/html"}
 FORM_HEADERS = HTML_HEADERS | {"Content-Type": "application/x-www-form-urlencoded"}
 
+ABSENT = ("token", "view_id", "action_id", "team_id", "link_id", "member_id")
+"""Names in paths of pages about what the store has none of."""
+
 
 def known_cases(store: StallStore) -> Iterator[Case]:
     """Requests that held the loop, or kept others waiting, before each was mended."""
@@ -268,6 +271,7 @@ def _path_of(page: Page, store: StallStore) -> str:
         "name": "sample.csv",
         "number": "1",
         "crossing_id": "absent",
+        **dict.fromkeys(ABSENT, "absent"),
         "job_id": store.job_ids[JobKind.delivery],
     }
     for kind in JobKind:

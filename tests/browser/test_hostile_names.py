@@ -24,7 +24,7 @@ TASK_ID = f'"><img src=x onerror={RUN}>'
 OF_NOBODY = {"sign-in", "welcome", "account"}
 """Scenes that show nothing which somebody else has written."""
 
-OF_OTHERS = {"my-projects", "feedback", "test-begun", "paused"}
+OF_OTHERS = {"my-projects", "feedback", "test-begun", "paused", "study", "quota"}
 """Scenes of projects that the gallery makes itself, whose texts are harmless."""
 
 MEDDLE = """() => {

@@ -120,6 +120,7 @@ def test_a_store_of_an_older_version_that_was_distributed_is_upgraded(
     url, all_of_them = local_settings.database, migrator.migrations
     with monkeypatch.context() as earlier:
         earlier.setattr(migrator, "migrations", lambda dialect: all_of_them(dialect)[:count])
+        earlier.setattr(migrator, "PACKED_COLUMNS", ())
         connect.prepare(local_settings)
     there = {table for (table,) in on(url, TABLES_SQL)}
     for table in (*REFERENCE, *DISTRIBUTED):

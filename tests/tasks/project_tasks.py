@@ -15,6 +15,7 @@ from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import tasks
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_thread
+from tests.support.databases.shard_rules import OF_SQLITE
 from tests.support.harness import World
 
 TABLES = re.findall(
@@ -94,10 +95,12 @@ class ProjectTasks:
     def everything(self) -> list:
         """All rows of all tables."""
 
+        missing = set() if self.world.settings.database is None else OF_SQLITE
+
         async def read():
             async with self.world.db.read() as tx:
                 return [(name, sorted(map(repr, await tx.all(f"SELECT * FROM {name}", {}))))
-                        for name in TABLES]  # fmt: skip
+                        for name in TABLES if name not in missing]  # fmt: skip
 
         return self.world.run(read())
 

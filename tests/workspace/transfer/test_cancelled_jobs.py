@@ -47,7 +47,8 @@ PAGES = {
     JobKind.export: "/projects/project_123/download",
     JobKind.quality: "/projects/project_123/quality",
 }
-every_kind = pytest.mark.parametrize("kind", JobKind)
+every_kind = pytest.mark.parametrize("kind", PAGES)
+"""All but actions on many tasks, which are taken back rather than cancelled."""
 every_long_kind = pytest.mark.parametrize(
     "kind", [JobKind.import_, JobKind.archive, JobKind.delivery, JobKind.export]
 )

@@ -56,7 +56,7 @@ PROGRESS = {
 }
 
 
-@pytest.mark.parametrize("kind", JobKind)
+@pytest.mark.parametrize("kind", PAGES)
 def test_a_job_that_was_killed_says_so_on_its_page_and_to_its_script(world, kind):
     world.load(make_tasks(1))
     job = start_and_die(world, kind, ABOUT[kind])
@@ -69,7 +69,7 @@ def test_a_job_that_was_killed_says_so_on_its_page_and_to_its_script(world, kind
     assert KILLED.lower() in page.lower()
 
 
-@pytest.mark.parametrize("kind", JobKind)
+@pytest.mark.parametrize("kind", PAGES)
 def test_the_reason_is_kept_once_another_job_has_begun(world, kind):
     dead = start_and_die(world, kind, ABOUT[kind])
     start_and_die(world, kind, ABOUT[kind])

@@ -56,6 +56,8 @@ REBUILT: Mapping[str, str] = {
     "task_words": "the words of tasks are read anew",
     "word_clock": "the words of tasks are read anew",
     "unread_task": "the words of tasks are read anew",
+    "task_requirement": "an import reads what tasks ask from their metadata",
+    "work_pool": "an import puts tasks that ask the same into one pool",
 }
 """Tables that follow from the lines of an archive, each with how."""
 
@@ -132,6 +134,15 @@ LEFT_BEHIND = (
         tables=("saved_view", "task_action", "task_action_change"),
         reason="they are work of one server",
         remedy="save views again; what was done by then stays done",
+    ),
+    LeftBehind(
+        noun="teams, members of projects, languages and tags of people, and studies",
+        tables=(
+            *("team", "team_member", "batch_team", "person_skill", "project_member"),
+            *("study_link", "study_person"),
+        ),
+        reason="they are of people at work on one server",
+        remedy="make teams and members again, and new links for studies",
     ),
     LeftBehind(
         noun="the store's own",

@@ -14,11 +14,15 @@ async def mark_unread(tx: Transaction, project_key: int, seq: int) -> None:
     """Note that a task says more than before; what it said is found until it is read again."""
     if project_key < 0:
         return
-    await tx.run(
-        "INSERT INTO unread_task (project_key, seq, stamp) VALUES (:project_key, :seq, 1)"
-        " ON CONFLICT (project_key, seq) DO UPDATE SET stamp = unread_task.stamp + 1",
-        {"project_key": project_key, "seq": seq},
+    args = {"project_key": project_key, "seq": seq}
+    is_noted = await tx.run(
+        "UPDATE unread_task SET stamp = stamp + 1 WHERE project_key = :project_key AND seq = :seq",
+        args,
     )
+    if not is_noted:
+        await tx.run(
+            "INSERT INTO unread_task (project_key, seq, stamp) VALUES (:project_key, :seq, 1)", args
+        )
 
 
 async def forget_words(tx: Transaction, project_key: int, seq: int) -> None:

@@ -18,7 +18,7 @@ from plaudit.core.labeling import (
     question_results,
     review_queue,
 )
-from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter
+from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter, may_decide
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
@@ -136,7 +136,7 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
         return draw(texts), history, texts.add(guidelines_text)
 
     shown, history, guidelines = await request.build(layout)
-    state = _state_of(task, review, opened.work)
+    state = _state_of(request, opened, review)
     return {
         "project": project,
         "batch_name": opened.batch_name,
@@ -182,7 +182,7 @@ async def show_review_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
     return {
         "project": opened.project,
         "path": task_path(opened.project, opened.task.task_id),
-        "standing": _state_of(opened.task, review, opened.work),
+        "standing": _state_of(request, opened, review),
         "review": shown,
         "shown": shown.task,
         "texts": annotation_view.as_json(shown.task.texts),
@@ -224,14 +224,22 @@ async def _read_review(
 
 
 def _state_of(
-    task: StoredTask, review: question_results.ReviewState, work: QueuedTask | None
+    request: PageRequest[Any], opened: OpenReview, review: question_results.ReviewState
 ) -> str:
-    """State of a task: in_review, completed or quarantined; open or ended if not to be decided."""
+    """State of a task: in_review, completed, quarantined; own, open or ended if not to be decided.
+
+    It is `own` if it is in review and others are to decide, since the reader answered it.
+    """
+    task, work = opened.task, opened.work
     if task.status is TaskStatus.completed and review.threads is not None:
         return "completed"
     if task.status is not TaskStatus.pending:
         return "ended"
-    return "open" if work is None else work.state.value
+    if work is None:
+        return "open"
+    author_ids = {one.user_id for one in opened.current}
+    is_free = may_decide(opened.project, author_ids, request.user.user_id)
+    return "own" if work.state is WorkState.in_review and not is_free else work.state.value
 
 
 def reason_words(work: QueuedTask | None) -> str:

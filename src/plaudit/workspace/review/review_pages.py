@@ -35,6 +35,7 @@ from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.quality_control.gold_pages import FROM_TASK
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
@@ -137,11 +138,14 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
 
     shown, history, guidelines = await request.build(layout)
     state = _state_of(request, opened, review)
+    is_manager = permissions.has_role(request.user, PersonRole.manager)
+    gold_path = links.fill_path(FROM_TASK, project_id=project.project_id, task_id=task.task_id)
     return {
         "project": project,
         "batch_name": opened.batch_name,
         "query": query_of(chosen_of(request.query)),
-        "is_manager": permissions.has_role(request.user, PersonRole.manager),
+        "is_manager": is_manager,
+        "gold_path": gold_path if is_manager else "",
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
@@ -159,6 +163,7 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
                 "project": project.project_id,
                 "guidelines": annotation_view.fingerprint(guidelines_text),
                 "path": task_path(project, task.task_id),
+                "gold": gold_path if is_manager else "",
                 "standing": state,
                 "revision": review.revision,
                 "answers": shown.answers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from plaudit import app as server
@@ -22,6 +24,7 @@ from tests.support.harness import (
     clean_environment,
     free_port,
 )
+from tests.support.pages.gallery_stage import wait_until_ready
 
 # The library warns that it is called from tests without arguments; `main` reads sys.argv.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -103,3 +106,27 @@ def test_a_demo_that_is_stopped_while_it_starts_keeps_nothing(demo, tmp_path):
     process.communicate(timeout=35)
 
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_demo_has_something_to_review_and_votes_flags_and_gold(demo):
+    process = demo(free_port())
+    said = "".join(iter(process.stdout.readline, "Stop it with Ctrl-C; nothing is kept.\n"))
+    url, key = re.search(r"http://[\d.:]+", said), re.search(r"API key +(\S+)", said)
+    assert url is not None
+    assert key is not None
+    wait_until_ready(url[0])
+    base = f"{url[0]}/manage/v1/projects/project_kitchen"
+    with httpx2.Client(auth=(key[1], "")) as client:
+        waiting = client.get(f"{base}/task_list", params={"only": "in_review"}).json()["tasks"]
+        flagged = client.get(f"{base}/task_list", params={"only": "flagged"}).json()["tasks"]
+        gold = client.get(f"{base}/gold").json()["tasks"]
+        params = {"task_id": "task_kitchen07", "opts": "submissions"}
+        old = client.get(f"{url[0]}/v2/task", params=params).json()
+
+    assert [one["task_id"] for one in waiting] == [f"task_kitchen{n}" for n in ("09", "10", "11")]
+    assert min(one["disagreement"] for one in waiting) > 0
+    assert [one["task_id"] for one in flagged] == ["task_kitchen12"]
+    assert [one["expected"][0]["value"] for one in gold] == [1]
+    [verdict, why] = old["threads"][0]["turns"][0]["annotations"]
+    assert [vote["value"] for vote in verdict["votes"]] == [1, 5, 2]
+    assert len({vote["contributor_id"] for vote in why["votes"]}) == 3

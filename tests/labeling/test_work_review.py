@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from plaudit.core.labeling import (
+    leases,
     question_results,
     review_decisions,
     review_queue,
 )
-from plaudit.errors import AnswersRejected, Conflict, InvalidContent, Problem
+from plaudit.errors import AnswersRejected, Conflict, Forbidden, InvalidContent, Problem
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.tasks import tasks
@@ -239,7 +240,58 @@ def test_the_same_task_is_drawn_for_the_sample_however_often_it_is_done(world):
             assert (place.state, place.reason) == (WorkState.in_review, "sample")
 
 
+def test_nobody_decides_on_a_task_that_they_answered_unless_the_project_allows_it(labeling):
+    labeling.set(review="all", overlap=2)
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
+    judge(labeling, "rev", 2)
+    before = standing(labeling, task_id)
+
+    with pytest.raises(Forbidden, match="somebody else decides on it"):
+        labeling.accept(task_id, [LIKERT_2], user_id="rev")
+    with pytest.raises(Forbidden, match="somebody else decides on it"):
+        labeling.decide(review_decisions.send_back, task_id, "rev", "ann", comment="Again.")
+
+    assert standing(labeling, task_id) == before
+    assert said(labeling, task_id) == []
+    labeling.set(self_review=True)
+    labeling.accept(task_id, [LIKERT_2], user_id="rev")
+    assert labeling.status(task_id) is TaskStatus.completed
+
+
+def test_who_took_their_submission_back_may_decide_on_the_task(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    lease = labeling.take("rev")
+    labeling.submit(lease)
+    labeling.do(leases.release, labeling.undo(lease))
+    judge(labeling, "ann", 1)
+
+    labeling.accept(task_id, user_id="rev")
+
+    assert labeling.status(task_id) is TaskStatus.completed
+
+
 # At the same moment
+
+
+def test_who_takes_their_answers_back_at_that_moment_accepts_nothing_either(labeling, at_once):
+    labeling.set(review="all")
+    for _ in range(4):
+        [task_id] = labeling.create()
+        lease = labeling.take("rev")
+        labeling.submit(lease)
+
+        found = at_once(
+            labeling,
+            lambda own, t=task_id: own.accept(t, user_id="rev"),
+            lambda own, one=lease: own.undo(one),
+        )
+
+        assert isinstance(found[0], Problem)
+        assert labeling.status(task_id) is TaskStatus.pending
+        labeling.submit(found[1], key="again")
+        labeling.accept(task_id, user_id="boss")
 
 
 def test_of_two_reviewers_who_decide_at_once_one_decides(labeling, at_once):

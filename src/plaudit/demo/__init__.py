@@ -20,6 +20,7 @@ from plaudit import settings
 from plaudit.core.accounts import api_keys, authentication, users
 from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.quality_control import gold_tasks
 from plaudit.core.transfer.importer import ImportEntry, Reject, Source, import_sources
 from plaudit.formats import archive
 from plaudit.formats import files as format_files
@@ -27,7 +28,15 @@ from plaudit.model.core import PersonRole, Role
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.tasks import projects
+from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
 
+_FILES = ("sample.jsonl", "kitchen.jsonl")
+"""Archives of the sample data: tasks of every shape, and a project that people work on.
+
+The second has tasks that were judged elsewhere with everybody's votes, tasks in review on which
+people disagree, and a flagged one.
+"""
 _LETTERS = "abcdefghijkmnopqrstuvwxyz2345679"
 _WELCOME = """
 Plaudit is running with sample data at {url}
@@ -83,16 +92,19 @@ def run(port: int) -> None:
 
 
 async def _fill(chosen: Settings) -> dict[str, Any]:
-    """Import the sample archive; make a key and two people, and return what opens the door."""
+    """Import the sample archives; make a key and two people, and return what opens the door."""
     secret = server_secret.load(chosen.secret_path)
     db = connect.open_database(chosen)
     try:
         await server_secret.bind(db, secret, chosen.secret_path)
         await api_keys.create_organization(db, "default")
         environment_id = await api_keys.get_environment(db, "default", "live")
-        with as_file(files("plaudit.demo") / "sample.jsonl") as path:
-            source = Source(path, lambda: _entries(path))
-            await import_sources(db, environment_id, lambda: [source], on_reject=_refuse_sample)
+        with as_file(files("plaudit.demo")) as folder:
+            sources = [_source(folder / name) for name in _FILES]
+            await import_sources(
+                db, environment_id, lambda: sources, on_reject=_refuse_sample, secret=secret
+            )
+        await db.write(lambda tx: _add_gold(tx, environment_id))
         return {
             "key": await api_keys.create_key(
                 db, secret, environment_id=environment_id, mode="live", name="demo", role=Role.admin
@@ -104,8 +116,25 @@ async def _fill(chosen: Settings) -> dict[str, Any]:
         await db.close()
 
 
+def _source(path: Path) -> Source:
+    return Source(path, lambda: _entries(path))
+
+
 def _entries(path: Path) -> Iterator[ImportEntry]:
     return format_files.entries(path, archive.FORMAT.name, lambda position: None)
+
+
+async def _add_gold(tx: Transaction, environment_id: str) -> None:
+    """Make gold of a task on which everybody agreed; archives carry none."""
+    project = await projects.find_project(tx, environment_id, "project_kitchen")
+    assert project is not None
+    expected = [
+        ExpectedAnswer(at="t0u0", key="likert_value", value=1, tolerance=1),
+        ExpectedAnswer(at="t0u0", source_id="quince-small", key="overall", value=1, tolerance=1),
+    ]
+    reason = "A cup of flour is some **125 g**; 240 g is a cup of *water*."
+    gold = NewGold(task_id="task_kitchen08", expected=expected, reason=reason)
+    await gold_tasks.create_gold(tx, project, [gold])
 
 
 async def _add_person(

@@ -256,6 +256,27 @@ def test_a_decision_that_comes_too_late_says_so_and_keeps_the_fixes(
     assert rae.page.is_enabled("#submit")
 
 
+def test_a_manager_makes_gold_of_a_task_that_was_just_settled(team, server, open_context, rae):
+    task_ids = team.add(count=3)
+    for name in ("Ann", "Ben", "Cem"):
+        judged(team, (name, 2))
+    boss = Chair(open_context, server, team, "manager")
+    boss.open(task_ids[0])
+    boss.page.click("#submit")
+    boss.page.wait_for_url(f"**/tasks/{task_ids[1]}")
+    boss.page.click("#notice >> text=Use as gold")
+    boss.page.wait_for_url(f"**/tasks/{task_ids[0]}/gold")
+    boss.open(task_ids[0])
+    path = boss.page.get_attribute("#use-as-gold", "href")
+    rae.open(task_ids[1])
+    rae.page.click("#submit")
+    rae.page.wait_for_selector("#notice >> text=The task is accepted and delivered.")
+
+    assert path is not None
+    assert path.endswith(f"/tasks/{task_ids[0]}/gold")
+    assert "Use as gold" not in rae.page.inner_text("body")
+
+
 def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(team, server, open_context):
     [task_id] = team.add()
     with team.world.client() as client:

@@ -8,7 +8,7 @@ from plaudit.core.labeling import review_decisions
 from plaudit.core.labeling.adjudication import disagreement as rules
 from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason, count_reasons
-from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter
+from plaudit.core.labeling.adjudication.review_order import EVERYTHING, FIRST, ReviewFilter
 from plaudit.core.labeling.ballots import Ballot
 from plaudit.core.tasks import batches, lifecycle
 from plaudit.core.tasks.forms import Field, Level
@@ -131,9 +131,40 @@ def test_the_list_is_narrowed_to_a_question_and_to_who_answered(project):
     for chosen, following in ((EVERYTHING, task_ids[3]), (ReviewFilter("stars"), task_ids[2])):
         assert following == project.write(
             lambda tx, chosen=chosen: review_order.next_in_review(
-                tx, project.project, place, chosen
+                tx, project.project, place, chosen, "rev"
             )
         )
+
+
+def test_a_reviewer_is_led_past_tasks_that_they_answered_unless_the_project_allows_it(project):
+    task_ids = four_tasks(project)
+    project.set(overlap=1)
+    [other] = project.create()
+    lease = project.take("dan")
+    project.submit(lease, [{"at": "t0", "key": "good", "value": True}])
+
+    def following(reader_id):
+        return project.write(
+            lambda tx: review_order.next_in_review(
+                tx, project.project, FIRST, EVERYTHING, reader_id
+            )
+        )
+
+    def own(reader_id):
+        found = project.write(
+            lambda tx: review_order.list_in_review(tx, project.project, reader_id=reader_id)
+        )
+        return [one.queued.seq for one in found if one.is_own]
+
+    assert (following("ann"), following("dan"), following("rev")) == (
+        other,
+        task_ids[1],
+        task_ids[1],
+    )
+    assert (own("ann"), own("dan"), own("rev"), own("")) == ([2, 4, 3, 1], [5], [], [])
+    project.set(self_review=True)
+    assert following("ann") == task_ids[1]
+    assert own("ann") == []
 
 
 @pytest.mark.parametrize("end", ["accept", "send_back", "reopen", "cancel", "cancel_batch"])

@@ -23,7 +23,7 @@ def put_through_judging(world: World) -> None:
         labeling.work_on(user_id, lambda possible, value=value: value)
     project = labeling.project
     place = labeling.write(lambda tx: review_order.find_place(tx, project, 1, EVERYTHING))
-    labeling.write(lambda tx: review_order.next_in_review(tx, project, place, EVERYTHING))
+    labeling.write(lambda tx: review_order.next_in_review(tx, project, place, EVERYTHING, "rev"))
     reason = GivenReason(question=0, key="overall", why=DisagreementReason.error)
     labeling.decide(review_decisions.accept, task_id, "rev", reasons=[reason])
     labeling.write(lambda tx: count_reasons(tx, project))

@@ -186,7 +186,7 @@ def furnish_deliveries(demo: Stage) -> None:
 
 def furnish_review(demo: Stage) -> None:
     """A project in which two people have answered, and one has reported a task."""
-    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all"}
+    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all", "self_review": True}
     project = demo.call("/projects", {"name": "Under review"} | asked)
     demo.made["review_project"] = project["id"]
     for prompt in ("How do I boil an egg?", "Why is the sky blue?"):

@@ -313,3 +313,39 @@ def test_every_decision_is_in_the_audit_log(team: AnnotationTeam, client: AppCli
 
     actions = [one["action"] for one in found["entries"]]
     assert {"accept_task", "correct_task"} <= set(actions)
+
+
+def test_who_answered_a_task_finds_it_last_and_leaves_it_to_somebody_else(
+    world: World, client: AppClient
+):
+    team = AnnotationTeam(world, review="all")
+    [own_id, other_id] = team.add(count=2)
+    rae, ann = reviewer(team, client), team.worker(client)
+    answer(rae)
+    answer(ann)
+
+    listed = rae.get(path_of(team)).text
+    page, state = open_task(rae, team, own_id)
+    refused = rae.call("accept", revision=state["revision"], fixes=[])
+
+    assert listed.index(other_id) < listed.index(own_id) < listed.index("answered by you")
+    assert "You answered this task yourself, so somebody else decides on it." in page
+    assert (state["standing"], 'id="submit"' in page, 'id="send-back"' in page) == (
+        "own",
+        False,
+        False,
+    )
+    assert refused.status_code == 403
+    assert refused.json()["error"].startswith("you answered this task yourself")
+    assert delivered(client, team, own_id)["status"] == "pending"
+    open_task(rae, team, other_id)
+    assert decide(rae, "accept").json()["next"] == path_of(team)
+
+    boss = reviewer(team, client, "Bo", "manager")
+    boss.form(
+        f"/projects/{team.project.project_id}/settings", name="Eggs", self_review="on", review="all"
+    )
+    assert "answered by you" not in rae.get(path_of(team)).text
+    open_task(rae, team, own_id)
+    assert decide(rae, "accept").status_code == 200
+    assert delivered(client, team, own_id)["status"] == "completed"

@@ -50,6 +50,7 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     pseudonyms: bool | None = None
+    self_review: bool | None = None
     import_mapping: dict[str, Any] | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
@@ -73,6 +74,7 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     lease_seconds: int | UnsetType | None = UNSET
     blind: bool | UnsetType | None = UNSET
     pseudonyms: bool | UnsetType | None = UNSET
+    self_review: bool | UnsetType | None = UNSET
     import_mapping: dict[str, Any] | UnsetType | None = UNSET
     gold: GoldSettings | UnsetType | None = UNSET
     repeats: RepeatSettings | UnsetType | None = UNSET
@@ -160,7 +162,8 @@ OPERATIONS = (
         "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
         "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
         "life. Unless `blind` is false, annotators are not told which model wrote what. "
-        "With `pseudonyms` the pages of quality name nobody. "
+        "With `pseudonyms` the pages of quality name nobody; with `self_review` reviewers decide "
+        "on tasks that they answered themselves, too. "
         "`import_mapping` says how imports of tables read their columns, unless they bring a "
         "mapping of their own. `gold` and `repeats` say what share of a person's tasks are gold, "
         "or own earlier ones again (`rate`, up to 0.5), and `gold` when people learn how they "

@@ -6,7 +6,8 @@ Each decision is kept as a note on the task: who, when, the fixes, and the answe
 order is that of leases.py. Tasks that wait are listed by review_queue.py.
 
 `revision` is ReviewState's, as the reviewer saw it: if anything has changed since, the decision
-raises Conflict and changes nothing. None decides on the task as it is.
+raises Conflict and changes nothing. None decides on the task as it is. Who answered a task in
+review leaves the decision to somebody else, unless the project has `self_review`.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     reasons_detail,
     store_reasons,
 )
-from plaudit.core.labeling.adjudication.review_order import leave_review
+from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
 from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
 from plaudit.core.labeling.question_results import ReviewState, review_state
 from plaudit.core.labeling.questions import own_order
 from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
-from plaudit.core.labeling.votes import answer_address
+from plaudit.core.labeling.votes import DecodedSubmission, answer_address
 from plaudit.core.tasks import lifecycle
-from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
+from plaudit.errors import AnswersRejected, Conflict, Forbidden, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
-from plaudit.model.labeling import Fault, LeaseStatus, WorkState
+from plaudit.model.labeling import Fault, LeaseStatus, SubmissionRow, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.labeling import notes as notes_store
@@ -66,10 +67,11 @@ async def accept(
     `fixes` is decoded JSON in the shape of answers.py, with responses in their own order; each
     replaces the answer to its question, and every open question needs one. `reasons` say why people
     disagreed. Raises AnswersRejected, InvalidContent for a reason of what nobody disagreed on;
-    Conflict if the task is not in review or has another revision.
+    Conflict if the task is not in review or has another revision; Forbidden to who answered it.
     """
     await _lock(tx, task, WorkState.in_review)
     state = await _review_state(tx, project, task, revision)
+    _require_other(project, state.submissions, user_id)
     checked = _checked_fixes(state, fixes)
     check_reasons(state, reasons)
     consolidated = await consolidate_task(tx, project, task, checked)
@@ -137,7 +139,7 @@ async def send_back(
 
     It no longer counts. Raises NotFound if `user_id` has not submitted the task; InvalidContent
     unless `comment` has 1 to COMMENT_CHARS_MAX characters; Conflict if the author was removed, the
-    task is not in review or has another revision.
+    task is not in review or has another revision; Forbidden to a reviewer who answered it.
     """
     if is_blank(comment) or len(comment.strip()) > COMMENT_CHARS_MAX:
         raise InvalidContent(
@@ -147,6 +149,7 @@ async def send_back(
     await _lock(tx, task, WorkState.in_review)
     await _review_state(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_key, task.seq)
+    _require_other(project, current, reviewer_id)
     submission = next((row for row in current if row.user_id == user_id), None)
     lease = await leases.find_lease_of(tx, project.project_key, task.seq, user_id)
     if submission is None or lease is None or lease.status is not LeaseStatus.submitted:
@@ -211,6 +214,17 @@ async def _review_state(
     if revision is not None and revision != state.revision:
         raise Conflict(STALE)
     return state
+
+
+def _require_other(
+    project: ProjectRow, current: Sequence[SubmissionRow | DecodedSubmission], user_id: str
+) -> None:
+    """Raise Forbidden if a user is among those who answered a task; its queue row is locked."""
+    if not may_decide(project, {row.user_id for row in current}, user_id):
+        raise Forbidden(
+            "you answered this task yourself, so somebody else decides on it;"
+            " a manager can change that in the settings of the project"
+        )
 
 
 def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:

@@ -67,13 +67,20 @@ async def list_ranked(
     question_key: str,
     user_id: str,
     *,
+    reader_id: str,
     after: tuple[int, int],
     limit: int,
-) -> list[tuple[QueuedTask, int]]:
-    """List up to `limit` tasks in review with their rank, after a rank and seq, in that order."""
+) -> list[tuple[QueuedTask, int, bool]]:
+    """List up to `limit` tasks in review after a rank and seq, in that order.
+
+    With each its rank, and whether the user `reader_id` is among those who answered it.
+    """
     columns = ", ".join(f"w.{name}" for name in QUEUED_COLUMNS.split(", "))
     rows = await tx.all(
-        f"SELECT o.rank, {columns} FROM review_order AS o JOIN task_work AS w"
+        "SELECT o.rank, (SELECT COUNT(*) FROM review_order AS a WHERE a.project_key = :project_key"
+        " AND a.seq = o.seq AND a.question_key = '' AND a.user_id = :reader_id"
+        " AND a.user_id <> ''),"
+        f" {columns} FROM review_order AS o JOIN task_work AS w"
         " ON w.project_key = o.project_key AND w.seq = o.seq WHERE o.project_key = :project_key"
         " AND o.question_key = :question_key AND o.user_id = :user_id"
         " AND (o.rank, o.seq) > (:rank, :seq) ORDER BY o.rank, o.seq LIMIT :row_limit",
@@ -81,12 +88,13 @@ async def list_ranked(
             "project_key": project_key,
             "question_key": question_key,
             "user_id": user_id,
+            "reader_id": reader_id,
             "rank": after[0],
             "seq": after[1],
             "row_limit": limit,
         },
     )
-    return [(queued_of_row(row[1:]), int(row[0])) for row in rows]
+    return [(queued_of_row(row[2:]), int(row[0]), bool(row[1])) for row in rows]
 
 
 async def list_questions(

@@ -34,6 +34,7 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     pseudonyms: bool | None = None
+    self_review: bool | None = None
     import_mapping: dict[str, Any] | None = None
     rules: list[dict[str, Any]] | None = None
     qualification: QualificationSettings | None = None

@@ -88,8 +88,9 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     `judges` takes the place of `overlap` where it is set. `review_percent` is how many of a hundred
     tasks are looked at where `review` is a sample (20); `lease_seconds` is how long somebody has a
     task without a sign of life (1800); `blind` keeps from annotators which model wrote what (true);
-    `pseudonyms` keeps from managers who is who on the pages of quality (false). `rules`,
-    `qualification`, `gold` and `repeats` are of quality control (docs/quality/).
+    `pseudonyms` keeps from managers who is who on the pages of quality (false); `self_review` lets
+    reviewers decide on tasks that they answered (false). `rules`, `qualification`, `gold` and
+    `repeats` are of quality control (docs/quality/).
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review, "feedback": GoldFeedback}
@@ -106,6 +107,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     lease_seconds: int | None = None
     blind: bool | None = None
     pseudonyms: bool | None = None
+    self_review: bool | None = None
     import_mapping: dict[str, Any] | None = None
     rules: list[dict[str, Any]] | None = None
     qualification: QualificationSettings | None = None

@@ -50,6 +50,7 @@ class NewProject(Struct, kw_only=True):
     lease_seconds: int | None = None
     blind: bool = False
     pseudonyms: bool = False
+    self_review: bool = False
     form: str = EMPTY
     guidelines: str | None = None
     template: str | None = None
@@ -93,6 +94,7 @@ def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
         "review": (detail.review or Review.none).value,
         "blind": detail.blind is not False,
         "pseudonyms": bool(detail.pseudonyms),
+        "self_review": bool(detail.self_review),
     }
 
 
@@ -114,6 +116,7 @@ async def create_project(
         lease_seconds=submitted.lease_seconds,
         blind=submitted.blind,
         pseudonyms=submitted.pseudonyms or None,
+        self_review=submitted.self_review or None,
     )
     project = await projects.create_project(
         context.tx,

@@ -68,6 +68,7 @@ class GeneralForm(JudgesForm, kw_only=True):
     lease_seconds: int | None = None
     blind: bool = False
     pseudonyms: bool = False
+    self_review: bool = False
 
 
 class GuidelinesForm(Struct):
@@ -138,7 +139,8 @@ async def save_settings(
     }
     for name in ("types", "models"):
         changes[name] = form_data.split_lines(changes[name])
-    changes["pseudonyms"] = submitted.pseudonyms or None
+    for name in ("pseudonyms", "self_review"):
+        changes[name] = changes[name] or None
     changes["judges"] = judges_form.read_judges(submitted)
     with judges_form.own_pointers():
         return await _save(request, context, changes, SETTINGS, say("The settings are saved."))

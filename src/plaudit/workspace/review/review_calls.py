@@ -73,7 +73,9 @@ async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> Ne
             revision=submitted.revision,
         )
         await _note(tx, request, "accept_task", task, submitted)
-        following = await review_order.next_in_review(tx, project, place, chosen)
+        following = await review_order.next_in_review(
+            tx, project, place, chosen, request.user.user_id
+        )
         if following is None:
             path = links.fill_path(PROJECT, project_id=project.project_id)
             return NextTask(next=path + query_of(chosen))

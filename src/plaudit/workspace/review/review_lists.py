@@ -86,6 +86,8 @@ class ReviewTaskRow(Struct, frozen=True):
     disagreement: float | None = None
     questions: Sequence[tuple[str, float]] = ()
     """Questions on which people disagree, with how much, the greatest first."""
+    is_own: bool = False
+    """True if its reader answered it, and may not decide on it."""
 
 
 async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, Any]:
@@ -97,7 +99,7 @@ async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, A
             permissions.require_role(request.user, PersonRole.manager)
         chosen = chosen_of(request.query) if shelf is ReviewList.waiting else EVERYTHING
         start = _start(request, project, shelf, chosen)
-        rows, cursor = await _rows(tx, project, shelf, chosen, start)
+        rows, cursor = await _rows(tx, project, shelf, chosen, start, request.user.user_id)
         workers = await skips.list_workers(tx, project.project_key, limit=PEOPLE_MAX)
         names = await review_queue.display_names(tx, request.user.organization_id, workers)
         reasons = await disagreement_reasons.count_reasons(tx, project)
@@ -160,8 +162,12 @@ async def _rows(
     shelf: ReviewList,
     chosen: ReviewFilter,
     start: tuple[int, int],
+    reader_id: str,
 ) -> tuple[list[ReviewTaskRow], _ListCursor | None]:
-    """One page of a list, and the cursor of the next; None after the last."""
+    """One page of a list, and the cursor of the next; None after the last.
+
+    Tasks that others are to decide on, since the reader answered them, stand at its end.
+    """
     limit = PAGE_MAX + 1
     works: list[QueuedTask | None]
     ranked: dict[int, RankedTask] = {}
@@ -179,7 +185,7 @@ async def _rows(
             places = [(0, queued.seq) for queued in found]
         else:
             waiting = await review_order.list_in_review(
-                tx, project, chosen=chosen, after=start, limit=limit
+                tx, project, chosen=chosen, reader_id=reader_id, after=start, limit=limit
             )
             found = [one.queued for one in waiting]
             ranked = {one.queued.seq: one for one in waiting}
@@ -193,6 +199,7 @@ async def _rows(
         _row(project, task, work, prompts, ranked.get(task.seq), chosen)
         for task, work in zip(listed[:PAGE_MAX], works[:PAGE_MAX], strict=True)
     ]
+    rows.sort(key=lambda row: row.is_own)
     if len(listed) <= PAGE_MAX:
         return rows, None
     return rows, _ListCursor(project.project_key, shelf, chosen, *places[PAGE_MAX - 1])
@@ -215,6 +222,7 @@ def _row(
         completed_ms=task.completed_ms,
         disagreement=None if ranked is None else ranked.disagreement,
         questions=() if ranked is None else ranked.questions,
+        is_own=ranked is not None and ranked.is_own,
     )
 
 

@@ -18,7 +18,7 @@ from plaudit.core.labeling import (
     question_results,
     review_queue,
 )
-from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter
+from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter, may_decide
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
@@ -35,6 +35,7 @@ from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.quality_control.gold_pages import FROM_TASK
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
@@ -136,12 +137,15 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
         return draw(texts), history, texts.add(guidelines_text)
 
     shown, history, guidelines = await request.build(layout)
-    state = _state_of(task, review, opened.work)
+    state = _state_of(request, opened, review)
+    is_manager = permissions.has_role(request.user, PersonRole.manager)
+    gold_path = links.fill_path(FROM_TASK, project_id=project.project_id, task_id=task.task_id)
     return {
         "project": project,
         "batch_name": opened.batch_name,
         "query": query_of(chosen_of(request.query)),
-        "is_manager": permissions.has_role(request.user, PersonRole.manager),
+        "is_manager": is_manager,
+        "gold_path": gold_path if is_manager else "",
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
@@ -159,6 +163,7 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
                 "project": project.project_id,
                 "guidelines": annotation_view.fingerprint(guidelines_text),
                 "path": task_path(project, task.task_id),
+                "gold": gold_path if is_manager else "",
                 "standing": state,
                 "revision": review.revision,
                 "answers": shown.answers,
@@ -182,7 +187,7 @@ async def show_review_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
     return {
         "project": opened.project,
         "path": task_path(opened.project, opened.task.task_id),
-        "standing": _state_of(opened.task, review, opened.work),
+        "standing": _state_of(request, opened, review),
         "review": shown,
         "shown": shown.task,
         "texts": annotation_view.as_json(shown.task.texts),
@@ -224,14 +229,22 @@ async def _read_review(
 
 
 def _state_of(
-    task: StoredTask, review: question_results.ReviewState, work: QueuedTask | None
+    request: PageRequest[Any], opened: OpenReview, review: question_results.ReviewState
 ) -> str:
-    """State of a task: in_review, completed or quarantined; open or ended if not to be decided."""
+    """State of a task: in_review, completed, quarantined; own, open or ended if not to be decided.
+
+    It is `own` if it is in review and others are to decide, since the reader answered it.
+    """
+    task, work = opened.task, opened.work
     if task.status is TaskStatus.completed and review.threads is not None:
         return "completed"
     if task.status is not TaskStatus.pending:
         return "ended"
-    return "open" if work is None else work.state.value
+    if work is None:
+        return "open"
+    author_ids = {one.user_id for one in opened.current}
+    is_free = may_decide(opened.project, author_ids, request.user.user_id)
+    return "own" if work.state is WorkState.in_review and not is_free else work.state.value
 
 
 def reason_words(work: QueuedTask | None) -> str:

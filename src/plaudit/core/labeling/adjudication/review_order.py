@@ -6,7 +6,7 @@ for all questions together and for each disputed one, and of each the same for e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +29,8 @@ QUESTIONS_MAX = 20
 """Questions of a task that its list can be narrowed to: those of the greatest disagreement."""
 FIRST = (-MILLION - 1, 0)
 """Place before every task in review."""
+LOOKED_AT = 50
+"""Tasks among which a reviewer's next one is looked for."""
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
@@ -57,6 +59,8 @@ class RankedTask(Struct, frozen=True):
     """Its rank and seq."""
     questions: list[tuple[str, float]]
     """Questions on which people disagree, with how much, the greatest first."""
+    is_own: bool
+    """True if its reader answered it, and may therefore not decide on it."""
 
 
 async def write_order(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
@@ -101,15 +105,25 @@ async def list_in_review(
     project: ProjectRow,
     *,
     chosen: ReviewFilter = EVERYTHING,
+    reader_id: str = "",
     after: tuple[int, int] = FIRST,
     limit: int = 100,
 ) -> list[RankedTask]:
-    """List up to `limit` tasks in review after a place, the greatest disagreement first."""
+    """List up to `limit` tasks in review after a place, the greatest disagreement first.
+
+    `reader_id` is the user who reads the list; empty for nobody.
+    """
     listed = await review_order.list_ranked(
-        tx, project.project_key, chosen.question_key, chosen.user_id, after=after, limit=limit
+        tx,
+        project.project_key,
+        chosen.question_key,
+        chosen.user_id,
+        reader_id=_barred(project, reader_id),
+        after=after,
+        limit=limit,
     )
     disputed = await review_order.list_questions(
-        tx, project.project_key, [queued.seq for queued, _ in listed]
+        tx, project.project_key, [queued.seq for queued, _, _ in listed]
     )
     return [
         RankedTask(
@@ -117,8 +131,9 @@ async def list_in_review(
             disagreement=-rank / MILLION,
             place=(rank, queued.seq),
             questions=_values(disputed.get(queued.seq, ())),
+            is_own=is_own,
         )
-        for queued, rank in listed
+        for queued, rank, is_own in listed
     ]
 
 
@@ -133,16 +148,40 @@ async def find_place(
 
 
 async def next_in_review(
-    tx: Transaction, project: ProjectRow, place: tuple[int, int], chosen: ReviewFilter
+    tx: Transaction,
+    project: ProjectRow,
+    place: tuple[int, int],
+    chosen: ReviewFilter,
+    reader_id: str,
 ) -> str | None:
-    """Find the next chosen task after a place, starting over at the end; return its id."""
+    """Find the next chosen task after a place, starting over at the end; return its id.
+
+    None if there is none among the next LOOKED_AT on which the user `reader_id` may decide.
+    """
     for after in (place, FIRST):
         listed = await review_order.list_ranked(
-            tx, project.project_key, chosen.question_key, chosen.user_id, after=after, limit=1
+            tx,
+            project.project_key,
+            chosen.question_key,
+            chosen.user_id,
+            reader_id=_barred(project, reader_id),
+            after=after,
+            limit=LOOKED_AT,
         )
-        for queued, _ in listed:
-            return (await tasks.get_task(tx, project.project_key, queued.seq)).task_id
+        for queued, _, is_own in listed:
+            if not is_own:
+                return (await tasks.get_task(tx, project.project_key, queued.seq)).task_id
     return None
+
+
+def may_decide(project: ProjectRow, author_ids: Container[str], user_id: str) -> bool:
+    """True if a user may decide on a task in review that these people answered."""
+    return bool(project_detail(project).self_review) or user_id not in author_ids
+
+
+def _barred(project: ProjectRow, reader_id: str) -> str:
+    """Reader who may not decide on tasks of their own; empty where the project lets them."""
+    return "" if project_detail(project).self_review else reader_id
 
 
 def _values(disputed: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:

@@ -126,7 +126,8 @@ async function decide() {
     });
     sessionStorage.removeItem(KEPT);
     settling.forget();
-    sessionStorage.setItem(SAID, isAccepting ? t("The task is accepted and delivered.") : t("The corrections are delivered."));
+    const text = isAccepting ? t("The task is accepted and delivered.") : t("The corrections are delivered.");
+    sessionStorage.setItem(SAID, JSON.stringify({ text, gold: isAccepting ? task.gold : "" }));
     location.assign(told.next);
   } catch (refused) {
     isBusy = false;
@@ -145,9 +146,11 @@ async function decide() {
 }
 
 function showSaid() {
-  const said = sessionStorage.getItem(SAID);
+  const said = JSON.parse(sessionStorage.getItem(SAID));
   sessionStorage.removeItem(SAID);
-  if (said) notice(said, [[t("Close"), () => notice("")]], "good");
+  if (said === null) return;
+  const asGold = said.gold ? [[t("Use as gold"), () => location.assign(said.gold)]] : [];
+  notice(said.text, [...asGold, [t("Close"), () => notice("")]], "good");
 }
 
 function start() {

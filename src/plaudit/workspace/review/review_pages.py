@@ -35,13 +35,13 @@ from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
-from plaudit.workspace.quality_control.gold_pages import FROM_TASK
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
 REVIEW = "/review"
 PROJECT = "/review/{project_id}"
 TASK = "/review/{project_id}/tasks/{task_id}"
+AS_GOLD = "/projects/{project_id}/tasks/{task_id}/gold"
 
 
 class ReviewTaskQuery(Struct, frozen=True):
@@ -139,7 +139,7 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
     shown, history, guidelines = await request.build(layout)
     state = _state_of(request, opened, review)
     is_manager = permissions.has_role(request.user, PersonRole.manager)
-    gold_path = links.fill_path(FROM_TASK, project_id=project.project_id, task_id=task.task_id)
+    gold_path = links.fill_path(AS_GOLD, project_id=project.project_id, task_id=task.task_id)
     return {
         "project": project,
         "batch_name": opened.batch_name,

@@ -245,7 +245,7 @@ class PageFileBuilder:
         for one in reversed(await asyncio.to_thread(self._look)):
             if one.size < FILE_BYTES_MAX and one.epoch == self._reader.tx.epoch:
                 found = await asyncio.to_thread(file_writing.go_on, self._folder, one)
-                if found is not None:
+                if found is not None and await self._is_without_rest(found, one):
                     return found
         file_id, head = file_runs.new_head()
         number = await self._db.write(lambda tx: building.insert_file(tx, file_id, len(head)))
@@ -254,6 +254,22 @@ class PageFileBuilder:
             writer.close()
             raise Unavailable("the page file was given up while it was made")
         return writer
+
+    async def _is_without_rest(self, writer: FileWriter, stored: StoredPageFile) -> bool:
+        """Cut off what lies beyond a file's size; False, and closed, if it is another one now."""
+        try:
+            if not writer.has_rest:
+                return True
+            file_id, head = file_runs.new_head()
+            number, old = stored.number, stored.file_id
+            if await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
+                await asyncio.to_thread(writer.cut_rest, head)
+                return True
+        except BaseException:
+            writer.close()
+            raise
+        writer.close()
+        return False
 
     def _append(self, writer: FileWriter, claimed: list[PlacedTask]) -> list[Record]:
         records: list[Record] = []

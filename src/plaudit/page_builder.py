@@ -129,9 +129,10 @@ class PageFileBuilder:
         version = self._reader.data_version()
         if version == self._seen and not self._is_due():
             return True
-        if await asyncio.to_thread(self._has_room) and await self._write_records():
-            return False
+        # First, or a store that changes all the time would never forget what was removed from it.
         if await self._overwrite_dead():
+            return False
+        if await asyncio.to_thread(self._has_room) and await self._write_records():
             return False
         self._seen = version
         return True
@@ -319,20 +320,22 @@ class PageFileBuilder:
         by_file: dict[int, list[tuple[int, int]]] = {}
         for _, number, start, length in found:
             by_file.setdefault(number, []).append((start, length))
-        for number, ranges in by_file.items():
-            await self._overwrite(number, ranges)
-        numbers = [one[0] for one in found]
+        done = {file: await self._overwrite(file, ranges) for file, ranges in by_file.items()}
+        numbers = [number for number, file, _, _ in found if done[file]]
         await self._db.write(lambda tx: building.delete_dead_records(tx, numbers))
         return True
 
-    async def _overwrite(self, number: int, ranges: list[tuple[int, int]]) -> None:
+    async def _overwrite(self, number: int, ranges: list[tuple[int, int]]) -> bool:
+        """Overwrite ranges of a file; False if another process does so to it at this moment."""
         stored = {one.number: one for one in await asyncio.to_thread(self._look)}.get(number)
         if stored is None or stored.epoch != self._reader.tx.epoch:
-            return
+            return True  # the file is given up, with all that is in it
         file_id, head = file_runs.new_head()
         old = stored.file_id
-        if await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
-            await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
+        if not await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
+            return False
+        await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
+        return True
 
     def _close_writer(self) -> None:
         if self._writer is not None:

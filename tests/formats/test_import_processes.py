@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import select
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from plaudit.core.transfer import prepared_tasks
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import InvalidContent
-from plaudit.formats.common import file_import
+from plaudit.formats.common import file_import, import_process
 from plaudit.formats.common.file_import import FileImport, InputFile
 from plaudit.formats.common.import_pool import ImportPool
 from plaudit.formats.import_format import ImportOptions
@@ -170,6 +172,28 @@ def test_only_a_few_blocks_are_held_however_long_the_file_is(lines):
             assert taken - number <= 10
             if number == 500:
                 break
+
+
+def test_a_process_without_memory_for_a_block_ends_and_takes_none_of_it_for_another(monkeypatch):
+    class Input(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size == len(block):
+                raise MemoryError
+            return super().read(size)
+
+    inner = json.dumps(make_task()).encode()
+    block = import_process.REQUEST.pack(7, len(inner)) + inner
+    answers = io.BytesIO()
+    request = import_process.REQUEST.pack(1, len(block)) + block
+    monkeypatch.setattr(import_process, "_restrict", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["import_process", "v2"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Input(request)))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=answers))
+
+    with pytest.raises(MemoryError):
+        import_process.main()
+
+    assert answers.getvalue() == import_process.LENGTH.pack(0)
 
 
 PARENT = """

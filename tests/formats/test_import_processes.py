@@ -25,7 +25,7 @@ from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import InvalidContent
 from plaudit.formats.common import file_import, import_process
 from plaudit.formats.common.file_import import FileImport, InputFile
-from plaudit.formats.common.import_pool import ImportPool
+from plaudit.formats.common.import_pool import ImportPool, _Block
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from tests.support.builders import make_task
@@ -155,6 +155,23 @@ def test_processes_that_are_killed_are_told_of_and_their_lines_read_again(lines)
 
     assert notes == [f"2 × {LOSS}"]
     assert found == entries(lines, "v2", process_count=0)
+
+
+def test_nothing_is_sent_to_a_process_whose_end_was_noted(monkeypatch):
+    """Its descriptors are closed, and may be those of something else by then."""
+    sent: list[bool] = []
+    with closing(ImportPool(FORMATS["v2"], 1, on_loss=lambda _: None)) as pool:
+        [process] = pool.processes
+        while not process.is_ready:
+            pool.exchange(wait_ms=100)
+        process.give(_Block(1, b"\n"))
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        monkeypatch.setattr(process, "send", lambda: sent.append(process in pool.processes))
+        while pool.processes:
+            pool.exchange(wait_ms=100)
+
+    assert False not in sent
 
 
 def test_only_a_few_blocks_are_held_however_long_the_file_is(lines):

@@ -91,8 +91,10 @@ def entries(
 
 
 def wait_until_ready(pool: ImportPool) -> None:
-    while not all(process.blocks for process in pool.processes):
+    """Wait for all, and give them what is left: the first may have read it all by then."""
+    while not all(process.is_ready for process in pool.processes):
         pool.exchange(wait_ms=100)
+    pool.exchange(wait_ms=0)
 
 
 def as_values(entry: ImportEntry) -> tuple[Any, ...]:

@@ -47,6 +47,9 @@ SPARE_SHARE = 0.05
 OVERWRITE_S = STREAM_SECONDS_MAX + 60.0
 """Seconds until a dead record is overwritten: longer than an answer can be on its way."""
 
+NEW_ID_S = 0.05
+"""Seconds that another process has between telling the store of a file's new id and writing it."""
+
 DEAD_AT_ONCE = 500
 PROJECTS_AT_ONCE = 100
 
@@ -157,9 +160,7 @@ class PageFileBuilder:
             if one.epoch == building.NEW_EPOCH:
                 continue
             is_mostly_dead = one.dead * 2 > one.size
-            is_whole = one.epoch == epoch and await asyncio.to_thread(
-                file_writing.is_there, self._folder, one
-            )
+            is_whole = one.epoch == epoch and await self._is_there(one)
             if is_whole and not is_mostly_dead:
                 continue
             given_up = True
@@ -168,6 +169,14 @@ class PageFileBuilder:
             await self._give_up(one.number)
         self._files.close_others({one.number for one in stored})
         return given_up
+
+    async def _is_there(self, one: StoredPageFile) -> bool:
+        """True if a file is whole, or is once it had time to get the id that the store has."""
+        if await asyncio.to_thread(file_writing.is_there, self._folder, one):
+            return True
+        await asyncio.sleep(NEW_ID_S)
+        found = {file.number: file for file in await asyncio.to_thread(self._look)}.get(one.number)
+        return found is None or await asyncio.to_thread(file_writing.is_there, self._folder, found)
 
     async def _give_up(self, number: int) -> None:
         """Take the places away that tasks have in a file, and forget it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plaudit.settings import Settings
-from plaudit.store.page_files import building
+from plaudit.store.page_files import building, file_runs, file_writing
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import World
 from tests.support.running.built_files import BuiltFiles, built_files
@@ -57,3 +57,30 @@ def test_they_leave_though_another_process_gives_the_file_an_id_at_this_moment(w
 
         assert refusals
         assert not has_secret(built)
+
+
+def test_a_file_that_gets_another_id_at_this_moment_is_not_given_up(world, monkeypatch):
+    world.load(make_tasks(9))
+    is_there, looks = file_writing.is_there, []
+
+    def before_the_id_is_written(folder, stored):
+        looks.append(is_there(folder, stored))
+        if len(looks) == 1:
+            with file_runs.path_of(folder, stored.number).open("r+b") as file:
+                file.write(head)
+        return looks[-1]
+
+    with built_files(world) as built:
+        file_id, head = file_runs.new_head()
+
+        async def work(tx):
+            [stored] = await building.list_files(tx)
+            return await building.set_file_id(tx, stored.number, stored.file_id, file_id)
+
+        assert world.run(world.db.write(work))
+        monkeypatch.setattr(file_writing, "is_there", before_the_id_is_written)
+        built.build()
+
+        assert looks[:2] == [False, True]
+        assert built.compare(limit=100)
+        assert [path.name for path in built.files.folder.glob("*.dat")] == ["1.dat"]

@@ -47,6 +47,9 @@ SPARE_SHARE = 0.05
 OVERWRITE_S = STREAM_SECONDS_MAX + 60.0
 """Seconds until a dead record is overwritten: longer than an answer can be on its way."""
 
+NEW_ID_S = 0.05
+"""Seconds that another process has between telling the store of a file's new id and writing it."""
+
 DEAD_AT_ONCE = 500
 PROJECTS_AT_ONCE = 100
 
@@ -129,9 +132,10 @@ class PageFileBuilder:
         version = self._reader.data_version()
         if version == self._seen and not self._is_due():
             return True
-        if await asyncio.to_thread(self._has_room) and await self._write_records():
-            return False
+        # First, or a store that changes all the time would never forget what was removed from it.
         if await self._overwrite_dead():
+            return False
+        if await asyncio.to_thread(self._has_room) and await self._write_records():
             return False
         self._seen = version
         return True
@@ -156,9 +160,7 @@ class PageFileBuilder:
             if one.epoch == building.NEW_EPOCH:
                 continue
             is_mostly_dead = one.dead * 2 > one.size
-            is_whole = one.epoch == epoch and await asyncio.to_thread(
-                file_writing.is_there, self._folder, one
-            )
+            is_whole = one.epoch == epoch and await self._is_there(one)
             if is_whole and not is_mostly_dead:
                 continue
             given_up = True
@@ -167,6 +169,14 @@ class PageFileBuilder:
             await self._give_up(one.number)
         self._files.close_others({one.number for one in stored})
         return given_up
+
+    async def _is_there(self, one: StoredPageFile) -> bool:
+        """True if a file is whole, or is once it had time to get the id that the store has."""
+        if await asyncio.to_thread(file_writing.is_there, self._folder, one):
+            return True
+        await asyncio.sleep(NEW_ID_S)
+        found = {file.number: file for file in await asyncio.to_thread(self._look)}.get(one.number)
+        return found is None or await asyncio.to_thread(file_writing.is_there, self._folder, found)
 
     async def _give_up(self, number: int) -> None:
         """Take the places away that tasks have in a file, and forget it."""
@@ -245,7 +255,7 @@ class PageFileBuilder:
         for one in reversed(await asyncio.to_thread(self._look)):
             if one.size < FILE_BYTES_MAX and one.epoch == self._reader.tx.epoch:
                 found = await asyncio.to_thread(file_writing.go_on, self._folder, one)
-                if found is not None:
+                if found is not None and await self._is_without_rest(found, one):
                     return found
         file_id, head = file_runs.new_head()
         number = await self._db.write(lambda tx: building.insert_file(tx, file_id, len(head)))
@@ -254,6 +264,22 @@ class PageFileBuilder:
             writer.close()
             raise Unavailable("the page file was given up while it was made")
         return writer
+
+    async def _is_without_rest(self, writer: FileWriter, stored: StoredPageFile) -> bool:
+        """Cut off what lies beyond a file's size; False, and closed, if it is another one now."""
+        try:
+            if not writer.has_rest:
+                return True
+            file_id, head = file_runs.new_head()
+            number, old = stored.number, stored.file_id
+            if await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
+                await asyncio.to_thread(writer.cut_rest, head)
+                return True
+        except BaseException:
+            writer.close()
+            raise
+        writer.close()
+        return False
 
     def _append(self, writer: FileWriter, claimed: list[PlacedTask]) -> list[Record]:
         records: list[Record] = []
@@ -303,20 +329,22 @@ class PageFileBuilder:
         by_file: dict[int, list[tuple[int, int]]] = {}
         for _, number, start, length in found:
             by_file.setdefault(number, []).append((start, length))
-        for number, ranges in by_file.items():
-            await self._overwrite(number, ranges)
-        numbers = [one[0] for one in found]
+        done = {file: await self._overwrite(file, ranges) for file, ranges in by_file.items()}
+        numbers = [number for number, file, _, _ in found if done[file]]
         await self._db.write(lambda tx: building.delete_dead_records(tx, numbers))
         return True
 
-    async def _overwrite(self, number: int, ranges: list[tuple[int, int]]) -> None:
+    async def _overwrite(self, number: int, ranges: list[tuple[int, int]]) -> bool:
+        """Overwrite ranges of a file; False if another process does so to it at this moment."""
         stored = {one.number: one for one in await asyncio.to_thread(self._look)}.get(number)
         if stored is None or stored.epoch != self._reader.tx.epoch:
-            return
+            return True  # the file is given up, with all that is in it
         file_id, head = file_runs.new_head()
         old = stored.file_id
-        if await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
-            await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
+        if not await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
+            return False
+        await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
+        return True
 
     def _close_writer(self) -> None:
         if self._writer is not None:

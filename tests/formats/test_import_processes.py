@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import select
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,9 +23,9 @@ from plaudit.core.transfer import prepared_tasks
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import InvalidContent
-from plaudit.formats.common import file_import
+from plaudit.formats.common import file_import, import_process
 from plaudit.formats.common.file_import import FileImport, InputFile
-from plaudit.formats.common.import_pool import ImportPool
+from plaudit.formats.common.import_pool import ImportPool, _Block
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from tests.support.builders import make_task
@@ -89,8 +91,10 @@ def entries(
 
 
 def wait_until_ready(pool: ImportPool) -> None:
-    while not all(process.blocks for process in pool.processes):
+    """Wait for all, and give them what is left: the first may have read it all by then."""
+    while not all(process.is_ready for process in pool.processes):
         pool.exchange(wait_ms=100)
+    pool.exchange(wait_ms=0)
 
 
 def as_values(entry: ImportEntry) -> tuple[Any, ...]:
@@ -155,6 +159,23 @@ def test_processes_that_are_killed_are_told_of_and_their_lines_read_again(lines)
     assert found == entries(lines, "v2", process_count=0)
 
 
+def test_nothing_is_sent_to_a_process_whose_end_was_noted(monkeypatch):
+    """Its descriptors are closed, and may be those of something else by then."""
+    sent: list[bool] = []
+    with closing(ImportPool(FORMATS["v2"], 1, on_loss=lambda _: None)) as pool:
+        [process] = pool.processes
+        while not process.is_ready:
+            pool.exchange(wait_ms=100)
+        process.give(_Block(1, b"\n"))
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        monkeypatch.setattr(process, "send", lambda: sent.append(process in pool.processes))
+        while pool.processes:
+            pool.exchange(wait_ms=100)
+
+    assert False not in sent
+
+
 def test_only_a_few_blocks_are_held_however_long_the_file_is(lines):
     taken = 0
     block = json.dumps(make_task()).encode()
@@ -170,6 +191,28 @@ def test_only_a_few_blocks_are_held_however_long_the_file_is(lines):
             assert taken - number <= 10
             if number == 500:
                 break
+
+
+def test_a_process_without_memory_for_a_block_ends_and_takes_none_of_it_for_another(monkeypatch):
+    class Input(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size == len(block):
+                raise MemoryError
+            return super().read(size)
+
+    inner = json.dumps(make_task()).encode()
+    block = import_process.REQUEST.pack(7, len(inner)) + inner
+    answers = io.BytesIO()
+    request = import_process.REQUEST.pack(1, len(block)) + block
+    monkeypatch.setattr(import_process, "_restrict", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["import_process", "v2"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Input(request)))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=answers))
+
+    with pytest.raises(MemoryError):
+        import_process.main()
+
+    assert answers.getvalue() == import_process.LENGTH.pack(0)
 
 
 PARENT = """

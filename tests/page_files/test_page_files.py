@@ -341,6 +341,30 @@ def test_a_copied_database_does_not_believe_files_in_which_something_was_overwri
         later.builder.close()
 
 
+def test_a_newer_database_does_not_believe_files_that_an_older_one_has_gone_on_with(world):
+    """An older plaudit.sqlite was put back by hand, and then the newer one again."""
+    known = "SELECT number, file_id, epoch, size, dead FROM page_file"
+    with built_files(loaded(world)):
+        older = sql(world, known)
+    world.load(make_tasks(9, prefix="newer"))
+    with built_files(world):
+        newer = sql(world, known)
+    task_count = len(places(world))
+    sql(world, "UPDATE page_file SET file_id = :id, size = :size", id=older[0][1], size=older[0][3])
+    sql(world, "DELETE FROM task_place WHERE seq > 40")
+    sql(world, "DELETE FROM dead_record")
+
+    with built_files(world):
+        assert set(places(world).values()) == {1}
+        assert len(places(world)) == task_count
+        assert sql(world, known)[0][3] >= newer[0][3]
+    sql(world, "UPDATE page_file SET file_id = :id, size = :size", id=newer[0][1], size=newer[0][3])
+    again = BuiltFiles(world)
+
+    assert not any(again.compare_all())
+    again.builder.close()
+
+
 def test_the_check_of_a_store_compares_records_with_the_tables(world):
     loaded(world)
     with built_files(world) as built:

@@ -212,6 +212,8 @@ class ImportPool:
         events = poll.poll(wait_ms)
         for end, _ in events:
             process = by_end[end]
+            if process not in self.processes:  # its other end has told of that just now
+                continue
             try:
                 if end == process.input:
                     process.send()

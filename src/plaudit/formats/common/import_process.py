@@ -45,9 +45,10 @@ def main() -> None:
     target.flush()
     while header := source.read(REQUEST.size):
         number, length = REQUEST.unpack(header)
+        block = source.read(length)  # if there is no memory for it, what follows is no header
         answer = b""
         with suppress(MemoryError):
-            answer = encode(reader.read(number, source.read(length)))
+            answer = encode(reader.read(number, block))
         target.write(LENGTH.pack(len(answer)))
         target.write(answer)
         target.flush()

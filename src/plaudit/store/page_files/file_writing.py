@@ -1,7 +1,8 @@
 """Page files as their writer sees them: made or gone on with, appended to, overwritten, removed.
 
 A file has one writer at a time, which holds a lock on it. What lies beyond the size that the store
-knows was written by somebody who was killed, and is cut off.
+knows was written by somebody who was killed, or under a newer copy of the database. It is cut off,
+and the file gets another id before, so that such a copy does not believe what comes in its place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ class FileWriter:
         self.size = size
         """Bytes that were synced; records go behind them."""
         self._fd = fd
+
+    @property
+    def has_rest(self) -> bool:
+        """True if there are bytes beyond the size, to be cut off before anything is appended."""
+        return os.fstat(self._fd).st_size > self.size
+
+    def cut_rest(self, head: bytes) -> None:
+        """Cut off what lies beyond the size, under a new id; raises OSError."""
+        os.pwrite(self._fd, head, 0)
+        _sync(self._fd)
+        os.ftruncate(self._fd, self.size)
 
     def append(self, pieces: Iterable[bytes]) -> None:
         """Write bytes behind the file's size, and bring them to disk; raises OSError.
@@ -71,14 +83,16 @@ def make(folder: Path, number: int, head: bytes) -> FileWriter:
 
 
 def go_on(folder: Path, stored: StoredPageFile) -> FileWriter | None:
-    """The writer of a file that is there; None if it has one, or is not whole."""
+    """The writer of a file that is there; None if it has one, or is not whole.
+
+    If it `has_rest`, the caller gives it another id and cuts that off.
+    """
     try:
         fd = os.open(file_runs.path_of(folder, stored.number), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         if _lock(fd) and file_runs.is_whole(fd, stored.file_id, stored.size):
-            os.ftruncate(fd, stored.size)
             return FileWriter(stored.number, fd, stored.size)
     except OSError:
         pass

@@ -1,0 +1,86 @@
+"""Bytes of what was removed leave the page files, whatever else goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from plaudit.settings import Settings
+from plaudit.store.page_files import building, file_runs, file_writing
+from tests.support.builders import make_task, make_tasks
+from tests.support.harness import World
+from tests.support.running.built_files import BuiltFiles, built_files
+
+
+@pytest.fixture
+def settings(sqlite_settings: Settings) -> Settings:
+    return sqlite_settings
+
+
+def change(world: World, task_id: str) -> None:
+    async def work(tx):
+        return await tx.run(
+            "UPDATE task SET head = X'7b7d' WHERE task_id = :task_id", {"task_id": task_id}
+        )
+
+    assert world.run(world.db.write(work))
+
+
+def has_secret(built: BuiltFiles) -> bool:
+    return any(b"SECRET" in path.read_bytes() for path in built.files.folder.glob("*.dat"))
+
+
+def test_they_leave_while_something_else_changes_all_the_time(world):
+    world.load([make_task("task_secret", metadata={"k": "SECRET"}), *make_tasks(9, prefix="more")])
+    with built_files(world) as built:
+        change(world, "task_secret")
+        for _ in range(5):
+            change(world, "more_00003")
+            world.run(built.builder.work())
+
+        assert not has_secret(built)
+
+
+def test_they_leave_though_another_process_gives_the_file_an_id_at_this_moment(world, monkeypatch):
+    world.load([make_task("task_secret", metadata={"k": "SECRET"}), *make_tasks(9)])
+    set_file_id, refusals = building.set_file_id, []
+
+    async def first_of_two(tx, number, old, new):
+        if not refusals:
+            refusals.append(old)
+            return await set_file_id(tx, number, b"of another process", new)
+        return await set_file_id(tx, number, old, new)
+
+    with built_files(world) as built:
+        monkeypatch.setattr(building, "set_file_id", first_of_two)
+        change(world, "task_secret")
+        built.build()
+
+        assert refusals
+        assert not has_secret(built)
+
+
+def test_a_file_that_gets_another_id_at_this_moment_is_not_given_up(world, monkeypatch):
+    world.load(make_tasks(9))
+    is_there, looks = file_writing.is_there, []
+
+    def before_the_id_is_written(folder, stored):
+        looks.append(is_there(folder, stored))
+        if len(looks) == 1:
+            with file_runs.path_of(folder, stored.number).open("r+b") as file:
+                file.write(head)
+        return looks[-1]
+
+    with built_files(world) as built:
+        file_id, head = file_runs.new_head()
+
+        async def work(tx):
+            [stored] = await building.list_files(tx)
+            return await building.set_file_id(tx, stored.number, stored.file_id, file_id)
+
+        assert world.run(world.db.write(work))
+        monkeypatch.setattr(file_writing, "is_there", before_the_id_is_written)
+        built.build()
+
+        assert looks[:2] == [False, True]
+        assert built.compare(limit=100)
+        assert [path.name for path in built.files.folder.glob("*.dat")] == ["1.dat"]

@@ -26,7 +26,7 @@ PlacedTask = tuple[int, int]
 
 
 class StoredPageFile(Struct, frozen=True):
-    """A page file as the store knows it; see migrations/0020."""
+    """A page file as the store knows it; see migrations/0019."""
 
     number: int
     file_id: bytes

@@ -1,7 +1,7 @@
 """Pages of tasks as runs of page files: where the records of a page lie, one after another.
 
 A place is believed as it stands, because whatever changes its task takes it away in the same
-statement (migrations/0020). A page with a task that has no place is read from the tables instead.
+statement (migrations/0019). A page with a task that has no place is read from the tables instead.
 """
 
 from __future__ import annotations

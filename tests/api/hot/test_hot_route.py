@@ -11,10 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from plaudit import app
+from plaudit import app, clock
 from plaudit.api.http import hot_log, hot_route
 from plaudit.api.http.middleware import Edge
 from plaudit.core.accounts import api_keys
+from plaudit.model.core import Role
 from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
 from tests.support.harness import World, on_shared_sqlite
@@ -119,6 +120,30 @@ def test_a_key_is_unknown_until_it_was_used_and_opens_nothing_once_it_is_revoked
         world.run(api_keys.revoke_key(world.db, environment_id=world.org(), key=second))
         assert asked.answer(key=second) is None
         assert asked.answer(key="live_" + "0" * 46) is None
+
+
+def test_a_key_opens_nothing_once_it_has_expired_though_nothing_was_written(reading, monkeypatch):
+    """What was read of it before is still true then, and kept."""
+    world = reading.tenant()
+    with asking(world) as asked:
+        world.load(make_tasks(2))
+        soon = clock.now_ms() + 3_600_000
+        made = api_keys.create_key(
+            world.db,
+            world.secret,
+            environment_id=world.org(),
+            mode="live",
+            name="",
+            role=Role.read,
+            expires_ms=soon,
+        )
+        key = world.run(made)
+        assert asked.known(key).answer(key=key) is not None
+        assert asked.answer(key=key) is not None
+        assert asked.known().answer() is not None
+        monkeypatch.setattr(clock, "now_ms", lambda: soon)
+        assert asked.answer(key=key) is None
+        assert asked.answer() is not None
 
 
 def test_a_change_is_seen_by_the_next_read(reading):

@@ -56,7 +56,7 @@ class Hostile:
             "/projects",
             {"id": "hostile", "name": NAMES[0], "types": NAMES[:50], "models": NAMES[:50]}
             | {"form": hostile_project.make_form(TEXTS), "guidelines": BAD, "template": template}
-            | {"overlap": 2, "review": "all"},
+            | {"overlap": 2, "review": "all", "self_review": True},
         )
 
     def make_lists(self) -> None:

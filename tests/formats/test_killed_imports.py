@@ -16,7 +16,7 @@ from plaudit.cli import main
 from tests.support.forked_process import ForkedProcess
 from tests.support.harness import World, walk
 
-ROWS = 1500
+ROWS = 2500
 MAPPING = 'item = ["q"]\nprompt = "q"\n[[responses]]\ntext = "a"\nmodel = "m"\n'
 
 

@@ -16,7 +16,14 @@ from msgspec import structs
 from plaudit import ids
 from plaudit.core.common import audit
 from plaudit.core.managing import task_list
-from plaudit.core.managing.task_change import CHANGES, ActionRequest, After, Before, LeftAlone
+from plaudit.core.managing.task_change import (
+    CHANGES,
+    ActionRequest,
+    After,
+    Before,
+    LeftAlone,
+    LockedTask,
+)
 from plaudit.core.staffing.requirements import PEOPLE_MAX
 from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.errors import Conflict, InvalidContent, NotFound
@@ -106,9 +113,8 @@ async def apply(
     skipped[N_("it is gone")] += len(seqs) - len(found)
     for task in found:
         try:
-            before[task.seq] = await CHANGES[action.kind](
-                tx, project, task, works.get(task.seq), request
-            )
+            locked = LockedTask(project, task, works.get(task.seq))
+            before[task.seq] = await CHANGES[action.kind](tx, locked, request)
         except LeftAlone as reason:
             skipped[str(reason)] += 1
     if before:

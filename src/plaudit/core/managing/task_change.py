@@ -5,8 +5,7 @@ The caller has locked the task's batch, and its row in the work queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct, structs
 
@@ -77,34 +76,35 @@ class After(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: int
 
 
+class LockedTask(Struct, frozen=True):
+    """A task of an action on many, whose batch and row in the queue are locked.
+
+    `work` is that row, None for a task that is not in the queue.
+    """
+
+    project: ProjectRow
+    task: StoredTask
+    work: QueuedTask | None
+
+
 class LeftAlone(Exception):
     """Raised inside this room: a task is left as it is, for a reason of a few words."""
 
 
-async def _cancel(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    request: ActionRequest,
-) -> Before:
+async def _cancel(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    project, task = locked.project, locked.task
     _require(task, TaskStatus.pending)
     current = await submissions.list_current(tx, task.project_key, task.seq)
     await lifecycle.cancel_task(tx, project.environment_id, task)
     return Before(
         head=task.head,
-        work=_image(work),
+        work=_image(locked.work),
         submission_ids=[one.submission_id for one in current if one.reviewed_ms is None],
     )
 
 
-async def _reopen(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    request: ActionRequest,
-) -> Before:
+async def _reopen(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    project, task = locked.project, locked.task
     _require(task, TaskStatus.completed)
     if task.batch_id is not None:
         batch = await _get_batch(tx, project, task.batch_id)
@@ -120,13 +120,8 @@ async def _reopen(
     )
 
 
-async def _prioritize(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    request: ActionRequest,
-) -> Before:
+async def _prioritize(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    task, work = locked.task, locked.work
     assert request.priority is not None
     _require(task, TaskStatus.pending)
     if work is None:
@@ -137,27 +132,17 @@ async def _prioritize(
     return Before(head=task.head, work=_image(work))
 
 
-async def _move(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    request: ActionRequest,
-) -> Before:
+async def _move(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    task = locked.task
     _require(task, TaskStatus.pending)
     if task.batch_id == request.batch_id:
         raise LeftAlone(N_("it was so already"))
-    await change_batch(tx, project, task, work, request.batch_id)
-    return Before(head=task.head, batch_id=task.batch_id, work=_image(work))
+    await change_batch(tx, locked, request.batch_id)
+    return Before(head=task.head, batch_id=task.batch_id, work=_image(locked.work))
 
 
-async def _assign(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    request: ActionRequest,
-) -> Before:
+async def _assign(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    task, work = locked.task, locked.work
     _require(task, TaskStatus.pending)
     if work is None:
         raise LeftAlone(N_("it has nothing to work on"))
@@ -175,17 +160,12 @@ async def requirement_of(tx: Transaction, task: StoredTask) -> Requirement:
     return requirements.ANYBODY if not stored else requirements.decode(stored)
 
 
-async def change_batch(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    batch_id: str | None,
-) -> None:
+async def change_batch(tx: Transaction, locked: LockedTask, batch_id: str | None) -> None:
     """Move a pending task to a batch, or to none, with its place in the queue.
 
     The caller has locked both batches and the row in the queue. Raises LeftAlone or Conflict.
     """
+    project, task, work = locked.project, locked.task, locked.work
     batch = None if batch_id is None else await _get_batch(tx, project, batch_id)
     if batch is not None and batch.status in lifecycle.CLOSED:
         raise LeftAlone(N_("the batch is closed"))
@@ -213,7 +193,7 @@ async def change_batch(
         await lifecycle.complete_batch_if_done(tx, project.environment_id, key, task.batch_id)
 
 
-CHANGES: dict[ActionKind, Callable[..., Any]] = {
+CHANGES: dict[ActionKind, Callable[[Transaction, LockedTask, ActionRequest], Awaitable[Before]]] = {
     ActionKind.cancel: _cancel,
     ActionKind.reopen: _reopen,
     ActionKind.priority: _prioritize,

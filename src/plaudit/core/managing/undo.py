@@ -26,6 +26,7 @@ from plaudit.core.managing.task_change import (
     After,
     Before,
     LeftAlone,
+    LockedTask,
     WorkImage,
     change_batch,
     requirement_of,
@@ -192,20 +193,16 @@ async def _restore(
     works: dict[int, QueuedTask],
 ) -> str:
     """Restore one task; return its id. Raises LeftAlone if it is to stay as it is, or Conflict."""
-    task, work = found[change.seq], works.get(change.seq)
+    locked = LockedTask(project, found[change.seq], works.get(change.seq))
     before, after = _decode_before(change.before), _decode_after(change.after)
-    await _RESTORES[kind](tx, project, task, work, before, after)
-    return task.task_id
+    await _RESTORES[kind](tx, locked, before, after)
+    return locked.task.task_id
 
 
 async def _restore_canceled(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    before: Before,
-    after: After,
+    tx: Transaction, locked: LockedTask, before: Before, after: After
 ) -> None:
+    project, task = locked.project, locked.task
     if task.status is not TaskStatus.canceled or task.head != after.head:
         raise LeftAlone(_CHANGED)
     batch = None
@@ -263,13 +260,9 @@ async def _queue_again(
 
 
 async def _restore_reopened(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    before: Before,
-    after: After,
+    tx: Transaction, locked: LockedTask, before: Before, after: After
 ) -> None:
+    project, task, work = locked.project, locked.task, locked.work
     key, seq = task.project_key, task.seq
     if task.status is not TaskStatus.pending or task.head != after.head:
         raise LeftAlone(_CHANGED)
@@ -294,30 +287,20 @@ async def _restore_reopened(
 
 
 async def _restore_priority(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    before: Before,
-    after: After,
+    tx: Transaction, locked: LockedTask, before: Before, after: After
 ) -> None:
+    work = locked.work
     assert before.work is not None
     if work is None or work.rank != after.rank:
         raise LeftAlone(_CHANGED)
     await changed_tasks.place_work(tx, structs.replace(work, rank=before.work.rank))
 
 
-async def _restore_batch(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    before: Before,
-    after: After,
-) -> None:
+async def _restore_batch(tx: Transaction, locked: LockedTask, before: Before, after: After) -> None:
+    task, work = locked.task, locked.work
     if task.status is not TaskStatus.pending or task.batch_id != after.batch_id:
         raise LeftAlone(_CHANGED)
-    await change_batch(tx, project, task, work, before.batch_id)
+    await change_batch(tx, locked, before.batch_id)
     if work is not None and before.work is not None:
         now = await queue_store.find_work(tx, task.project_key, task.seq)
         assert now is not None
@@ -326,19 +309,15 @@ async def _restore_batch(
 
 
 async def _restore_people(
-    tx: Transaction,
-    project: ProjectRow,
-    task: StoredTask,
-    work: QueuedTask | None,
-    before: Before,
-    after: After,
+    tx: Transaction, locked: LockedTask, before: Before, after: After
 ) -> None:
-    if work is None or await requirement_of(tx, task) != before.left:
+    task = locked.task
+    if locked.work is None or await requirement_of(tx, task) != before.left:
         raise LeftAlone(_CHANGED)
     await pools.change_requirement(tx, task.project_key, task, before.requirement or ANYBODY)
 
 
-_RESTORES: dict[ActionKind, Callable[..., Awaitable[None]]] = {
+_RESTORES: dict[ActionKind, Callable[[Transaction, LockedTask, Before, After], Awaitable[None]]] = {
     ActionKind.cancel: _restore_canceled,
     ActionKind.reopen: _restore_reopened,
     ActionKind.priority: _restore_priority,

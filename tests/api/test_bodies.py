@@ -20,7 +20,7 @@ from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import above_the_store
 from tests.support.operations import KEYED, WRITING, ask, calling
 from tests.support.pages.browser_client import HTML, URL, add_person, signed_in
-from tests.workspace.http.test_pages import CHANGING, FIELDS, path_of
+from tests.workspace.http.page_requests import CHANGING, FIELDS, path_of
 
 STEP_CPU_S_MAX = 0.15
 """Three times what a step may take, because the machine of a test is busy."""

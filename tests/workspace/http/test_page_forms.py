@@ -11,7 +11,7 @@ from plaudit.errors import CrossSite
 from tests.api.test_sweep import content_hash
 from tests.support.harness import on_sqlite_alone
 from tests.support.pages.browser_client import URL, add_person, browsing, signed_in
-from tests.workspace.http.test_pages import CHANGING, FIELDS, path_of, send
+from tests.workspace.http.page_requests import CHANGING, FIELDS, path_of, send
 
 FORGED = {
     "another origin": {"Origin": "https://evil.example"},

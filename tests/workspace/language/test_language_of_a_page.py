@@ -13,7 +13,7 @@ from plaudit.workspace.language.languages import LANGUAGES
 from plaudit.workspace.language.problem_texts import recognized
 from plaudit.workspace.language.speech import listed, number, percent, say, say_count, speaking
 from tests.support.pages.browser_client import add_person, browsing, signed_in
-from tests.workspace.http.test_pages import PAGES, path_of
+from tests.workspace.http.page_requests import PAGES, path_of
 
 GERMAN = LANGUAGES["de"]
 

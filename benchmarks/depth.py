@@ -4,7 +4,7 @@ Conversations repeat every thousand tasks, so the pages compared hold the same o
 and batches are alike in both stores; a batch has equally many tasks, and every page is full.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +26,7 @@ from benchmarks.servers import Server, import_tasks, new_plaudit_store, serve_pl
 from benchmarks.walk import PAGE_TASKS, Filters, page_tokens, target
 
 DEEP_SHARE = 0.9
+PLACES = ("first", "deep")
 DEEP_PAGES = 10
 HOURS_CUT_AT_START = 10
 HOURS_KEPT_AFTER_END = 20
@@ -79,7 +80,11 @@ def measure_depth(plan: Plan) -> Iterator[Section]:
         costs = interleave(
             trials, replace(plan, cpu_seconds_per_trial=plan.cpu_seconds_per_trial / 2)
         )
-    yield _section(plan, costs)
+    section = compare_pages(
+        costs, plan.shallow_tasks, plan.deep_tasks, PLACES, why_missed=DEPTH_COST
+    )
+    section.about += f" Batches hold {plan.batch_tasks:,} tasks in both stores."
+    yield section
 
 
 def _start(plan: Plan, count: int, running: ExitStack) -> Store:
@@ -99,32 +104,35 @@ def _trials(store: Store, combination: tuple[str, str, str]) -> Iterator[Trial]:
     places = {"first": tokens[:1], "deep": tokens[deep_from : deep_from + DEEP_PAGES]}
     for place, found in places.items():
         targets = [target(filters, limit=PAGE_TASKS, next_token=token) for token in found]
-        yield trial(_trial_name(combination, place, store.task_count), store.server, targets)
+        yield trial(trial_name(combination, place, store.task_count), store.server, targets)
 
 
-def _section(plan: Plan, costs: Mapping[str, Cost]) -> Section:
-    few, many = plan.shallow_tasks, plan.deep_tasks
+def compare_pages(
+    costs: Mapping[str, Cost], few: int, many: int, places: Iterable[str], *, why_missed: str
+) -> Section:
+    """A section on pages of a store of `many` tasks against one of `few`, by filters and place.
+
+    `costs` are by the names of `trial_name`; the worst ratio of each place is judged.
+    """
+    worst = dict.fromkeys(places, ("", 0.0))
     section = Section(
         f"Depth: {many:,} tasks of 1 kB against {few:,}",
-        f'Full pages of {PAGE_TASKS}, CPU µs; "deep" starts 90 % down the list. '
-        f"Batches hold {plan.batch_tasks:,} tasks in both stores.",
+        f'Full pages of {PAGE_TASKS}, CPU µs; "deep" starts 90 % down the list.',
         (
             "filters",
-            f"first, {few:,}",
-            f"first, {many:,}",
-            "ratio",
-            f"deep, {few:,}",
-            f"deep, {many:,}",
-            "ratio",
+            *(
+                column
+                for place in worst
+                for column in (f"{place}, {few:,}", f"{place}, {many:,}", "ratio")
+            ),
         ),
     )
-    worst = {"first": ("", 0.0), "deep": ("", 0.0)}
     for combination in product(SCOPES, STATUSES, RANGES):
         label = " + ".join(part for part in combination if part)
         cells = [label]
         for place in worst:
-            small = costs[_trial_name(combination, place, few)].cpu_us
-            large = costs[_trial_name(combination, place, many)].cpu_us
+            small = costs[trial_name(combination, place, few)].cpu_us
+            large = costs[trial_name(combination, place, many)].cpu_us
             ratio = large / small
             cells += [f"{small:,.0f}", f"{large:,.0f}", f"{ratio:.2f}"]
             worst[place] = max(worst[place], (label, ratio), key=lambda pair: pair[1])
@@ -134,14 +142,14 @@ def _section(plan: Plan, costs: Mapping[str, Cost]) -> Section:
             f"{place} page, {many:,} tasks / {few:,}, worst ({label})",
             ratio,
             at_most=1.2,
-            why_missed=DEPTH_COST,
+            why_missed=why_missed,
         )
         for place, (label, ratio) in worst.items()
     ]
     return section
 
 
-def _trial_name(combination: tuple[str, str, str], place: str, task_count: int) -> str:
+def trial_name(combination: tuple[str, str, str], place: str, task_count: int) -> str:
     return f"{combination} {place} {task_count}"
 
 

@@ -8,17 +8,17 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice, product
 from pathlib import Path
 
-from benchmarks.depth import RANGES, SCOPES, STATUSES, Store
+from benchmarks.depth import RANGES, SCOPES, STATUSES, Store, compare_pages, trial_name
 from benchmarks.generate import SMALL, project_of, task_lines
-from benchmarks.measure import Cost, Trial, interleave, trial
+from benchmarks.measure import Trial, interleave, trial
 from benchmarks.plan import Plan
-from benchmarks.report import Figure, Section
+from benchmarks.report import Section
 from benchmarks.servers import PLAUDIT, new_plaudit_store, serve_plaudit
 from benchmarks.walk import PAGE_TASKS, page_tokens, target
 
@@ -66,7 +66,7 @@ def measure_scale(plan: Plan) -> Iterator[Section]:
         )
         memory_mb = [store.server.memory_mb()[0] for store in stores]
     yield _building(builds, memory_mb)
-    yield _pages(plan, costs)
+    yield compare_pages(costs, plan.shallow_tasks, plan.scale_tasks, PLACES, why_missed=SCALE_COST)
 
 
 def _build(plan: Plan, count: int, data: Path) -> Build:
@@ -111,7 +111,7 @@ def _trials(store: Store, combination: tuple[str, str, str]) -> Iterator[Trial]:
         start = int(share * len(tokens))
         found = tokens[start : start + (PAGES_AT_A_PLACE if start else 1)]
         targets = [target(filters, limit=PAGE_TASKS, next_token=token) for token in found]
-        yield trial(_trial_name(combination, place, store.task_count), store.server, targets)
+        yield trial(trial_name(combination, place, store.task_count), store.server, targets)
 
 
 def _building(builds: list[Build], memory_mb: list[float]) -> Section:
@@ -146,36 +146,3 @@ def _building(builds: list[Build], memory_mb: list[float]) -> Section:
             )
         )
     return section
-
-
-def _pages(plan: Plan, costs: Mapping[str, Cost]) -> Section:
-    few, many = plan.shallow_tasks, plan.scale_tasks
-    section = Section(
-        f"Scale: pages of {many:,} tasks against {few:,}",
-        f"Full pages of {PAGE_TASKS}, CPU µs in the large store and the ratio to the small one.",
-        ("filters", *(f"{place}{what}" for place in PLACES for what in ("", ", ratio"))),
-    )
-    worst = dict.fromkeys(PLACES, ("", 0.0))
-    for combination in product(SCOPES, STATUSES, RANGES):
-        label = " + ".join(part for part in combination if part)
-        cells = [label]
-        for place in PLACES:
-            large = costs[_trial_name(combination, place, many)].cpu_us
-            ratio = large / costs[_trial_name(combination, place, few)].cpu_us
-            cells += [f"{large:,.0f}", f"{ratio:.2f}"]
-            worst[place] = max(worst[place], (label, ratio), key=lambda pair: pair[1])
-        section.rows.append(tuple(cells))
-    section.figures = [
-        Figure(
-            f"{place} page, {many:,} tasks / {few:,}, worst ({label})",
-            ratio,
-            at_most=1.2,
-            why_missed=SCALE_COST,
-        )
-        for place, (label, ratio) in worst.items()
-    ]
-    return section
-
-
-def _trial_name(combination: tuple[str, str, str], place: str, task_count: int) -> str:
-    return f"{combination} {place} {task_count}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -54,7 +55,7 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
     pattern_steps_max: int | None = None
 
 
-class FormatReader:
+class FormatReader(ABC):
     """Reader of one import: rows become items, and the rows of an item become a task.
 
     Before the first task is made every row is shown to `observe`, if `needs_first_pass`. If
@@ -76,10 +77,10 @@ class FormatReader:
         """
         yield row
 
-    def check_columns(self, rows: Sequence[Row]) -> None:
+    def check_columns(self, rows: Sequence[Row]) -> None:  # noqa: B027  (most formats need none)
         """Raise InvalidContent where a file lacks columns; `rows` are its first, not expanded."""
 
-    def observe(self, row: Row) -> None:
+    def observe(self, row: Row) -> None:  # noqa: B027  (most formats learn nothing)
         """Learn from a row before tasks are made: possible values, say. Raises nothing."""
 
     def item_key(self, row: Row) -> str | None:
@@ -89,12 +90,12 @@ class FormatReader:
         """
         return None
 
+    @abstractmethod
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the tasks of an item's rows, usually one.
 
         Raises InvalidContent with a pointer into the first row, or RowProblem for another one.
         """
-        raise NotImplementedError
 
     def form(self) -> Form | None:
         """Form for a project without one: the questions that the tasks' annotations answer.

@@ -7,6 +7,7 @@ a verdict. What they share is here: the task, the remarks, and the form for goin
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -98,9 +99,9 @@ class JudgedReader(FormatReader):
         self.kinds: set[Kind] = set()
         self._margins = _Margins()
 
+    @abstractmethod
     def kind(self, value: dict[str, Any]) -> Kind | None:
         """Kind of a row by its members; None for a row of another shape."""
-        raise NotImplementedError
 
     def observe(self, row: Row) -> None:
         """Learn the kind of a row, and how margins are written."""

@@ -136,7 +136,8 @@ export class Submit {
 
   #offerWayBack(text) {
     notice(text, [[t("Go on editing"), () => this.#callOff()]], "warn");
-    if (document.activeElement === document.body) document.querySelector("#notice button").focus();
+    // What was just disabled loses the focus only with the next frame.
+    if (document.activeElement.matches("body, :disabled")) document.querySelector("#notice button").focus();
   }
 
   /** The person goes on editing. What was sent may have arrived, or still do so: see Sync. */

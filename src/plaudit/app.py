@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -192,11 +193,19 @@ def all_pages() -> tuple[Page, ...]:
     return tuple(pages)
 
 
-def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    secret: ServerSecret,
+    *,
+    with_worker: bool = False,
+    compiles_templates: bool = False,
+) -> ASGIApp:
     """Create the ASGI application; its lifespan opens and closes the store.
 
-    `with_worker` also runs the webhook worker in this process. Startup raises StoreRefused if the
-    store's schema is not current, and Misconfigured if the secret is another one's.
+    `with_worker` also runs the webhook worker in this process; `compiles_templates` makes the
+    templates ready beside the first requests, so that none of them waits for it. Startup raises
+    StoreRefused if the store's schema is not current, and Misconfigured if the secret is another
+    one's.
     """
     services = Services(settings, secret)
     metrics = Metrics()
@@ -217,6 +226,8 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             worker.start()
         builder = start_page_files(services)
         meter.start()
+        if compiles_templates:
+            threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
         if builder is not None:
@@ -335,7 +346,7 @@ def _create_server_app(settings: Settings) -> ASGIApp:
     allocator.tune()
     sys.setswitchinterval(SWITCH_S)
     secret = server_secret.load(settings.secret_path)
-    created = create_app(settings, secret, with_worker=settings.worker)
+    created = create_app(settings, secret, with_worker=settings.worker, compiles_templates=True)
     spare_collections()
     return created
 

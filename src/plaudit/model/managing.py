@@ -56,5 +56,7 @@ class ActionState(StrEnum):
     done = "done"
     broken = "broken"
     """Its process was stopped; what it had changed stays, and can be undone."""
+    cancelled = "cancelled"
+    """Somebody cancelled it, or its undo; what was done by then stays, and can be undone."""
     undoing = "undoing"
     undone = "undone"

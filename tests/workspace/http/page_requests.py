@@ -82,6 +82,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "delete_view": {},
     "act_on_page": {"action": "cancel", "task": "absent"},
     "undo_on_page": {},
+    "cancel_on_page": {},
     "see_flags": {"until": "1"},
     "appeal_pause": {"text": "x"},
     "save_qualification": {"test": "3"},

@@ -136,6 +136,12 @@ LEFT_BEHIND = (
         remedy="save views again; what was done by then stays done",
     ),
     LeftBehind(
+        noun="messages between annotators and managers",
+        tables=("task_talk", "talk_message"),
+        reason="they are of people at work on one server",
+        remedy="answer what is open before",
+    ),
+    LeftBehind(
         noun="teams, members of projects, languages and tags of people, and studies",
         tables=(
             *("team", "team_member", "batch_team", "person_skill", "project_member"),

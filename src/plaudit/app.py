@@ -87,6 +87,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    own_message_pages,
     preview_pages,
 )
 from plaudit.workspace.http import links
@@ -103,6 +104,7 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    talk_pages,
     task_list_pages,
     task_pages,
 )
@@ -166,13 +168,14 @@ def all_pages() -> tuple[Page, ...]:
             team_pages,
             annotation_pages,
             annotation_calls,
+            own_message_pages,
             preview_pages,
             files,
         ),
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages),
+        *(new_task_pages, attention_pages, talk_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,

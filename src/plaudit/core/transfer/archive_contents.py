@@ -141,6 +141,12 @@ LEFT_BEHIND = (
         remedy="save views again; what was done by then stays done",
     ),
     LeftBehind(
+        noun="messages between annotators and managers",
+        tables=("task_talk", "talk_message"),
+        reason="they are of people at work on one server",
+        remedy="answer what is open before",
+    ),
+    LeftBehind(
         noun="links of studies, and who came by them",
         tables=("study_link", "study_person"),
         reason="secret; whoever came stays a member",

@@ -1,0 +1,29 @@
+"""Build the page files of a store without resting: `python -m benchmarks.scale.page_files DATA`.
+
+The server's own builder rests as long as it works, so that it is in nobody's way.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from plaudit.page_builder import PageFileBuilder
+from plaudit.settings import Settings
+from plaudit.store.engine.sqlite import open_sqlite
+from plaudit.store.page_files.places import PageFiles
+
+
+async def build_page_files(settings: Settings) -> None:
+    """Give every task of a store a place in its page files."""
+    db = open_sqlite(settings.data / "plaudit.sqlite")
+    builder = PageFileBuilder(db, PageFiles(settings.pages_folder))
+    try:
+        while not await builder.work():
+            pass
+    finally:
+        builder.close()
+        await db.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(build_page_files(Settings(data=Path(sys.argv[1]))))

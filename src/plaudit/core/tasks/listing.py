@@ -17,7 +17,7 @@ from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
-from plaudit.store.tasks import batches, projects, task_summaries, tasks
+from plaudit.store.tasks import batches, projects, task_pages, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
@@ -102,7 +102,7 @@ async def task_page(
         if placed is not None:
             next_place = placed.last if placed.has_more else None
             return [_HEAD, *placed.runs, _tail(secret, environment_id, walk, next_place)]
-    rows, has_more = await tasks.list_tasks(
+    rows, has_more = await task_pages.list_tasks(
         tx,
         walk.where,
         after=walk.cursor,

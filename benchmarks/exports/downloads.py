@@ -20,6 +20,7 @@ from benchmarks.servers import (
     run_plaudit,
     serve_bytes,
     serve_plaudit,
+    wait_until_idle,
 )
 
 PROJECT = "Exports"
@@ -59,6 +60,7 @@ def _section(plan: Plan, shape: Shape, count: int, size: str) -> Section:
     run_plaudit("export", "--project", PROJECT, "--format", "v2", "--out", sent, "--data", data)
     runs: dict[str, list[Download]] = {"bare": [], "plaudit": []}
     with serve_bytes(sent) as bare, serve_plaudit(data) as server:
+        wait_until_idle(server)  # the words of imported tasks are read, for minutes
         target = f"/manage/v1/projects/{_project_id(sent)}/export?format=v2"
         for _ in range(plan.rounds):
             runs["bare"].append(_download(bare, "/"))

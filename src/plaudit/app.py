@@ -73,7 +73,7 @@ from plaudit.page_builder import POLL_S, PageFileBuilder
 from plaudit.settings import Settings
 from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.sqlite import SqliteDatabase
-from plaudit.store.page_files.places import PageFiles
+from plaudit.store.page_files.places import page_files_of
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
@@ -276,9 +276,9 @@ def create_app(
 
 def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuilder | None:
     """Serve from page files and begin to build them, where the store can have them."""
-    if not services.settings.page_files or not isinstance(services.db, SqliteDatabase):
+    files = services.page_files = page_files_of(services.settings)
+    if files is None or not isinstance(services.db, SqliteDatabase):
         return None
-    files = services.page_files = PageFiles(services.settings.pages_folder)
     if disk_space.is_read_only(services.settings.data):
         return None
     builder = PageFileBuilder(services.db, files, poll_s=poll_s)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.clock import cpu_between
 from benchmarks.generate import LARGE, SMALL_IDS, Shape, write_tasks
 from benchmarks.load import get
 from benchmarks.plan import Plan
@@ -80,7 +81,7 @@ def _report(
         ("server", "MB per second", "tasks per second", "MB per CPU second"),
     )
     seconds = {name: median(one.seconds for one in found) for name, found in runs.items()}
-    cpu = {name: max(median(one.cpu for one in found), 0.01) for name, found in runs.items()}
+    cpu = {name: median(one.cpu for one in found) for name, found in runs.items()}
     for name, label in (("bare", "the bytes alone"), ("plaudit", "plaudit")):
         section.rows.append(
             (
@@ -120,4 +121,4 @@ def _download(server: Server, target: str) -> Download:
             size += received
     seconds = time.perf_counter() - started_at
     time.sleep(SETTLE_SECONDS)
-    return Download(seconds, server.cpu_seconds() - before, size)
+    return Download(seconds, cpu_between(before, server.cpu_seconds()), size)

@@ -18,7 +18,7 @@ from plaudit.model.votes import VoteRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database
 from plaudit.store.labeling import submissions, votes
-from plaudit.store.tasks import projects, task_heads, task_locators, task_ranges, tasks
+from plaudit.store.tasks import projects, task_heads, task_locators, task_pages, task_ranges
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
 
@@ -209,7 +209,7 @@ async def _pieces(
     has_more, limit = True, per_read
     while has_more:
         async with db.read() as tx:
-            rows, has_more = await tasks.list_tasks(
+            rows, has_more = await task_pages.list_tasks(
                 tx, where, after=cursor, bound=bound, limit=limit, with_patches=True
             )
         if rows:

@@ -52,7 +52,7 @@ class PageFiles:
     async def find_page(
         self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
     ) -> PlacedPage | None:
-        """A page of tasks, with the arguments of `tasks.list_tasks`.
+        """A page of tasks, with the arguments of `task_pages.list_tasks`.
 
         None if it has no task, or one without a place. It is bounded in bytes as that one is.
         """

@@ -26,7 +26,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -208,6 +208,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
+        await replica_reads.start(services, metrics)
         worker = None
         if with_worker:
             worker = Worker(
@@ -219,6 +220,8 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.start()
         yield
         meter.stop()
+        if services.replica is not None:
+            await services.replica.stop()
         if builder is not None:
             await builder.stop()
         stopping = [

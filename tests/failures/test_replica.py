@@ -16,12 +16,19 @@ from plaudit import clock, settings
 from plaudit.api.http.replica_reads import is_for_replicas
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import LogMark
-from plaudit.store.engine import citus, epochs, replica
+from plaudit.store.engine import citus, epochs
 from plaudit.store.engine.engine import AskPrimary, ReplicaState
 from plaudit.store.engine.postgres import PostgresTransaction
 from tests.support.builders import make_thread
 from tests.support.databases.postgres_cluster import Cluster, pair, wait_until
-from tests.support.databases.replica_site import Site, answered, state_of
+from tests.support.databases.replica_site import (
+    Site,
+    answered,
+    open_unwatched,
+    read_for_another_primary,
+    read_once,
+    state_of,
+)
 from tests.support.harness import Server, World, run_cli, store_arguments, walk
 from tests.support.operations import GOOD, KEYED, ask, comparable
 
@@ -32,9 +39,7 @@ READING = [one for one in KEYED if is_for_replicas(one.path, one.method)]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with pair(
-        fsync="off", max_standby_streaming_delay="0", wal_receiver_status_interval="1"
-    ) as clusters:
+    with pair(fsync="off", wal_receiver_status_interval="1") as clusters:
         site = Site(*clusters, tmp_path_factory.mktemp("replica"))
         yield site
         site.world.close()
@@ -66,7 +71,7 @@ def test_every_reading_operation_of_the_v2_api_gets_the_same_bytes_from_the_repl
 def test_what_was_written_is_read_at_once_and_mostly_by_the_replica(site):
     """Through another process than the one that wrote, as after a webhook."""
     project = site.world.project("Read at once")
-    with site.client(database_read_lag_ms=1000) as client:
+    with site.client() as client:
         before = answered(client)
         for number in range(40):
             [task_id] = site.create(project)
@@ -105,11 +110,23 @@ def test_a_replica_that_lags_too_far_is_waited_for_once_and_then_left_alone(site
 
 
 def test_a_replica_of_a_primary_that_writes_nothing_has_no_lag_and_is_not_waited_for(site):
-    with site.client(database_read_lag_ms=1) as client:
+    with site.client(database_read_lag_ms=50) as client:
         wait_until(lambda: state_of(client) == {"state": "ready", "lag_ms": 0}, "all is still")
         before = answered(client)
         for _ in range(5):
             client.get("/v2/projects")
+
+        assert (answered(client) - before)["replica", ""] >= 4
+
+
+def test_the_primary_may_stand_behind_a_pooler(site):
+    """Each of its transactions then opens by itself, and says how far it is all the same."""
+    project = site.world.project("Pooled")
+    with site.client(database_pooler=True) as client:
+        before = answered(client)
+        for _ in range(5):
+            [task_id] = site.create(project)
+            assert client.get("/v2/task", params={"task_id": task_id}).status_code == 200
 
         assert (answered(client) - before)["replica", ""] >= 4
 
@@ -236,6 +253,8 @@ def test_a_replica_that_stops_in_the_middle_of_a_walk_costs_nothing_but_its_help
 def test_a_read_that_replay_cancels_is_run_again_on_the_primary(site, monkeypatch):
     project = site.world.project("Cancelled")
     [task_id] = site.create(project)
+    site.standby.run("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    site.standby.run("SELECT pg_reload_conf()")
     site.primary.wait_for_standby()
 
     async def conflict() -> str:
@@ -294,6 +313,8 @@ def test_a_promoted_replica_is_not_read_though_it_has_rows_of_its_own(site):
             outcomes += [site.world.run(read_once(site, opened)) for _ in range(2)]
             site.world.run(opened.stop())
             site.wait_for_state(client, "promoted")
+            former = site.world.run(read_for_another_primary(site, second))
+        assert former == ReplicaState.behind
         assert answer.json()["status"] == "pending"
         assert outcomes == ["answered", ReplicaState.promoted, ReplicaState.promoted]
     finally:
@@ -316,25 +337,6 @@ def test_a_connection_to_a_replica_that_was_restarted_waits_until_it_was_looked_
     assert site.world.run(work()) == ["answered", ReplicaState.gone, "answered"]
 
 
-async def open_unwatched(site, cluster: Cluster) -> replica.Replica:
-    """A replica that was looked at once, and is not again."""
-    return await replica.open_replica(
-        cluster.url(), site.world.db, lag_s_max=1.0, on_look=lambda _: None
-    )
-
-
-async def read_once(site, opened: replica.Replica) -> str:
-    """Outcome of a read that asks for nothing new."""
-    async with site.world.db.read() as tx:
-        mark = LogMark(tx.epoch, 0)
-    try:
-        async with opened.at(mark).read(snapshot=False) as tx:
-            await tx.one("SELECT 1", {})
-    except AskPrimary as exc:
-        return exc.reason
-    return "answered"
-
-
 def test_what_is_no_replica_of_the_store_is_refused_at_the_start(site, tmp_path, monkeypatch):
     arguments = ["serve", *store_arguments(site.settings), "--port", "1"]
     site.primary.run("CREATE DATABASE other")
@@ -353,14 +355,20 @@ def test_what_is_no_replica_of_the_store_is_refused_at_the_start(site, tmp_path,
         return True
 
     monkeypatch.setattr(citus, "is_cluster", is_cluster)
-    refused = run_cli(*arguments, PLAUDIT_DATABASE_READ=site.standby.url())
+    refused = run_cli(
+        *arguments, PLAUDIT_DATABASE_READ=site.standby.url(), PLAUDIT_DATABASE_READ_LAG_MS="1000"
+    )
     assert "coordinator of a Citus cluster" in refused.stderr
 
 
 def test_the_official_client_reads_a_running_server_through_the_replica(site):
     project = site.world.project("Official")
     expected = site.create(project, 30)
-    server = Server(site.world.settings, PLAUDIT_DATABASE_READ=site.standby.url())
+    server = Server(
+        site.world.settings,
+        PLAUDIT_DATABASE_READ=site.standby.url(),
+        PLAUDIT_DATABASE_READ_LAG_MS="1000",
+    )
     try:
         client = ScaleClient(site.key)
         client.v2.api_client.configuration.host = server.url

@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import asyncpg
 import msgspec
 
 from plaudit.core.tasks import lifecycle
+from plaudit.model.core import LogMark
+from plaudit.store.engine import replica
+from plaudit.store.engine.engine import AskPrimary
+from plaudit.store.engine.postgres import PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
@@ -32,7 +34,10 @@ class Site:
         self.primary, self.standby = primary, standby
         store = make_store(folder, primary.url())
         self.settings = msgspec.structs.replace(
-            store, database_read=standby.url(), metrics_public=True
+            store,
+            database_read=standby.url(),
+            database_read_lag_ms=1000,
+            metrics_public=True,
         )
         self.world = World(store)
         fill(self.world)
@@ -55,21 +60,13 @@ class Site:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """The standby receives, and replays nothing."""
-        self.ask_standby("SELECT pg_wal_replay_pause()")
+        self.standby.run("SELECT pg_wal_replay_pause()")
         paused = "SELECT 1 WHERE pg_get_wal_replay_pause_state() = 'paused'"
-        wait_until(lambda: bool(self.ask_standby(paused)), "replay pauses")
+        wait_until(lambda: bool(self.standby.run(paused)), "replay pauses")
         try:
             yield
         finally:
-            self.ask_standby("SELECT pg_wal_replay_resume()")
-
-    def ask_standby(self, sql: str) -> list[Any]:
-        """Run one statement on the standby, again where replay cancels it."""
-        while True:
-            try:
-                return self.standby.run(sql)
-            except asyncpg.SerializationError:
-                continue
+            self.standby.run("SELECT pg_wal_replay_resume()")
 
     def create(self, project, count: int = 1) -> list[str]:
         async def work(tx):
@@ -93,3 +90,37 @@ def answered(client: AppClient) -> Counter:
     """How many reads each server has answered so far, by (server, reason)."""
     text = client.get("/metrics").text
     return Counter({(who, why): int(float(n)) for who, why, n in _ANSWERED.findall(text)})
+
+
+async def read_for_another_primary(site: Site, promoted: Cluster) -> str:
+    """Outcome of a read of the former primary's standby for the new one, whose epoch it lacks."""
+    db = PostgresDatabase(promoted.url(), has_replica=True)
+    opened = await replica.open_replica(
+        site.standby.url(), db, lag_s_max=0.2, on_look=lambda _: None
+    )
+    try:
+        return await read_once(site, opened, db)
+    finally:
+        await opened.stop()
+        await db.close()
+
+
+async def open_unwatched(site: Site, cluster: Cluster) -> replica.Replica:
+    """A replica that was looked at once, and is not again."""
+    return await replica.open_replica(
+        cluster.url(), site.world.db, lag_s_max=1.0, on_look=lambda _: None
+    )
+
+
+async def read_once(
+    site: Site, opened: replica.Replica, primary: PostgresDatabase | None = None
+) -> str:
+    """Outcome of a read that asks for nothing new but the primary's epoch."""
+    async with (primary or site.world.db).read() as tx:
+        mark = LogMark(tx.epoch, 0)
+    try:
+        async with opened.at(mark).read(snapshot=False) as tx:
+            await tx.one("SELECT 1", {})
+    except AskPrimary as exc:
+        return exc.reason
+    return "answered"

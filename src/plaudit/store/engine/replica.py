@@ -229,8 +229,12 @@ class Replica:
         self._set_state(ReplicaState.ready if is_near else ReplicaState.behind)
 
     async def _mark(self) -> None:
-        """Note how far the primary is, if that was some time ago."""
-        if self._marked_at + LOOK_S > _loop_time() or len(self._marks) >= MARKS_MAX:
+        """Note how far the primary is, if that was some time ago.
+
+        Requests that wait do not wait for this too; they bring marks of their own.
+        """
+        is_early = self._marked_at + LOOK_S > _loop_time()
+        if is_early or self._waiting or len(self._marks) >= MARKS_MAX:
             return
         try:
             async with self._primary.read(snapshot=False) as tx:

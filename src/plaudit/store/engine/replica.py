@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import asyncpg
 from msgspec import Struct
 
-from plaudit.errors import Misconfigured, Problem
+from plaudit.errors import Misconfigured, Problem, Unavailable
 from plaudit.model.core import LogMark
 from plaudit.store.engine import citus, postgres_session
 from plaudit.store.engine.engine import AskPrimary, Database, ReplicaState, Row, Transaction
@@ -248,6 +248,8 @@ class Replica:
     async def _ask(self, sql: str) -> Row:
         async with asyncio.timeout(LOOK_SECONDS_MAX):
             row = await self._connection.fetchrow(sql)
+        if row is None:
+            raise Unavailable("the replica has no epoch")
         return tuple(row)
 
     def _give_up(self, state: ReplicaState, failure: BaseException | None = None) -> None:

@@ -258,7 +258,9 @@ class Edge:
         fields = {}
         if (answered_by := scope.get(ANSWERED_BY)) is not None:
             self._metrics.count_read(*answered_by)
-            fields = dict(zip(("answered_by", "replica"), answered_by, strict=True))
+            fields["answered_by"], reason = answered_by
+            if reason:
+                fields["replica"] = reason
         caller, user = scope.get("plaudit.caller"), scope.get("plaudit.user")
         self._log.info(
             "request",

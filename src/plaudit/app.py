@@ -27,7 +27,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -220,6 +220,7 @@ def create_app(
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
+        await replica_reads.start(services, metrics)
         worker = None
         if with_worker:
             worker = Worker(
@@ -233,6 +234,8 @@ def create_app(
             threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
+        if services.replica is not None:
+            await services.replica.stop()
         if builder is not None:
             await builder.stop()
         stopping = [

@@ -46,7 +46,7 @@ LARGE_BYTES = 18_500
 
 JSONB_COST = (
     "the last two rows of each table say what could still be saved. Heads are read as one range, "
-    "and each body is looked up. Of the CPU of a page (1.8 ms without lz4, taken apart once) 0.2 ms "
+    "and each body is looked up. Of the CPU of a page (1.8 ms without lz4, taken apart once) 0.2 "
     "find the rows, 0.4 put each body together from pieces of 2 kB (TOAST), 0.7 are PostgreSQL's "
     "sending of 1.9 MB, and 0.5 their receiving into Python objects, which any store pays. Put "
     "together on the server, bodies took longer (2.4 ms as one array, 3.7 ms as one string)."

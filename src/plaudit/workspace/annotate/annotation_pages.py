@@ -390,6 +390,7 @@ PAGES = (
         handler=show_task,
         template="annotate/task.html",
         is_large=True,
+        is_compressed=True,
     ),
     Page(
         page_id="show_turns",
@@ -399,6 +400,7 @@ PAGES = (
         query=TurnsQuery,
         template="annotate/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
     *(
         Page(

@@ -190,6 +190,9 @@ class Page(Struct, frozen=True, kw_only=True):
     """The handler is `(request, submitted)` and opens its own transactions, if any."""
     is_large: bool = False
     """True where the response is as large as a task: its template is filled in a thread."""
+    is_compressed: bool = False
+    """True where the response is compressed, in the thread of a large one. Only for a page that
+    shows nothing of its request: see `compression`."""
     is_long: bool = False
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None

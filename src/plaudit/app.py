@@ -235,6 +235,7 @@ def create_app(
         meter.stop()
         if builder is not None:
             await builder.stop()
+        await workspace.ahead.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),

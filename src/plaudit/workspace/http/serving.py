@@ -54,6 +54,7 @@ from plaudit.workspace.http.page import (
 from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
 from plaudit.workspace.language import problem_texts, speech
+from plaudit.workspace.render.ahead import Ahead
 from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
@@ -89,8 +90,15 @@ class Workspace:
         """Writes when sessions were last used; stop it before the database is closed."""
         self.render_pool = RenderPool()
         """Renders the texts of pages; its processes end with `stop`."""
+        self.ahead = Ahead()
+        """Draws what is likely to be asked for next; stop it before the pool and the database."""
         self._page_services = PageServices(
-            services, Throttle(), EntryThrottle(), links.compile_paths(viewed), self.render_pool
+            services,
+            Throttle(),
+            EntryThrottle(),
+            links.compile_paths(viewed),
+            self.render_pool,
+            self.ahead,
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")

@@ -124,6 +124,7 @@ def serve_plaudit(
     replica: str = "",
     key: str = "",
     page_files: bool = True,
+    workers: int = 1,
 ) -> Server:
     """Serve the store in the folder `data` or in a database, with a new API key if none is given.
 
@@ -134,9 +135,10 @@ def serve_plaudit(
     key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
+    command += [] if workers == 1 else ["--workers", str(workers)]
     environment = {**os.environ, "PLAUDIT_PAGE_FILES": str(int(page_files))}
     environment["PLAUDIT_DATABASE_READ"] = replica
-    log = data.with_suffix(".log" if page_files else ".tables.log")
+    log = data.with_suffix(f"{'' if page_files else '.tables'}.{port}.log")
     server = _start("plaudit", command, port, log=log, key=key, environment=environment)
     try:
         if database is None and page_files:

@@ -238,6 +238,7 @@ def create_app(
             await services.replica.stop()
         if builder is not None:
             await builder.stop()
+        await workspace.ahead.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),

@@ -287,5 +287,6 @@ PAGES = (
         query=TurnsQuery,
         template="review/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
 )

@@ -184,8 +184,10 @@ SCENES: Sequence[Scene] = (
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
+    Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("project-quality", "show_project", PROJECT),
     Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
     Scene(
         "quality-person",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling import task_notes
-from plaudit.core.managing import actions, saved_views, talks, task_list, waiting
+from plaudit.core.managing import actions, clones, saved_views, talks, task_list, waiting
+from plaudit.core.managing.clones import ClonePart
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.model.managing import TalkSide, TaskOrder
@@ -72,6 +73,7 @@ def _wait(project: ManagedProject) -> None:
     )
     project.write(lambda tx: waiting.waiting_tasks(tx, one, who.organization_id))
     project.write(lambda tx: waiting.waiting_people(tx, one, who.organization_id))
+    project.write(lambda tx: clones.clone_project(tx, one, name="Like it", parts=set(ClonePart)))
 
 
 def _talk(project: ManagedProject, lease: Any) -> None:

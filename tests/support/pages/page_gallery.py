@@ -237,6 +237,7 @@ SCENES: Sequence[Scene] = (
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
+    Scene("clone", "show_clone", f"{PROJECT}/clone"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

@@ -97,6 +97,7 @@ from plaudit.workspace.projects import (
     action_pages,
     attention_pages,
     batch_pages,
+    clone_pages,
     member_pages,
     new_task_pages,
     palette_page,
@@ -107,8 +108,9 @@ from plaudit.workspace.projects import (
     talk_pages,
     task_list_pages,
     task_pages,
+    waiting_pages,
 )
-from plaudit.workspace.quality import own_pages, people_pages, quality_pages
+from plaudit.workspace.quality import overview_pages, own_pages, people_pages, quality_pages
 from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
@@ -175,11 +177,11 @@ def all_pages() -> tuple[Page, ...]:
         *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages, talk_pages),
+        *(new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
-        *(quality_pages, people_pages, own_pages),
+        *(overview_pages, quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,

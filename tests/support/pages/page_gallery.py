@@ -184,8 +184,10 @@ SCENES: Sequence[Scene] = (
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
+    Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("project-quality", "show_project", PROJECT),
     Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
     Scene(
         "quality-person",
@@ -235,6 +237,7 @@ SCENES: Sequence[Scene] = (
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
+    Scene("clone", "show_clone", f"{PROJECT}/clone"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

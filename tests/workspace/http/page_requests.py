@@ -61,6 +61,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "confirm_report": {},
     "dismiss_report": {},
     "create_project_on_page": {"name": "New", "form": "SFT"},
+    "clone_project_on_page": {"name": "Like it"},
     "save_settings": {"name": "Changed"},
     "save_guidelines": {"guidelines": "x"},
     "preview_guidelines": {"text": "x"},

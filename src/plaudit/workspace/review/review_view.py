@@ -35,7 +35,7 @@ from plaudit.workspace.annotate.task_shown import (
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import TextBatch
 
-STATES = ("unresolved", "disputed", "agreed", "unanswered")
+STATES = ("unresolved", "disputed", "agreed", "unasked", "unanswered")
 """States of a question, in the order in which questions are shown."""
 
 _DONE = {
@@ -201,6 +201,8 @@ def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int]]:
 
 def _state(result: QuestionResult) -> str:
     """One of STATES."""
+    if not result.is_asked and result.answer is None:
+        return "unasked"
     if result.is_unresolved:
         return "unresolved"
     if result.is_disputed:
@@ -309,7 +311,7 @@ def _quiet_thread(thread: ThreadShown) -> ThreadShown:
         )
         for section in thread.sections
     ]
-    return msgspec.structs.replace(thread, sections=sections, controls=[])
+    return msgspec.structs.replace(thread, sections=sections, groups=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:
@@ -324,9 +326,7 @@ def _quiet_turn(turn: TurnShown) -> TurnShown:
         prompt=[_quiet_message(message) for message in turn.prompt],
         responses=responses,
         continued=continued,
-        rows=[],
-        criteria=[],
-        controls=[],
+        groups=[],
     )
 
 

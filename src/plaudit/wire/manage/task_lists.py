@@ -74,7 +74,7 @@ class TaskActionAnswer(Struct, omit_defaults=True, kw_only=True):
 
     id: str
     action: KindWord
-    state: Literal["running", "done", "broken", "undoing", "undone"]
+    state: Literal["running", "done", "broken", "cancelled", "undoing", "undone"]
     created_at: str
     by: str
     priority: int | None = None

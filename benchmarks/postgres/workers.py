@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
+from benchmarks.clock import cpu_between
 from benchmarks import load
 from benchmarks.generate import LARGE, SMALL, project_of
 from benchmarks.plan import Plan
@@ -107,7 +108,7 @@ def _run(
     tally = load.drive(server.port, requests, count=count, seconds=seconds, connections=CONNECTIONS)
     after = server.cpu_seconds(), cpu_seconds_of(postmaster)
     costs: Iterable[float] = (
-        max(ended - began, 1e-6) / tally.request_count * 1e6
+        cpu_between(began, ended) / tally.request_count * 1e6
         for began, ended in zip(before, after, strict=True)
     )
     server_us, database_us = costs

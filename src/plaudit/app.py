@@ -112,7 +112,7 @@ from plaudit.workspace.quality_control import (
     qualification_pages,
     rule_pages,
 )
-from plaudit.workspace.review import review_calls, review_lists, review_pages
+from plaudit.workspace.review import acceptance_pages, review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -168,7 +168,7 @@ def all_pages() -> tuple[Page, ...]:
             preview_pages,
             files,
         ),
-        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
         *(new_task_pages, attention_pages),

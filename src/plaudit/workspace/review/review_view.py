@@ -55,6 +55,7 @@ _DONE = {
     "offer_again": N_("offered it again to those who skipped it"),
     "report": N_("reported its content"),
     "accept": N_("accepted it"),
+    "accept_many": N_("accepted it with others, after a sample of them"),
     "correct": N_("corrected what was delivered"),
     "send_back": N_("sent it back to"),
     "dismiss_report": N_("put it back into the queue"),

@@ -15,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from benchmarks import load
+from benchmarks.clock import TICKS_PER_SECOND, cpu_between
 
 START_TIMEOUT_SECONDS = 30
 BUILD_TIMEOUT_SECONDS = 900
@@ -23,7 +24,6 @@ IDLE_SECONDS = 2.5
 """Time in which a server that looks for work each second has looked twice."""
 IDLE_SHARE = 0.05
 IDLE_TIMEOUT_SECONDS = 600
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PLAUDIT = (sys.executable, "-m", "plaudit")
 BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
 ORDINARY = (sys.executable, "-m", "benchmarks.ordinary")
@@ -163,7 +163,7 @@ def wait_until_idle(server: Server) -> None:
     while time.monotonic() < give_up_at:
         before = server.cpu_seconds()
         time.sleep(IDLE_SECONDS)
-        if server.cpu_seconds() - before < IDLE_SHARE * IDLE_SECONDS:
+        if cpu_between(before, server.cpu_seconds()) < IDLE_SHARE * IDLE_SECONDS:
             return
     raise ServerError(f"{server.name} does not come to rest")
 

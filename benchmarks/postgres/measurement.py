@@ -21,7 +21,7 @@ from plaudit.model.core import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Args, Row, Transaction
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import task_pages
 from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
 
@@ -160,7 +160,7 @@ def _own_page(store: Store, project_key: int) -> Page:
 
 
 async def _list_completed(tx: Transaction, project_key: int, after: int) -> list[PageRow]:
-    rows, _ = await tasks.list_tasks(
+    rows, _ = await task_pages.list_tasks(
         tx,
         TaskFilter(project_key, status=TaskStatus.completed),
         after=TaskCursor(0, after),

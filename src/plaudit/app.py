@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -72,7 +73,7 @@ from plaudit.page_builder import POLL_S, PageFileBuilder
 from plaudit.settings import Settings
 from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.sqlite import SqliteDatabase
-from plaudit.store.page_files.places import PageFiles
+from plaudit.store.page_files.places import page_files_of
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
@@ -86,6 +87,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    own_message_pages,
     preview_pages,
 )
 from plaudit.workspace.http import links
@@ -102,6 +104,7 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    talk_pages,
     task_list_pages,
     task_pages,
 )
@@ -165,13 +168,14 @@ def all_pages() -> tuple[Page, ...]:
             team_pages,
             annotation_pages,
             annotation_calls,
+            own_message_pages,
             preview_pages,
             files,
         ),
         *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages),
+        *(new_task_pages, attention_pages, talk_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
@@ -192,11 +196,19 @@ def all_pages() -> tuple[Page, ...]:
     return tuple(pages)
 
 
-def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    secret: ServerSecret,
+    *,
+    with_worker: bool = False,
+    compiles_templates: bool = False,
+) -> ASGIApp:
     """Create the ASGI application; its lifespan opens and closes the store.
 
-    `with_worker` also runs the webhook worker in this process. Startup raises StoreRefused if the
-    store's schema is not current, and Misconfigured if the secret is another one's.
+    `with_worker` also runs the webhook worker in this process; `compiles_templates` makes the
+    templates ready beside the first requests, so that none of them waits for it. Startup raises
+    StoreRefused if the store's schema is not current, and Misconfigured if the secret is another
+    one's.
     """
     services = Services(settings, secret)
     metrics = Metrics()
@@ -217,6 +229,8 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             worker.start()
         builder = start_page_files(services)
         meter.start()
+        if compiles_templates:
+            threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
         if builder is not None:
@@ -262,9 +276,9 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
 
 def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuilder | None:
     """Serve from page files and begin to build them, where the store can have them."""
-    if not services.settings.page_files or not isinstance(services.db, SqliteDatabase):
+    files = services.page_files = page_files_of(services.settings)
+    if files is None or not isinstance(services.db, SqliteDatabase):
         return None
-    files = services.page_files = PageFiles(services.settings.pages_folder)
     if disk_space.is_read_only(services.settings.data):
         return None
     builder = PageFileBuilder(services.db, files, poll_s=poll_s)
@@ -335,7 +349,7 @@ def _create_server_app(settings: Settings) -> ASGIApp:
     allocator.tune()
     sys.setswitchinterval(SWITCH_S)
     secret = server_secret.load(settings.secret_path)
-    created = create_app(settings, secret, with_worker=settings.worker)
+    created = create_app(settings, secret, with_worker=settings.worker, compiles_templates=True)
     spare_collections()
     return created
 

@@ -272,7 +272,7 @@ def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(proje
     project.world.run(actions.apply_surely(project.world.db, project.project, action, BOSS, some))
     with pytest.raises(Conflict):
         project.accept_others(acceptance)
-    project.write(lambda tx: acceptances.stop(tx, project.project, accepting))
+    project.write(lambda tx: actions.cancel(tx, project.project, accepting.action_id))
     with pytest.raises(Conflict):
         project.run(accepting, action)
 

@@ -8,11 +8,11 @@ import pytest
 
 from plaudit.core.labeling import task_notes
 from plaudit.core.labeling.adjudication.review_order import ReviewFilter
-from plaudit.core.managing import acceptances, actions, saved_views, task_list
+from plaudit.core.managing import acceptances, actions, saved_views, talks, task_list
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import AcceptanceState
-from plaudit.model.managing import TaskOrder
+from plaudit.model.managing import TalkSide, TaskOrder
 from plaudit.store.labeling import acceptances as acceptances_store
 from plaudit.store.managing import actions as actions_store
 from plaudit.store.managing import saved_views as views_store
@@ -55,6 +55,7 @@ def put_through_lists_and_actions(world: World) -> None:
             )
         )
     project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
+    _talk(project, project.take("dan"))
     project.follow_settings()
     _reopen(project, first)
     _accept_many(project)
@@ -93,6 +94,30 @@ def _accept_many(project: ManagedProject) -> None:
         )
     )
     project.take_back(ended)
+
+
+def _talk(project: ManagedProject, lease: Any) -> None:
+    one, key = project.project, project.project.project_key
+    for side, author in ((TalkSide.person, lease.user_id), (TalkSide.staff, "boss")):
+        project.write(
+            lambda tx, side=side, author=author: talks.write(
+                tx, one, lease.assignment_id, side, author, text="Hm?", seen=1
+            )
+        )
+        project.write(
+            lambda tx, side=side: talks.mark_read(tx, one, lease.assignment_id, side, until=1)
+        )
+    project.write(lambda tx: talks.get_talk(tx, one, lease.assignment_id))
+    project.write(lambda tx: talks.list_on_task(tx, one, [lease]))
+    project.write(lambda tx: talks.list_unread(tx, [key], lease.user_id, limit=1))
+    project.write(lambda tx: talks.count_unread(tx, [key]))
+    secret = project.world.secret
+    for is_unread in (True, False):
+        project.write(
+            lambda tx, is_unread=is_unread: talks.list_page(
+                tx, secret, one, is_unread=is_unread, next_token=None
+            )
+        )
 
 
 def _list(project: ManagedProject, batch_id: str) -> None:

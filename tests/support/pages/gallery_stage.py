@@ -238,6 +238,10 @@ def furnish_attention(demo: Stage) -> None:
         client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
         for note in ("Nobody can tell what is asked.", ""):
             at = take(client, project["id"])
+            token = token_in(client.get(f"{at}/messages", headers={"Accept": "text/html"}))
+            said = {"csrf": token, "text": "What is *it*? I see no image.", "seen": "0"}
+            assert client.post(f"{at}/messages", data=said).status_code == 303
+            demo.made["talk"] = f"{at}/messages"
             hand_in(client, at, "flag", reason="flagged", note=note or None)
             hand_in(client, at, "skip", reason="too_hard")
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from plaudit.core.labeling.questions import own_order, questions
-from plaudit.core.tasks.forms import PRESETS, read_form
+from plaudit.core.tasks.form_checks import read_form
+from plaudit.core.tasks.forms import PRESETS
 from plaudit.core.tasks.projects import change_project
 from plaudit.model.core import PersonRole
 from plaudit.wire.v2.parse import convert

@@ -10,6 +10,7 @@ from plaudit.model.managing import ActionState, TaskConditions
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling.acceptances import Acceptance
 from plaudit.store.managing.actions import TaskAction
+from plaudit.store.transfer.jobs import Job, JobKind, JobState
 
 CHANGING = "changing tasks"
 RESTORING = "restoring tasks"
@@ -63,6 +64,30 @@ async def run_acceptance(
     await run.run_in_thread(
         lambda db: acceptances.run(db, project, acceptance, action, actor, report, ending=end_job)
     )
+
+
+async def find_running_job(tx: Transaction, project: ProjectRow, action_id: str) -> Job | None:
+    """Find the running job of an action of a project; None if there is none."""
+    for job in await jobs.list_latest_jobs(tx, project.environment_id, JobKind.action, 1):
+        is_its_own = jobs.job_request(job).get("action_id") == action_id
+        if is_its_own and job.state is JobState.running:
+            return job
+    return None
+
+
+async def cancel_action(
+    tx: Transaction, project: ProjectRow, action_id: str
+) -> tuple[bool, Job | None]:
+    """Cancel an action, or its undo, and its job; return if it was under way, and that job.
+
+    Raises NotFound. The job is told by `JobRunner.cancel`, once that is committed. Jobs are locked
+    before their actions, as at their end.
+    """
+    await actions.get_action(tx, project, action_id)
+    job = await find_running_job(tx, project, action_id)
+    if job is not None:
+        await jobs.cancel_job(tx, project.environment_id, JobKind.action, job.job_id)
+    return await actions.cancel(tx, project, action_id), job
 
 
 def is_small(action: TaskAction) -> bool:

@@ -24,9 +24,11 @@ from plaudit.api.transfer.export_choices import (
 from plaudit.core.transfer import jobs
 from plaudit.errors import Misconfigured
 from plaudit.formats.exporting.run import ExportResult, run_export
-from plaudit.formats.exporting.selection import choose_tasks, votes_of_tasks
+from plaudit.formats.exporting.selection import votes_of_tasks
+from plaudit.formats.exporting.whole_tasks.placed_lines import tasks_of
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
+from plaudit.store.page_files.places import page_files_of
 
 KEPT_MAX = 10
 """Files of an organization that the workspace keeps."""
@@ -99,13 +101,8 @@ async def write_export(
     request = msgspec.structs.replace(
         export_request(choices, source, path), has_manifest=has_manifest, is_durable=False
     )
-    tasks = choose_tasks(
-        db,
-        source.project,
-        source.batch,
-        source.choice,
-        with_displays=request.format.shows_places,
-    )
+    files = page_files_of(run.settings)
+    tasks = tasks_of(db, files, request, source.project, source.batch, source.choice)
     return await run_export(
         request,
         source.project,

@@ -20,7 +20,6 @@ import msgspec
 from plaudit.core.labeling.ballots import Ballot, ConsolidatedValue, encoded
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field
-from plaudit.wire.v2.annotation import AnnotationType
 
 
 def consolidate_ballots(field: Field, ballots: Sequence[Ballot]) -> ConsolidatedValue:
@@ -42,7 +41,7 @@ def differ(field: Field, ballots: Sequence[Ballot]) -> bool:
 
 def is_own_text(field: Field) -> bool:
     """True if people answer a question by a text of their own."""
-    return _is_free(field) and field.type == AnnotationType.text
+    return _is_free(field) and rules_of(field).is_own_text
 
 
 def _is_free(field: Field) -> bool:

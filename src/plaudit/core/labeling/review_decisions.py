@@ -28,9 +28,9 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     store_reasons,
 )
 from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
-from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
-from plaudit.core.labeling.question_results import ReviewState, review_state
-from plaudit.core.labeling.questions import own_order
+from plaudit.core.labeling.answers import Answer, check, missing_answer_fault, unasked_fault
+from plaudit.core.labeling.question_results import ReviewState, review_state, unasked_results
+from plaudit.core.labeling.questions import own_order, place_of
 from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import DecodedSubmission, answer_address
@@ -243,6 +243,12 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
         for fix in checked
         if not fix.satisfies(questions[answer_address(fix)].field)
     ]
+    fixed = {answer_address(fix): fix for fix in checked}
+    left_out = unasked_results(state.form, state.results, fixed)
+    for fix in checked:
+        question = questions[answer_address(fix)]
+        if place_of(question) in left_out:
+            faults.append(unasked_fault(question, display))
     if faults:
         raise AnswersRejected(faults)
     return checked

@@ -21,6 +21,7 @@ from plaudit.core.labeling.adjudication.review_order import ReviewFilter
 from plaudit.core.labeling.question_results import hash_revision
 from plaudit.core.managing import actions
 from plaudit.core.managing.task_change import ActionRequest
+from plaudit.core.managing.undo import UNDOABLE
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound
 from plaudit.model.core import Actor, ProjectRow, TaskStatus
 from plaudit.model.labeling import AcceptanceState
@@ -242,7 +243,7 @@ async def _go_on(tx: Transaction, project: ProjectRow, acceptance: Acceptance) -
     await actions.get_action(tx, project, acceptance.action_id)
     stored = await actions_store.lock_action(tx, project.project_key, acceptance.action_id)
     now = await tx.now_ms()
-    if actions.as_of(stored, now).state not in (ActionState.done, ActionState.broken):
+    if actions.as_of(stored, now).state not in UNDOABLE:
         raise Conflict(N_("the tasks are being accepted already"))
     key, acceptance_id = project.project_key, acceptance.acceptance_id
     if not await acceptances.list_open(tx, key, acceptance_id, after_seq=0, limit=1):
@@ -258,15 +259,6 @@ async def find_action(
     """Action that accepts the others; None before it begins, and once it cannot be undone."""
     found = await actions_store.find_action(tx, project.project_key, acceptance.action_id)
     return None if found is None else actions.as_of(found, await tx.now_ms())
-
-
-async def stop(tx: Transaction, project: ProjectRow, acceptance: Acceptance) -> None:
-    """Stop the action of an acceptance, locked; what it accepted by then stays accepted."""
-    stored = await actions_store.find_action(tx, project.project_key, acceptance.action_id)
-    if stored is None or stored.state is not ActionState.running:
-        raise Conflict(N_("nothing is being accepted"))
-    done = structs.replace(stored, state=ActionState.done)
-    await actions_store.save_action(tx, done, expected=ActionState.running)
 
 
 async def run(

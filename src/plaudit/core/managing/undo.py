@@ -52,7 +52,7 @@ REOPENED_AT_ONCE_MAX = 5
 """Reopened or accepted tasks that are restored in one transaction, each from all that it said."""
 
 _CHANGED = N_("it has changed since")
-_UNDOABLE = (ActionState.done, ActionState.broken)
+UNDOABLE = (ActionState.done, ActionState.broken, ActionState.cancelled)
 
 _encode = msgspec.json.Encoder().encode
 _decode_before = msgspec.json.Decoder(Before).decode
@@ -71,7 +71,7 @@ async def begin_undo(tx: Transaction, project: ProjectRow, action_id: str) -> Ta
     await get_action(tx, project, action_id)
     stored = await actions.lock_action(tx, project.project_key, action_id)
     now = await tx.now_ms()
-    if as_of(stored, now).state not in _UNDOABLE:
+    if as_of(stored, now).state not in UNDOABLE:
         raise Conflict(N_("the action cannot be undone now; look at it again"))
     undoing = structs.replace(stored, state=ActionState.undoing, lease_ms=now + LEASE_MS)
     await actions.save_action(tx, undoing, expected=stored.state)

@@ -90,6 +90,8 @@ DISTRIBUTED = {
     "task_action_change": "project_key",
     "acceptance": "project_key",
     "acceptance_task": "project_key",
+    "task_talk": "project_key",
+    "talk_message": "project_key",
     "task_locator": "task_id",
     "reserved_unique_id": "unique_id",
     "annotation_locator": "id_hash",

@@ -10,7 +10,7 @@ from plaudit.model.labeling import AcceptanceState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = "project_key, acceptance_id, user_id, state, created_ms, action_id, job_id, detail"
+_COLUMNS = "project_key, acceptance_id, user_id, state, created_ms, action_id, detail"
 _ONE = "WHERE project_key = :project_key AND acceptance_id = :acceptance_id"
 SEQS_AT_ONCE_MAX = 500
 """Tasks that one statement asks for."""
@@ -26,7 +26,6 @@ class Acceptance(Struct, frozen=True, kw_only=True):
     created_ms: int
     action_id: str = ""
     """Action on many tasks that accepts those outside of the sample; empty until then."""
-    job_id: str = ""
     detail: bytes = b"{}"
 
 
@@ -43,7 +42,7 @@ async def insert_acceptance(tx: Transaction, acceptance: Acceptance) -> None:
     """Insert an acceptance."""
     await tx.run(
         f"INSERT INTO acceptance ({_COLUMNS}) VALUES (:project_key, :acceptance_id, :user_id,"
-        " :state, :created_ms, :action_id, :job_id, :detail)",
+        " :state, :created_ms, :action_id, :detail)",
         _args(acceptance),
     )
 
@@ -100,9 +99,9 @@ async def list_acceptances(
 
 
 async def save_acceptance(tx: Transaction, acceptance: Acceptance) -> None:
-    """Write the state, action and job of an acceptance that is locked."""
+    """Write the state and the action of an acceptance that is locked."""
     await tx.run(
-        f"UPDATE acceptance SET state = :state, action_id = :action_id, job_id = :job_id {_ONE}",
+        f"UPDATE acceptance SET state = :state, action_id = :action_id {_ONE}",
         _args(acceptance),
     )
 

@@ -75,7 +75,7 @@ class TaskActionAnswer(Struct, omit_defaults=True, kw_only=True):
 
     id: str
     action: DoneWord
-    state: Literal["running", "done", "broken", "undoing", "undone"]
+    state: Literal["running", "done", "broken", "cancelled", "undoing", "undone"]
     created_at: str
     by: str
     priority: int | None = None

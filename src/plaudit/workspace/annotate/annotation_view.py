@@ -20,7 +20,7 @@ from plaudit.core.labeling.questions import (
     questions,
     responses,
 )
-from plaudit.core.labeling.suggestions import suggestion_for
+from plaudit.core.labeling.threads.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.texts import N_
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn

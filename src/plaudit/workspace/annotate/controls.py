@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.questions import Display, Question
-from plaudit.core.labeling.suggestions import Suggestion
+from plaudit.core.labeling.threads.suggestions import Suggestion
 from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Level

@@ -42,6 +42,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import form_data, links, page_checks
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
+from plaudit.workspace.http.compiled_templates import compiled_templates
 from plaudit.workspace.http.page import (
     ANYONE,
     Page,
@@ -78,7 +79,7 @@ class Workspace:
         page_checks.check_pages(pages)
         self.services = services
         self.assets = Assets()
-        self.views = Views(self.assets, pages)
+        self.views = Views(self.assets, pages, compiled_templates())
         self.by_id = {page.page_id: page for page in pages}
         self._by_path: dict[str, list[Page]] = {}
         for page in pages:

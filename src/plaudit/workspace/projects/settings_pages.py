@@ -16,6 +16,7 @@ from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling.questions import own_order, questions
 from plaudit.core.tasks import projects, templates
+from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import (
     LIKERT,
     PRESETS,
@@ -25,7 +26,6 @@ from plaudit.core.tasks.forms import (
     ScaleDirection,
     TextUse,
     form_of,
-    read_form,
 )
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import InvalidContent

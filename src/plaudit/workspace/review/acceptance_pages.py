@@ -8,13 +8,19 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.parameters import NoQuery, decode
-from plaudit.api.transfer.action_job import CHANGING, RESTORING, run_acceptance, run_action
+from plaudit.api.transfer.action_job import (
+    CHANGING,
+    RESTORING,
+    cancel_action,
+    run_acceptance,
+    run_action,
+)
 from plaudit.core.common import audit
 from plaudit.core.labeling import review_queue
 from plaudit.core.managing import acceptances, undo
 from plaudit.core.tasks import excerpts
 from plaudit.core.transfer import jobs
-from plaudit.errors import Forbidden, InvalidContent
+from plaudit.errors import Conflict, Forbidden, InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import AcceptanceState
 from plaudit.model.managing import ActionState
@@ -198,11 +204,9 @@ async def show_sample(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "is_sampling": acceptance.state is AcceptanceState.sampling,
         "is_under_way": state in (ActionState.running, ActionState.undoing),
         "can_stop": is_own and state is ActionState.running,
-        "can_go_on": is_own
-        and state in (ActionState.done, ActionState.broken)
-        and len(remaining) > 0,
+        "can_go_on": is_own and state in undo.UNDOABLE and len(remaining) > 0,
         "can_undo": is_own
-        and state in (ActionState.done, ActionState.broken)
+        and state in undo.UNDOABLE
         and action is not None
         and action.changed_count > 0,
         "kept": {} if action is None else _decode_counts(action.kept),
@@ -238,8 +242,6 @@ async def accept_others(request: PageRequest[NoQuery], form: NoFields) -> Redire
         action = await acceptances.begin_accepting(tx, project, locked)
         job = await _add_job(tx, request, project, action, CHANGING)
         accepting = await acceptances.get_acceptance(tx, project, locked.acceptance_id)
-        accepting = msgspec.structs.replace(accepting, job_id=job.job_id)
-        await acceptances_store.save_acceptance(tx, accepting)
         await _note(tx, request, project, "accept_many", accepting)
         return project, accepting, action, job
 
@@ -254,16 +256,18 @@ async def accept_others(request: PageRequest[NoQuery], form: NoFields) -> Redire
 async def stop_accepting(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
     """POST …/stop: stop the job; what it accepted stays accepted. Raises Conflict."""
 
-    async def work(tx: Transaction) -> tuple[ProjectRow, Acceptance]:
+    async def work(tx: Transaction) -> tuple[ProjectRow, Acceptance, Job | None]:
         project = await get_project(tx, request)
         locked = await _lock_own(tx, request, project)
-        await acceptances.stop(tx, project, locked)
-        await jobs.cancel_job(tx, request.user.environment_id, JobKind.action, locked.job_id)
+        is_stopped, job = await cancel_action(tx, project, locked.action_id)
+        if not is_stopped:
+            raise Conflict(N_("nothing is being accepted"))
         await _note(tx, request, project, "stop_acceptance", locked)
-        return project, locked
+        return project, locked, job
 
-    project, acceptance = await request.db.write(work)
-    request.services.jobs.cancel(acceptance.job_id)
+    project, acceptance, job = await request.db.write(work)
+    if job is not None:
+        request.services.jobs.cancel(job.job_id)
     return Redirect(to=sample_path(project, acceptance.acceptance_id))
 
 

@@ -15,10 +15,10 @@ from msgspec import Struct
 from plaudit.core.labeling.adjudication.middle_answers import middle_ballot
 from plaudit.core.labeling.agreement import is_own_text
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
 from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
+from plaudit.core.labeling.threads.answer_reading import SCORE
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of, countable_answers
 from plaudit.core.tasks.forms import Form
 from plaudit.texts import N_

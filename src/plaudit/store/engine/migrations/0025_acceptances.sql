@@ -1,7 +1,7 @@
 -- Acceptances: tasks in review that one reviewer accepts together, after a random sample of them.
 
 -- `state` is `sampling`, `accepting` or `given_up`. `detail` is JSON: which tasks were wanted, the
--- seed of the draw, and how many of the sample may be wrong. `job_id` is empty until tasks are accepted.
+-- seed of the draw, and how many of the sample may be wrong. `action_id` is empty until tasks are accepted.
 CREATE TABLE acceptance (
     project_key BIGINT NOT NULL,
     acceptance_id ${id} NOT NULL,
@@ -9,7 +9,6 @@ CREATE TABLE acceptance (
     state ${id} NOT NULL,
     created_ms BIGINT NOT NULL,
     action_id ${id} NOT NULL,
-    job_id ${id} NOT NULL,
     detail ${bytes} NOT NULL,
     PRIMARY KEY (project_key, acceptance_id)
 );

@@ -24,6 +24,8 @@ const WORDS = {
   selecting: t("Looking for tasks"),
   freezing: t("Freezing tasks"),
   exporting: t("Writing rows"),
+  "changing tasks": t("Changing tasks"),
+  "restoring tasks": t("Putting tasks back as they were"),
   "reading votes": t("Reading votes"),
   "reading tasks": t("Reading tasks"),
   "computing figures": t("Computing figures"),

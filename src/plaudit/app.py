@@ -44,6 +44,7 @@ from plaudit.api.manage import (
     projects,
     qualification,
     quality,
+    reviews,
     rules,
     staffing,
     study_links,
@@ -145,7 +146,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(projects, qualification, rules, tasks, task_lists, reviews, quality, imports, exports),
         *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS

@@ -12,8 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import Question
-from plaudit.workspace.annotate.controls import Positions, address_in_turn
+from plaudit.core.labeling.questions import Positions, Question, address_in_turn
 from plaudit.workspace.annotate.portions import Plan
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.clock import cpu_between
 from benchmarks import load
+from benchmarks.clock import cpu_between
 from benchmarks.generate import LARGE, SMALL, project_of
 from benchmarks.plan import Plan
 from benchmarks.report import Section

@@ -44,6 +44,7 @@ from plaudit.api.manage import (
     projects,
     qualification,
     quality,
+    reviews,
     rules,
     staffing,
     study_links,
@@ -118,7 +119,7 @@ from plaudit.workspace.quality_control import (
     qualification_pages,
     rule_pages,
 )
-from plaudit.workspace.review import review_calls, review_lists, review_pages
+from plaudit.workspace.review import acceptance_pages, review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -148,7 +149,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(projects, qualification, rules, tasks, task_lists, reviews, quality, imports, exports),
         *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
@@ -175,7 +176,7 @@ def all_pages() -> tuple[Page, ...]:
             preview_pages,
             files,
         ),
-        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
         *(project_pages, settings_pages, form_pages, batch_pages, task_list_pages, task_pages),
         *(action_pages, new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),

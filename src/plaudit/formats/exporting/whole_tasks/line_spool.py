@@ -74,25 +74,27 @@ class LineSpool:
         size: int = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))[2]
         return size
 
-    def read(self, at: int) -> tuple[bytes, int]:
+    def read(self, at: int, buffer: bytearray) -> tuple[bytes, int]:
         """Lines from a place in the spool on, and the place behind them; none where it ends now.
 
-        The first place is 0. Raises Unavailable where a page file has been cut short, and OSError.
+        The first place is 0. The buffer is written over meanwhile. Raises Unavailable where a page
+        file has been cut short, and OSError.
         """
         if at >= self._end:
             return b"", at
         number, size, _ = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))
         content = os.pread(self._spool.fd, size, at + _HEAD.size)
         if number != _LINES:
-            content, _ = join_run(self._files[number], _places(content))
+            content, _ = join_run(self._files[number], _places(content), buffer)
         return content, at + _HEAD.size + size
 
     def all_lines(self) -> Iterator[bytes]:
         """Lines from the first one on, as far as there are any; raises what `read` raises."""
-        lines, at = self.read(0)
+        buffer = bytearray(BYTES_PER_READ)
+        lines, at = self.read(0, buffer)
         while lines:
             yield lines
-            lines, at = self.read(at)
+            lines, at = self.read(at, buffer)
 
 
 class SpooledLines:
@@ -101,6 +103,7 @@ class SpooledLines:
     def __init__(self, spool: LineSpool) -> None:
         self._spool = spool
         self._at = 0
+        self._buffer = bytearray(BYTES_PER_READ)
         self._rest = memoryview(b"")
 
     @property
@@ -114,7 +117,7 @@ class SpooledLines:
         A line that is much longer comes in parts of so many bytes.
         """
         if not self._rest:
-            lines, self._at = self._spool.read(self._at)
+            lines, self._at = self._spool.read(self._at, self._buffer)
             if len(lines) <= LONG_BYTES:
                 return lines
             self._rest = memoryview(lines)

@@ -28,6 +28,7 @@ from benchmarks.ingest import measure_imports
 from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres.measurement import measure_postgres
+from benchmarks.postgres.replica import measure_replica
 from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "exports": measure_exports,
     "clients": measure_clients,
     "postgres": measure_postgres,
+    "replica": measure_replica,
     "claims": measure_claims,
     "commands": measure_commands,
     "crowd": measure_crowd,
@@ -66,9 +68,9 @@ ON_REQUEST = ("scale", "soak")
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     plan = quick_plan(FOLDER) if options.quick else full_plan(FOLDER)
-    plan = replace(plan, postgres_binaries=tuple(options.postgres_bin))
+    plan = replace(plan, postgres_binaries=tuple(options.postgres_bin), kept=options.keep)
     if options.minutes is not None:
-        plan = replace(plan, soak_minutes=options.minutes)
+        plan = replace(plan, soak_minutes=options.minutes, scale_minutes=options.minutes)
     signal.signal(signal.SIGTERM, _stop)
     console = Console(width=None if Console().is_terminal else 140)
     if NGINX is None:
@@ -105,7 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small data, no RESULTS.md")
     parser.add_argument("--only", action="append", choices=PARTS, help="run only this part")
-    parser.add_argument("--minutes", type=float, help="how long `soak` takes (default: 40)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="how long `soak` takes (default: 40), or for how long `scale` imports",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="folder in which `scale` keeps its stores, and takes them from another time",
+    )
     parser.add_argument(
         "--postgres-bin",
         action="append",

@@ -1,11 +1,11 @@
 """Measure the CPU of commands that are started often, beside that of an empty Python."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from benchmarks.clock import children_cpu_seconds, cpu_between
 from benchmarks.plan import Plan
 from benchmarks.report import Figure, Section
 
@@ -62,9 +62,6 @@ def _medians(commands: dict[str, list[str]], starts: int) -> dict[str, float]:
 
 def _cpu_seconds(arguments: Sequence[str]) -> float:
     """Run Python to its end and return its CPU seconds; raises CalledProcessError if it fails."""
-    before = os.times()
+    before = children_cpu_seconds()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    return sum(
-        (after.children_user - before.children_user, after.children_system - before.children_system)
-    )
+    return cpu_between(before, children_cpu_seconds())

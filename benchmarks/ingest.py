@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+from benchmarks.clock import children_cpu_seconds, cpu_between
 from benchmarks.generate import (
     LARGE,
     LARGE_PLAIN,
@@ -141,9 +141,9 @@ def _first_task(plan: Plan, tasks: Path) -> Path:
 def _import_plaudit(plan: Plan, tasks: Path) -> Run:
     """Time the command as a user runs it, from its start to its end."""
     data = _empty_store(plan)
-    wall, cpu = time.perf_counter(), _children_cpu_seconds()
+    wall, cpu = time.perf_counter(), children_cpu_seconds()
     import_tasks(data, tasks, "imported")
-    run = Run(time.perf_counter() - wall, _children_cpu_seconds() - cpu)
+    run = Run(time.perf_counter() - wall, cpu_between(cpu, children_cpu_seconds()))
     shutil.rmtree(data)
     return run
 
@@ -154,7 +154,7 @@ def _load_lines(tasks: Path) -> Run:
     with tasks.open("rb") as lines:
         for line in lines:
             json.loads(line)
-    return Run(time.perf_counter() - wall, time.process_time() - cpu)
+    return Run(time.perf_counter() - wall, cpu_between(cpu, time.process_time()))
 
 
 def _import_ordinary(plan: Plan, case: Case) -> Run:
@@ -164,7 +164,7 @@ def _import_ordinary(plan: Plan, case: Case) -> Run:
     with serve_ordinary(folder / "ordinary.db") as server:
         wall, cpu = time.perf_counter(), server.cpu_seconds()
         post_tasks(server, case.tasks, project_of(case.shape))
-        run = Run(time.perf_counter() - wall, server.cpu_seconds() - cpu)
+        run = Run(time.perf_counter() - wall, cpu_between(cpu, server.cpu_seconds()))
     shutil.rmtree(folder)
     return run
 
@@ -175,12 +175,6 @@ def _empty_store(plan: Plan) -> Path:
     if not pristine.exists():
         new_plaudit_store(pristine)
     return shutil.copytree(pristine, plan.work / "import")
-
-
-def _children_cpu_seconds() -> float:
-    """Return the CPU of all child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _median(runs: Sequence[Run]) -> Run:

@@ -7,6 +7,7 @@ from itertools import cycle
 from statistics import median
 
 from benchmarks import load
+from benchmarks.clock import cpu_between
 from benchmarks.plan import Plan
 from benchmarks.servers import Server
 
@@ -58,7 +59,7 @@ def interleave(trials: Iterable[Trial], plan: Plan) -> Mapping[str, Cost]:
 def _calibrate(measured: Trial, plan: Plan) -> int:
     """Warm the server up and return how many requests make one run of this trial."""
     used, tally = _run(measured, WARM_UP_REQUESTS, plan.warm_up_seconds)
-    per_request = max(used, 0.01) / tally.request_count
+    per_request = used / tally.request_count
     return max(2 * load.CONNECTIONS, round(plan.cpu_seconds_per_trial / per_request))
 
 
@@ -76,7 +77,7 @@ def _run(measured: Trial, count: int, seconds: float) -> tuple[float, load.Tally
         connections=measured.connections,
     )
     time.sleep(SETTLE_SECONDS)
-    return measured.server.cpu_seconds() - before, tally
+    return cpu_between(before, measured.server.cpu_seconds()), tally
 
 
 def _cost(runs: Sequence[tuple[float, load.Tally]]) -> Cost:
@@ -84,7 +85,7 @@ def _cost(runs: Sequence[tuple[float, load.Tally]]) -> Cost:
     middle = median(per_request)
     return Cost(
         cpu_us=middle,
-        spread=(max(per_request) - min(per_request)) / middle if middle else 0.0,
+        spread=(max(per_request) - min(per_request)) / middle,
         requests_per_second=median(t.request_count / t.seconds for _, t in runs),
         body_bytes=median(t.body_bytes / t.request_count for _, t in runs),
     )

@@ -68,10 +68,14 @@ class Plan:
     soak_minutes: float
     quality_tasks: int
     scale_tasks: int
+    scale_minutes: float
+    """After which no further file of tasks is imported."""
     list_tasks: int
     list_people: int
     rest_share: float
     """Of the pauses in which a machine comes to rest before it is measured."""
+    kept: Path | None = None
+    """Folder in which `scale` keeps its stores for another run."""
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -125,6 +129,7 @@ def full_plan(folder: Path) -> Plan:
         soak_minutes=40,
         quality_tasks=333_000,
         scale_tasks=10_000_000,
+        scale_minutes=240,
         list_tasks=100_000,
         list_people=500,
         rest_share=1,
@@ -180,6 +185,7 @@ def quick_plan(folder: Path) -> Plan:
         soak_minutes=0.1,
         quality_tasks=5_000,
         scale_tasks=200_000,
+        scale_minutes=10,
         list_tasks=3_000,
         list_people=30,
         rest_share=0.1,

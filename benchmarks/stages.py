@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from benchmarks.clock import cpu_between
 from plaudit.cli import import_files
 from plaudit.cli import main as plaudit
 from plaudit.core.transfer import prepared_tasks
@@ -42,7 +43,7 @@ def measure_stages(tasks: str, project: str, data: str) -> Seconds:
         if end.code:
             raise
     whole_wall = time.perf_counter() - wall
-    whole_cpu = time.process_time() - cpu
+    whole_cpu = cpu_between(cpu, time.process_time())
     rest = whole_cpu - sum(stages[name] for name in CPU_STAGES)
     return stages | {"rest": rest, "cpu": whole_cpu, "wall": whole_wall}
 

@@ -27,15 +27,21 @@ def target(filters: Filters, **more: str | int | list[str] | None) -> str:
     return f"/v2/tasks?{urlencode(pairs, doseq=True)}"
 
 
-def page_tokens(server: Server, filters: Filters) -> list[str | None]:
-    """Return the token of every full page of a walk; the first page's is None.
+def page_tokens(
+    server: Server,
+    filters: Filters,
+    *,
+    token: str | None = None,
+    page_count: int | None = None,
+) -> list[str | None]:
+    """Return the token of every full page of a walk, or of so many from a token on.
 
-    A last page with fewer tasks is left out: it costs less and would flatter a median.
+    The first page's token is None. A last page with fewer tasks is left out: it costs less and
+    would flatter a median.
     """
     tokens: list[str | None] = []
-    token = None
     with load.Connection(server.port) as connection:
-        while True:
+        while len(tokens) != page_count:
             request = server.get(target(filters, limit=PAGE_TASKS, next_token=token))
             page = msgspec.json.decode(connection.fetch(request), type=_Page)
             if len(page.tasks) == PAGE_TASKS:
@@ -43,3 +49,4 @@ def page_tokens(server: Server, filters: Filters) -> list[str | None]:
             if page.next_token is None:
                 return tokens
             token = page.next_token
+    return tokens

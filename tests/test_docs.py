@@ -114,12 +114,19 @@ def test_every_route_and_parameter_is_described(operation: Operation):
 
 def test_every_member_of_a_form_s_field_is_described_with_each_of_its_words():
     section = section_of("docs/api.md", "Forms")
-    rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|", section, re.M)
-    described = {name: cell for names, cell in rows for name in re.findall(r"`(\w+)`", names)}
+    fields, _, conditions = section.partition("A **condition**")
 
-    assert set(described) == set(forms.Field.__struct_fields__)
+    def described(part: str) -> dict[str, str]:
+        rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|", part, re.M)
+        return {name: cell for names, cell in rows for name in re.findall(r"`(\w+)`", names)}
+
+    of_field, of_condition = described(fields), described(conditions)
+
+    assert set(of_field) == set(forms.Field.__struct_fields__)
+    assert set(of_condition) == set(forms.Condition.__struct_fields__)
     for name, words in forms.Form.ACCEPTED.items():
-        assert re.findall(r"`(\w+)`", described[name]) == [str(word) for word in words]
+        cell = (of_condition if name == "operator" else of_field)[name]
+        assert re.findall(r"`(\w+)`", cell) == [str(word) for word in words]
 
 
 def test_every_error_code_is_described_with_its_status():

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.clock import cpu_between
 from benchmarks.fairness.soak import statuses
 from benchmarks.fairness.store import make_tenants
 from benchmarks.fairness.tenant import Tenant
@@ -73,7 +74,7 @@ class Rounds:
             self.beside += traffic.read()
             self.crowd += pressure.read()
             self.seconds_beside += time.monotonic() - began
-            self.cpu_seconds += server.cpu_seconds() - cpu
+            self.cpu_seconds += cpu_between(cpu, server.cpu_seconds())
             self.memory_mb = max(self.memory_mb, server.memory_mb()[0])
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from benchmarks.clock import cpu_between
 from benchmarks.fairness.tenant import ANSWERS, Tenant
 
 UPLOAD_BYTES = 200_000
@@ -110,7 +111,8 @@ class Actor:
             self._close()
             answer = Answer()
             await asyncio.sleep(RETRY_SECONDS)
-        waited, cpu = time.monotonic() - began, self._cpu_seconds() - cpu
+        waited = time.monotonic() - began
+        cpu = cpu_between(cpu, self._cpu_seconds())
         self._samples.append(Sample(kind, answer.status, waited, cpu))
         self._due += self._step
         return answer

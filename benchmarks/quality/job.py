@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clock import cpu_between
 from benchmarks.plan import Plan
 from benchmarks.quality.published_shape import write_comparisons
 from benchmarks.report import Figure, Section
@@ -109,7 +110,7 @@ def _computed(server: Server, probe: Probe) -> _Run:
         raise RuntimeError(job["reason"])
     after = Snapshot.of(server)
     return _Run(
-        cpu=server.cpu_seconds() - cpu,
+        cpu=cpu_between(cpu, server.cpu_seconds()),
         seconds=time.monotonic() - began,
         memory=peak - rss,
         waits=probe.read(),

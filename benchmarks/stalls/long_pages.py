@@ -11,6 +11,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from benchmarks.clock import cpu_between
 from benchmarks.plan import Plan
 from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
@@ -157,12 +158,12 @@ def _add(world: World, turns: int) -> Iterator[LongPage]:
 def _cost(server: Server, page: LongPage) -> Cost:
     cpu, started = server.cpu_seconds(), time.perf_counter()
     text = _fetch(server, page, page.path)
-    seconds, first_cpu = [time.perf_counter() - started], server.cpu_seconds() - cpu
+    seconds, first_cpu = [time.perf_counter() - started], cpu_between(cpu, server.cpu_seconds())
     sizes = [len(text)]
     while link := _LINK.search(text.decode()):
         text = _fetch(server, page, unescape(link[1]))
         sizes.append(len(text))
-    all_cpu = server.cpu_seconds() - cpu
+    all_cpu = cpu_between(cpu, server.cpu_seconds())
     for _ in range(TRIES - 1):
         started = time.perf_counter()
         _fetch(server, page, page.path)

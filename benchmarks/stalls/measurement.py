@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load
+from benchmarks.clock import cpu_between
 from benchmarks.plan import Plan
 from benchmarks.postgres.server import find_binaries, running
 from benchmarks.report import Figure, Section
@@ -161,7 +162,7 @@ class Servers:
             case,
             [status for status, _ in answers],
             sum(size for _, size in answers),
-            server.cpu_seconds() - cpu,
+            cpu_between(cpu, server.cpu_seconds()),
             after.steps.get(case.operation, 0.0),
             min(after.stalled - before.stalled, after.longest),
             _queued_seconds(server) - queued,

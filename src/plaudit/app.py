@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -26,7 +27,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -43,6 +44,7 @@ from plaudit.api.manage import (
     projects,
     qualification,
     quality,
+    reviews,
     rules,
     staffing,
     study_links,
@@ -72,7 +74,7 @@ from plaudit.page_builder import POLL_S, PageFileBuilder
 from plaudit.settings import Settings
 from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.sqlite import SqliteDatabase
-from plaudit.store.page_files.places import PageFiles
+from plaudit.store.page_files.places import page_files_of
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
@@ -86,6 +88,7 @@ from plaudit.workspace.annotate import (
     annotation_calls,
     annotation_pages,
     files,
+    own_message_pages,
     preview_pages,
 )
 from plaudit.workspace.http import links
@@ -95,6 +98,8 @@ from plaudit.workspace.projects import (
     action_pages,
     attention_pages,
     batch_pages,
+    clone_pages,
+    form_pages,
     member_pages,
     new_task_pages,
     palette_page,
@@ -102,17 +107,19 @@ from plaudit.workspace.projects import (
     settings_pages,
     start_page,
     styleguide_page,
+    talk_pages,
     task_list_pages,
     task_pages,
+    waiting_pages,
 )
-from plaudit.workspace.quality import own_pages, people_pages, quality_pages
+from plaudit.workspace.quality import overview_pages, own_pages, people_pages, quality_pages
 from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
     qualification_pages,
     rule_pages,
 )
-from plaudit.workspace.review import review_calls, review_lists, review_pages
+from plaudit.workspace.review import acceptance_pages, review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -142,7 +149,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(projects, qualification, rules, tasks, task_lists, reviews, quality, imports, exports),
         *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
@@ -165,17 +172,18 @@ def all_pages() -> tuple[Page, ...]:
             team_pages,
             annotation_pages,
             annotation_calls,
+            own_message_pages,
             preview_pages,
             files,
         ),
-        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages),
+        *(project_pages, settings_pages, form_pages, batch_pages, task_list_pages, task_pages),
+        *(action_pages, new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
-        *(quality_pages, people_pages, own_pages),
+        *(overview_pages, quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,
@@ -192,11 +200,19 @@ def all_pages() -> tuple[Page, ...]:
     return tuple(pages)
 
 
-def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    secret: ServerSecret,
+    *,
+    with_worker: bool = False,
+    compiles_templates: bool = False,
+) -> ASGIApp:
     """Create the ASGI application; its lifespan opens and closes the store.
 
-    `with_worker` also runs the webhook worker in this process. Startup raises StoreRefused if the
-    store's schema is not current, and Misconfigured if the secret is another one's.
+    `with_worker` also runs the webhook worker in this process; `compiles_templates` makes the
+    templates ready beside the first requests, so that none of them waits for it. Startup raises
+    StoreRefused if the store's schema is not current, and Misconfigured if the secret is another
+    one's.
     """
     services = Services(settings, secret)
     metrics = Metrics()
@@ -208,6 +224,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
+        await replica_reads.start(services, metrics)
         worker = None
         if with_worker:
             worker = Worker(
@@ -217,10 +234,15 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             worker.start()
         builder = start_page_files(services)
         meter.start()
+        if compiles_templates:
+            threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
+        if services.replica is not None:
+            await services.replica.stop()
         if builder is not None:
             await builder.stop()
+        await workspace.ahead.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),
@@ -262,9 +284,9 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
 
 def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuilder | None:
     """Serve from page files and begin to build them, where the store can have them."""
-    if not services.settings.page_files or not isinstance(services.db, SqliteDatabase):
+    files = services.page_files = page_files_of(services.settings)
+    if files is None or not isinstance(services.db, SqliteDatabase):
         return None
-    files = services.page_files = PageFiles(services.settings.pages_folder)
     if disk_space.is_read_only(services.settings.data):
         return None
     builder = PageFileBuilder(services.db, files, poll_s=poll_s)
@@ -335,7 +357,7 @@ def _create_server_app(settings: Settings) -> ASGIApp:
     allocator.tune()
     sys.setswitchinterval(SWITCH_S)
     secret = server_secret.load(settings.secret_path)
-    created = create_app(settings, secret, with_worker=settings.worker)
+    created = create_app(settings, secret, with_worker=settings.worker, compiles_templates=True)
     spare_collections()
     return created
 

@@ -196,7 +196,7 @@ class PageFileBuilder:
         places = drive(
             building.list_places_in(self._reader.tx, number, after=after, limit=CLAIMED_MAX)
         )
-        return [place[:2] for place in places]
+        return [(place.project_key, place.seq) for place in places]
 
     def _has_room(self) -> bool:
         found = os.statvfs(self._folder if self._folder.exists() else self._folder.parent)
@@ -212,7 +212,7 @@ class PageFileBuilder:
         try:
             writer = self._writer = await self._writer_for_more()
             records = await asyncio.to_thread(self._append, writer, claimed)
-            size = writer.size + sum(record.length for record in records)
+            size = writer.size + sum(length for one in records for _, length in one.ranges)
             is_ours = await self._db.write(
                 lambda tx: building.set_places(tx, claim, writer.number, size, records)
             )
@@ -289,14 +289,16 @@ class PageFileBuilder:
     def _pieces(
         self, start: int, claimed: list[PlacedTask], records: list[Record]
     ) -> Iterator[bytes]:
-        """Records of the claimed tasks, joined, noting where each will lie."""
-        at, kept, parts = start, 0, []
-        for project_key, seq in claimed:
-            shown = drive(building.find_shown(self._reader.tx, (project_key, seq)))
+        """Records of the claimed tasks, and then their fixes, noting where each will lie."""
+        at, kept, parts, fixes = start, 0, [], []
+        written: list[tuple[PlacedTask, int, int]] = []
+        for task in claimed:
+            shown = drive(building.find_shown(self._reader.tx, task))
             if shown is None:
                 continue
-            record = record_of(shown)
-            records.append(Record(project_key, seq, at, len(record)))
+            record, its_fixes = record_of(shown)
+            written.append((task, at, len(record)))
+            fixes.append(its_fixes)
             parts.append(record)
             at += len(record)
             kept += len(record)
@@ -305,7 +307,10 @@ class PageFileBuilder:
                 kept, parts = 0, []
                 if at - start >= ROUND_BYTES or self._is_stopping.is_set():
                     break
-        yield b"".join(parts)
+        yield b"".join((*parts, *fixes))
+        for (task, place, length), its_fixes in zip(written, fixes, strict=True):
+            records.append(Record(*task, place, length, at, len(its_fixes)))
+            at += len(its_fixes)
 
     async def _overwrite_dead(self) -> bool:
         """Overwrite records that have been dead for long enough; True if there were any."""

@@ -32,7 +32,7 @@ REFUSED_OPERATIONS = {
     "begin_anew", "pause_person", "lift_pause", "uphold_pause", "get_gold", "end_gold",
     "get_quality_job", "cancel_quality_job",
     "add_to_team", "get_task_action", "get_team", "remove_from_team", "rename_team",
-    "revoke_study_link", "undo_task_action",
+    "revoke_study_link", "undo_task_action", "cancel_task_action",
 }  # fmt: skip
 """Without a signature, after a page has done the same, or about what this store does not have."""
 

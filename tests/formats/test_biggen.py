@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import biggen
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions, ObjectRows

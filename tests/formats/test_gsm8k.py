@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import gsm8k
 from plaudit.formats.common.row_members import EMPTY_RESPONSE
 from plaudit.formats.common.rows import ImportNotes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import hh
 from plaudit.formats.common.conversations import NOT_IN_TURN
 from plaudit.formats.common.imported_task import ImportedTask

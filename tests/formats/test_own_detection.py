@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import archive, oasst, v2
 from plaudit.formats.import_format import ObjectRows
 from plaudit.formats.registry import FORMATS

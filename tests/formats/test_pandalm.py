@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import pandalm
 from plaudit.formats.common.imported_task import COERCED
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, NOT_TEXT, REPEATED_SOURCE

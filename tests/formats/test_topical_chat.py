@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import topical_chat
 from plaudit.formats.common.conversations import NOT_IN_TURN
 from plaudit.formats.common.row_members import EMPTY_RESPONSE

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.tasks.forms import check_form
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.formats import xstest
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, NOT_TEXT, REPEATED_SOURCE
 from plaudit.formats.common.rows import ImportNotes, Row

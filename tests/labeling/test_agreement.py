@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from plaudit.core.labeling.agreement import consolidate_ballots, preferred
 from plaudit.core.labeling.ballots import UNRESOLVED, Ballot
-from plaudit.core.tasks.forms import RULES, Consolidate, Field, Level, read_form
+from plaudit.core.tasks.form_checks import read_form
+from plaudit.core.tasks.forms import RULES, Consolidate, Field, Level
 from plaudit.errors import InvalidContent
 
 NA, CANNOT = Ballot(not_applicable=True), Ballot(cannot_assess=True)

@@ -13,7 +13,8 @@ from plaudit import json_guard
 from plaudit.core.labeling.answers import ANSWERS_MAX, FAULTS_MAX, check
 from plaudit.core.labeling.questions import own_order, questions, random_order
 from plaudit.core.labeling.type_rules import ANSWER_CHARS_MAX
-from plaudit.core.tasks.forms import PRESETS, read_form
+from plaudit.core.tasks.form_checks import read_form
+from plaudit.core.tasks.forms import PRESETS
 from plaudit.errors import AnswersRejected
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import AskedTask, good_answers, make_content

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from plaudit.core.labeling.answers import check
 from plaudit.core.labeling.line_ends import as_typed, find_piece
-from plaudit.core.tasks.forms import read_form
+from plaudit.core.tasks.form_checks import read_form
 from plaudit.errors import AnswersRejected
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content

@@ -15,6 +15,7 @@ import pytest
 import plaudit
 from plaudit.core.labeling.type_rules import Widget
 from plaudit.core.labeling.types import TYPES, rules_of
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.core.tasks.forms import (
     RULES,
     Consolidate,
@@ -23,7 +24,6 @@ from plaudit.core.tasks.forms import (
     Level,
     ScaleDirection,
     TextUse,
-    check_form,
 )
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import POSSIBLE_VALUES, AnnotationType

@@ -8,7 +8,8 @@ import pytest
 
 from plaudit.core.labeling import statistics
 from plaudit.core.labeling.questions import questions
-from plaudit.core.tasks.forms import PRESETS, read_form
+from plaudit.core.tasks.form_checks import read_form
+from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.labeling import WorkState
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content

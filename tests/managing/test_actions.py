@@ -301,3 +301,40 @@ def test_old_actions_are_forgotten_with_what_undo_needed(project, monkeypatch):
     }  # fmt: skip
     with pytest.raises(Exception, match="no such action"):
         project.take_back(action)
+
+
+def test_a_cancelled_action_changes_no_more_and_what_it_did_can_be_undone(project):
+    first, second = project.say("a", "b")
+    request = ActionRequest(kind=ActionKind.cancel)
+    action = project.write(lambda tx: actions.begin(tx, project.project, "boss", request))
+
+    def some(seqs):
+        return lambda tx: actions.apply(tx, project.project, action, BOSS, seqs)
+
+    def cancel():
+        return project.write(lambda tx: actions.cancel(tx, project.project, action.action_id))
+
+    action = project.write(some([project.seq(first)]))
+
+    assert (cancel(), cancel()) == (True, False)
+    with pytest.raises(Conflict):
+        project.write(some([project.seq(second)]))
+    assert [project.status(one).value for one in (first, second)] == ["canceled", "pending"]
+    undone = project.take_back(action)
+    assert (undone.state, undone.restored_count) == (ActionState.undone, 1)
+    assert project.status(first).value == "pending"
+    assert cancel() is False
+
+
+def test_a_cancelled_undo_is_gone_on_with(project):
+    ids = project.say("a", "b", "c")
+    action = project.act("cancel", ids)
+    begun = project.write(lambda tx: undo.begin_undo(tx, project.project, action.action_id))
+    project.write(lambda tx: undo.undo_some(tx, project.project, begun, BOSS, limit=1))
+
+    assert project.write(lambda tx: actions.cancel(tx, project.project, action.action_id))
+
+    assert [project.status(one).value for one in ids] == ["pending", "canceled", "canceled"]
+    undone = project.take_back(action)
+    assert (undone.state, undone.restored_count) == (ActionState.undone, 3)
+    assert {project.status(one).value for one in ids} == {"pending"}

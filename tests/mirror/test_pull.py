@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from plaudit.cli.pull import OptName
+from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
 from plaudit.model.core import Opts
 from plaudit.settings import Settings
 from tests.support.builders import make_task
@@ -250,7 +251,7 @@ def test_lines_stand_in_the_order_of_their_references(server, tmp_path):
 
     lines = lines_of(tmp_path / "copy.jsonl")
     assert json.dumps(lines[0]) == json.dumps(
-        {"kind": "organization", "value": {"archive": "plaudit", "version": 2}}
+        {"kind": "organization", "value": {"archive": "plaudit", "version": ARCHIVE_VERSION}}
     )
     assert [line["kind"] for line in lines[1:]] == ["project", "task", "task", "task"]
 

@@ -1,4 +1,4 @@
-"""Random changes, each followed by pages that are compared with the tables.
+"""Random changes, each followed by pages and an export that are compared with the tables.
 
 PLAUDIT_TEST_CHANGES says how many; the suite makes a few hundred.
 """
@@ -177,7 +177,7 @@ def test_after_each_of_many_random_changes_pages_are_those_of_the_tables(world):
     changer = Changer(world, dice)
     done: dict[str, int] = {}
     kept: list[tuple[Any, bytes]] = []
-    from_files = 0
+    from_files = lines_from_files = 0
     with built_files(world, overwrite_s=1e6) as built:
         for _ in range(CHANGES):
             kind = changer.change()
@@ -188,11 +188,16 @@ def test_after_each_of_many_random_changes_pages_are_those_of_the_tables(world):
             if dice.random() < BUILD_SHARE:
                 built.build()
             from_files += compare_some(built, dice)
+            lines_from_files += built.compare_lines(
+                status=dice.choice([None, TaskStatus.completed, TaskStatus.pending]),
+                completed_after=dice.choice([None, None, 1_735_000_000_000]),
+            )
             for page, expected in kept:
                 assert b"".join(page.read()) == expected, "an answer that is under way"
             if dice.random() < KEPT_SHARE:
                 page = built.page(limit=100)
                 kept = [*kept[-5:], (page, b"".join(page.read()))]
-    print(done, f"{from_files} pages from files")
+    print(done, f"{from_files} pages and {lines_from_files} lines from files")
 
     assert from_files > CHANGES * 0.5
+    assert lines_from_files > CHANGES * TASKS * 0.5

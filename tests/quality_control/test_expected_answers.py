@@ -10,7 +10,7 @@ import pytest
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.quality_control.control_tasks import ControlRates, count_planned, is_due
 from plaudit.core.quality_control.expected_answers import check_expected, score_answers, spans_f1
-from plaudit.core.tasks.forms import read_form
+from plaudit.core.tasks.form_checks import read_form
 from plaudit.errors import InvalidContent
 from plaudit.model.quality_control import ControlTurn
 from plaudit.wire.manage.gold import ExpectedAnswer

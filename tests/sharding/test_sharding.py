@@ -24,7 +24,14 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
 from plaudit.store.engine.postgres import positional
-from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
+from plaudit.store.tasks import (
+    annotation_locators,
+    batches,
+    projects,
+    task_pages,
+    tasks,
+    unique_ids,
+)
 from plaudit.store.tasks.tasks import TaskFilter
 from tests.support.builders import make_task, make_tasks, make_thread
 from tests.support.databases import shard_nodes
@@ -212,7 +219,7 @@ async def ask_everything(tx, project, batch_id):
             for after, before in ((None, None), (0, None), (None, 2**50), (0, 2**50)):
                 where = TaskFilter(key, in_batch, status, after, before)
                 for with_patches in (False, True):
-                    await tasks.list_tasks(
+                    await task_pages.list_tasks(
                         tx, where, after=where.start, bound=2**50, limit=5,
                         with_patches=with_patches,
                     )  # fmt: skip

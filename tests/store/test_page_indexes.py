@@ -12,7 +12,7 @@ from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import task_pages, tasks
 from tests.support.builders import make_tasks
 from tests.support.harness import World
 
@@ -83,7 +83,7 @@ def page(
 
     connection.set_progress_handler(count, 1)
     rows, _ = drive(
-        tasks.list_tasks(
+        task_pages.list_tasks(
             SqliteTransaction(connection), where, after=after, bound=last or 2**60, limit=limit,
             with_patches=bool(shape["with_patches"]),
         )
@@ -103,7 +103,9 @@ def test_a_page_is_found_through_an_index_at_any_depth(shelf, shape):
     plan = [row[3] for row in shelf.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)]
 
     walked = [line for line in plan if line.startswith("SCAN")]
-    assert set(walked) <= {"SCAN k", "SCAN part"}
+    assert set(walked) <= {"SCAN k", "SCAN part"} | (
+        {"SCAN t"} if "CO-ROUTINE t" in plan else set()
+    )
     assert not any("AUTOMATIC" in line for line in plan)
     if "SCAN part" not in walked:  # what is merged of several statuses is as long as the page
         assert not any("TEMP B-TREE" in line for line in plan)

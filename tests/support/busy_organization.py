@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.staffing import requirements
 from plaudit.core.tasks import batches, work_queue
 from plaudit.core.webhooks import endpoints
 from plaudit.model.core import Review
@@ -113,6 +114,7 @@ def begin_everything(world: World) -> LabelingProject:
 
     endpoint, _ = world.run(world.db.write(listen))
     floor = begin_work(world)
+    staff(floor)
     world.run(world.db.write(lambda tx: endpoints.ping(tx, endpoint)))
     world.run(world.db.write(lambda tx: deliver_first(tx, endpoint.endpoint_id)))
     with world.client() as client:
@@ -130,6 +132,38 @@ def begin_everything(world: World) -> LabelingProject:
         )
         assert answer.status_code == 200, answer.text
     return floor
+
+
+def staff(floor: LabelingProject) -> None:
+    """Teams with people who can something, members of the project, and tasks that ask for them."""
+    with floor.world.client() as client:
+
+        def send(method: str, path: str, body: dict[str, object]) -> dict[str, str]:
+            answer = client.request(method, f"/manage/v1{path}", json=body)
+            assert answer.status_code == 200, answer.text
+            found: dict[str, str] = answer.json()
+            return found
+
+        project = f"/projects/{floor.project.project_id}"
+        team = send("POST", "/teams", {"name": "Équipe"})["team_id"]
+        send("POST", "/teams", {"name": "Nobody yet"})
+        send("POST", f"/teams/{team}/people", {"user_ids": ["ann", "cat"]})
+        send("PUT", "/users/ann/skills", {"languages": ["fr", "pt-br"], "tags": ["law"]})
+        send("PUT", f"{project}/members/{team}", {"role": "annotator"})
+        for user_id, role, per_day in (("bob", "annotator", 50), ("dan", "annotator", None)):
+            body = {"role": role, "tasks_per_day": per_day, "tasks_in_all": 900}
+            send("PUT", f"{project}/members/{user_id}", body)
+        send("PUT", f"{project}/members/rev", {"role": "reviewer"})
+        access = {"members_only": True, "tasks_per_day": 70, "tasks_in_all": None}
+        send("PUT", f"{project}/access", access)
+        batch = floor.batch("Handed")
+        asking = {requirements.METADATA_KEY: {"languages": ["fr"]}}
+        _, narrowed, freed, cancelled = floor.create(4, batch=batch, metadata=asking)
+        send("PUT", f"/batches/{batch.batch_id}/team", {"team_id": team})
+        asked = {"languages": [], "tags": ["law"], "people": ["ann"]}
+        send("PUT", f"/tasks/{narrowed}/requirement", asked)
+        send("PUT", f"/tasks/{freed}/requirement", {"languages": [], "tags": [], "people": []})
+        send("POST", f"/tasks/{cancelled}/cancel", {})
 
 
 async def deliver_first(tx, queue: str) -> None:

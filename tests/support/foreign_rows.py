@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from plaudit.core.tasks.forms import Form, check_form
+from plaudit.core.tasks.form_checks import check_form
+from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import ImportedTask
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem

@@ -8,14 +8,14 @@ from typing import Any
 
 from plaudit import app
 from plaudit.core.labeling import review_decisions, task_notes
-from plaudit.core.managing import actions, saved_views
+from plaudit.core.managing import actions, saved_views, talks
 from plaudit.core.managing.task_change import ActionRequest
 from plaudit.core.quality_control import gold_tasks, pauses
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.model.core import Actor
 from plaudit.model.labeling import DisagreementReason
-from plaudit.model.managing import ActionKind
+from plaudit.model.managing import ActionKind, TalkSide
 from plaudit.store.labeling.disagreement_reasons import put_reasons
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer.jobs import JobKind, JobState
@@ -44,7 +44,9 @@ ONE_THING = {
     "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task", "get_skills", "get_access",
     "get_requirement", "show_skills",
-    "get_task_action", "show_task_action", "ask_task_action",
+    "show_own_messages", "show_talk", "show_clone",
+    "get_task_action", "show_task_action", "ask_task_action", "show_sample", "ask_sample",
+    "get_review",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 
@@ -81,6 +83,7 @@ QUERIES = {
     ),
     "show_people": ("", "status=removed"),
     "find_by_name": "q=a",
+    "show_talks": ("", "show=all"),
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",
@@ -175,8 +178,21 @@ class Furnished:
         reason = (0, "overall", DisagreementReason.error.value)
         project.write(lambda tx: put_reasons(tx, project.project.project_key, lease.seq, [reason]))
         lease = project.take(user_id)
+        self._talk(project, lease)
         project.do(task_notes.flag, lease, reason="odd")
         project.do(task_notes.skip, lease, reason="hard")
+
+    def _talk(self, project: LabelingProject, lease) -> None:
+        """Messages of both sides about a task, the last of which nobody has read."""
+        for side, author in (
+            (TalkSide.staff, self.admin.user_id),
+            (TalkSide.person, lease.user_id),
+        ):
+            project.write(
+                lambda tx, side=side, author=author: talks.write(
+                    tx, project.project, lease.assignment_id, side, author, text="Hm?", seen=0
+                )
+            )
 
     def _add_control(self, user_id: str) -> None:
         """A gold task, and a pause of somebody, in the first project."""

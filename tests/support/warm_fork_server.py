@@ -1,7 +1,7 @@
 """The last import of the process that others are forked from: what each of them would do again.
 
-Servers import their protocol and loop only when they start, compile the patterns of their routes
-and their templates, and look through every object before they leave it to itself.
+Servers import their protocol and loop only when they start, compile the patterns of their routes,
+and look through every object before they leave it to itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 import gc
 
 import httptools  # noqa: F401
-import jinja2
 import starlette.routing
 import uvicorn.lifespan.on
 import uvicorn.loops.auto
@@ -21,11 +20,9 @@ import uvloop  # noqa: F401
 import plaudit.api.http.protocol
 import plaudit.store.engine.postgres  # noqa: F401
 from plaudit.app import all_pages
-from tests.support.running.compiled_templates import sharing_environment
 
 compile_path = starlette.routing.compile_path = functools.cache(starlette.routing.compile_path)
 for page in all_pages():
     compile_path(page.path)
-jinja2.Environment = sharing_environment()  # type: ignore[misc]
 gc.collect()
 gc.freeze()

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.tasks import forms
+from plaudit.core.tasks import form_checks, forms
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import AnnotationType
 
@@ -24,14 +24,14 @@ def form(*fields: dict[str, Any]) -> dict[str, Any]:
 
 def refusal(value: Any) -> tuple[str, str]:
     with pytest.raises(InvalidContent) as caught:
-        forms.read_form(value)
+        form_checks.read_form(value)
     return caught.value.pointer, caught.value.message
 
 
 @pytest.mark.parametrize("level", ["message", "turn", "thread"])
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_type_may_be_asked_at_every_level(level, kind):
-    read = forms.read_form(form(field(level=level, type=kind)))
+    read = form_checks.read_form(form(field(level=level, type=kind)))
 
     assert msgspec.to_builtins(read) == form(field(level=level, type=kind))
 
@@ -51,7 +51,7 @@ GOOD: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
 def test_a_good_field_is_kept_as_it_was_given(good):
-    assert msgspec.to_builtins(forms.read_form(form(good))) == form(good)
+    assert msgspec.to_builtins(form_checks.read_form(form(good))) == form(good)
 
 
 BAD: dict[str, tuple[Any, str, str]] = {
@@ -143,19 +143,19 @@ def test_a_bad_form_is_refused_at_its_place(bad):
 def test_one_key_may_be_asked_at_each_level():
     asked = [field(), field(level="turn"), field(level="thread")]
 
-    assert len(forms.read_form(form(*asked)).fields) == 3
+    assert len(form_checks.read_form(form(*asked)).fields) == 3
 
 
 @pytest.mark.parametrize("name", forms.PRESETS)
 def test_a_preset_is_itself_a_good_form(name):
-    plain = msgspec.to_builtins(forms.read_form(name))
+    plain = msgspec.to_builtins(form_checks.read_form(name))
 
-    assert msgspec.to_builtins(forms.read_form(plain)) == plain
+    assert msgspec.to_builtins(form_checks.read_form(plain)) == plain
 
 
 def test_the_preset_asks_what_the_documentations_example_answers():
     """The keys of Scale's own page, each at its level."""
-    asked = forms.read_form("RLHF: Pref Ranking").fields
+    asked = form_checks.read_form("RLHF: Pref Ranking").fields
 
     assert {(one.level.value, one.key) for one in asked} == {
         ("message", "instruction_following"), ("message", "truthfulness"),

@@ -8,6 +8,7 @@ import hashlib
 import pytest
 
 from plaudit.core.transfer import attachment_archive, row_import
+from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
 from plaudit.store.engine import checks
 from tests.support.busy_organization import begin_everything
 from tests.support.moves import archive_of, rows_of, values_of
@@ -113,7 +114,10 @@ def test_a_lease_or_submission_cannot_take_what_is_taken(world):
 
 
 def test_an_archive_of_a_newer_version_is_named_as_that(tenant):
-    first = {"kind": "organization", "value": {"archive": "plaudit", "version": 3}}
+    first = {
+        "kind": "organization",
+        "value": {"archive": "plaudit", "version": ARCHIVE_VERSION + 1},
+    }
 
     _, [reject] = tenant.load([first], "archive")
 

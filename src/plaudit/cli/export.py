@@ -24,16 +24,22 @@ from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
 from plaudit.formats.exporting.rows import TiePolicy
-from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
+from plaudit.formats.exporting.run import (
+    ExportRequest,
+    ExportResult,
+    run_export,
+    why_no_rows,
+)
 from plaudit.formats.exporting.selection import (
     TaskChoice,
-    choose_tasks,
     read_conditions,
     votes_of_tasks,
 )
 from plaudit.formats.exporting.splits import read_splits
+from plaudit.formats.exporting.whole_tasks.placed_lines import tasks_of
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Database
+from plaudit.store.page_files.places import page_files_of
 
 _FORMAT_HELP = (
     "What the rows are: "
@@ -180,7 +186,8 @@ async def _export(
             batch = await find_batch_by_name_or_id(tx, project, batch_name)
     with progress() as bars:
         bar = bars.add_task("exporting", total=None)
-        tasks = choose_tasks(db, project, batch, choice, with_displays=request.format.shows_places)
+        files = page_files_of(chosen.settings())
+        tasks = tasks_of(db, files, request, project, batch, choice)
         return await run_export(
             request,
             project,

@@ -47,6 +47,8 @@ class ActionKind(StrEnum):
     priority = "priority"
     batch = "batch"
     assign = "assign"
+    accept = "accept"
+    """Accept tasks in review as they are, after a sample of them."""
 
 
 class ActionState(StrEnum):
@@ -56,5 +58,51 @@ class ActionState(StrEnum):
     done = "done"
     broken = "broken"
     """Its process was stopped; what it had changed stays, and can be undone."""
+    cancelled = "cancelled"
+    """Somebody cancelled it, or its undo; what was done by then stays, and can be undone."""
     undoing = "undoing"
     undone = "undone"
+
+
+class TalkSide(StrEnum):
+    """Side of a talk: the annotator whom it concerns, or the project's managers and reviewers."""
+
+    person = "person"
+    staff = "staff"
+
+
+class Talk(Struct, frozen=True):
+    """Messages about one task between the person of an assignment and managers.
+
+    They are numbered from 1; `person_last` and `staff_last` are the numbers of each side's last
+    one, 0 without any, and `person_read` and `staff_read` those up to which each side has read.
+    """
+
+    project_key: int
+    assignment_id: str
+    task_key: int
+    """The project's key, or that of its control tasks."""
+    seq: int
+    user_id: str
+    message_count: int = 0
+    last_ms: int = 0
+    person_last: int = 0
+    staff_last: int = 0
+    person_read: int = 0
+    staff_read: int = 0
+
+    def is_unread(self, side: TalkSide) -> bool:
+        """True if the other side has written something that this one has not read."""
+        if side is TalkSide.person:
+            return self.staff_last > self.person_read
+        return self.person_last > self.staff_read
+
+
+class TalkMessage(Struct, frozen=True):
+    """One message of a talk; `text` is untrusted."""
+
+    number: int
+    user_id: str
+    is_staff: bool
+    text: str
+    created_ms: int

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
-from plaudit.core.tasks.forms import Form, check_form
+from plaudit.core.tasks.form_checks import check_form
+from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import ImportedTask
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem

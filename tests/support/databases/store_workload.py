@@ -29,8 +29,8 @@ from plaudit.store.labeling import unread_votes
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.quality import vote_changes
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_changes, task_heads, task_ranges, tasks
-from plaudit.store.tasks.tasks import FAR, TaskFilter
+from plaudit.store.tasks import task_changes, task_heads, task_pages, task_ranges, tasks
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import (
     make_annotation,
@@ -360,9 +360,10 @@ async def read_everything(world, environment_id, project_key):
     for batch_id, status, after, before, with_patches in shapes:
         where = TaskFilter(project_key, batch_id, status, after, before)
         async with world.db.read() as tx:
-            await tasks.list_tasks(
-                tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
-            )
+            for start in (where.start, TaskCursor(where.start.at_ms, 1)):
+                await task_pages.list_tasks(
+                    tx, where, after=start, bound=FAR, limit=2, with_patches=with_patches
+                )
             await task_ranges.plan_ranges(tx, where, bound=FAR, count=2)
             await task_ranges.list_range(tx, where, after=0, until=9, limit=2)
             heads, _ = await task_heads.list_heads(tx, where, after=where.start, bound=9, limit=2)

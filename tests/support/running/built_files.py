@@ -5,17 +5,24 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from plaudit.api.http.file_sending import FileBody
 from plaudit.core.tasks import listing
 from plaudit.core.tasks.listing import TaskQuery
-from plaudit.core.tasks.resolve import ScopeNames
+from plaudit.core.tasks.resolve import ScopeNames, find_project
 from plaudit.errors import Unavailable
+from plaudit.formats.exporting.export_format import ExportOptions
+from plaudit.formats.exporting.registry import EXPORT_FORMATS
+from plaudit.formats.exporting.run import ExportRequest
+from plaudit.formats.exporting.selection import JoinedLines, TaskChoice
+from plaudit.formats.exporting.whole_tasks.placed_lines import tasks_of
 from plaudit.model.core import DEFAULT_OPTS, TaskStatus
 from plaudit.page_builder import PageFileBuilder
 from plaudit.store.engine.sqlite import SqliteDatabase
 from plaudit.store.page_files.places import PageFiles
+from plaudit.wire.v2 import render
 from tests.support.harness import World
 
 PROJECT = "project_123"
@@ -64,6 +71,40 @@ class BuiltFiles:
             found = page.read()
         assert b"".join(found) == b"".join(self.page(from_tables=True, **query).read())
         return page.is_of_files
+
+    def lines(self, *, from_tables: bool = False, **choice: Any) -> tuple[list[bytes], int]:
+        """Lines and ids of an export of the project, and how many came from files."""
+        world, chosen = self.world, TaskChoice(**choice)
+        environment_id = world.org()
+        export_format = EXPORT_FORMATS["v2"]
+        request = ExportRequest(
+            format=export_format, options=ExportOptions(), out=Path("out.jsonl")
+        )
+
+        async def read() -> tuple[list[bytes], int]:
+            async with world.db.read() as tx:
+                project = await find_project(tx, environment_id, ScopeNames(project_id=PROJECT))
+            assert project is not None
+            assert export_format.join_stored is not None
+            files, lines, ids, from_files = None if from_tables else self.files, b"", b"", 0
+            async for piece in tasks_of(world.db, files, request, project, None, chosen):
+                if isinstance(piece, JoinedLines):
+                    lines += piece.lines
+                    ids += b"".join(piece.id_members)
+                    from_files += piece.count
+                else:
+                    rows = [one.row for one in piece]
+                    lines += b"".join(export_format.join_stored(rows, project))
+                    ids += b"".join(render.id_member(row[3]) for row in rows)
+            return [lines, ids], from_files
+
+        return world.run(read())
+
+    def compare_lines(self, **choice: Any) -> int:
+        """Compare an export with that of the tables; the number of lines that came from files."""
+        lines, from_files = self.lines(**choice)
+        assert lines == self.lines(from_tables=True, **choice)[0]
+        return from_files
 
     def compare_all(self, *scopes: ScopeNames, limits: tuple[int, ...] = (1, 7, 100)) -> list[bool]:
         """Compare pages of all statuses and orders; tell of each if it came from files."""

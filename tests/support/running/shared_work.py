@@ -6,14 +6,12 @@ import functools
 from collections.abc import Iterator
 
 import httpx2
-import jinja2
 import pytest
 import starlette.routing
 from argon2 import PasswordHasher
 
 from plaudit.core.accounts import passwords
 from plaudit.store.engine import migrator
-from tests.support.running import compiled_templates
 
 _PRODUCT_HASHER = passwords._HASHER
 
@@ -27,14 +25,6 @@ def _one_tls_context() -> Iterator[None]:
     context = httpx2.create_ssl_context()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx2._transports.default.create_ssl_context", lambda **_: context)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _templates_compiled_once() -> Iterator[None]:
-    """Let applications share compiled templates: a page's first drawing took 50 ms in each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja2, "Environment", compiled_templates.sharing_environment())
         yield
 
 

@@ -54,7 +54,7 @@ def test_each_role_may_use_its_own_pages_and_those_of_the_roles_below(world, rol
     statuses = {}
     with signed_in(world, who) as browser:
         # What ends sessions comes last.
-        for page in sorted(CLOSED, key=lambda page: "sign" in page.path):
+        for page in sorted(CLOSED, key=lambda page: "/sign-" in page.path):
             if page.page_id in ("sign_out", "end_all_sessions"):
                 browser.client.cookies.clear()
                 browser.sign_in(who)

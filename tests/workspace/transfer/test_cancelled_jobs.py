@@ -13,7 +13,9 @@ import pytest
 from plaudit import clock
 from plaudit.api.http import job_runner
 from plaudit.api.http.job_runner import Tracker
+from plaudit.api.transfer import action_job
 from plaudit.core.transfer import jobs
+from plaudit.store.tasks.projects import find_project
 from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.transfer import archive_pages
 from tests.support.builders import make_tasks
@@ -35,6 +37,7 @@ PATHS = {
     JobKind.delivery: "/deliveries/jobs/{}",
     JobKind.export: "/exports/{}",
     JobKind.quality: "/projects/project_123/quality/{}",
+    JobKind.action: "/projects/project_123/actions/{}",
 }
 PAGES = {
     JobKind.upload: "/import/file/{}",
@@ -43,11 +46,11 @@ PAGES = {
     JobKind.delivery: "/deliveries/projects/project_123",
     JobKind.export: "/projects/project_123/download",
     JobKind.quality: "/projects/project_123/quality",
+    JobKind.action: "/projects/project_123/actions/{}",
 }
 every_kind = pytest.mark.parametrize("kind", PAGES)
-"""All but actions on many tasks, which are taken back rather than cancelled."""
 every_long_kind = pytest.mark.parametrize(
-    "kind", [JobKind.import_, JobKind.archive, JobKind.delivery, JobKind.export]
+    "kind", [JobKind.import_, JobKind.archive, JobKind.delivery, JobKind.export, JobKind.action]
 )
 
 
@@ -67,7 +70,7 @@ def browser(stored) -> Iterator[Browser]:
 
 
 def begin(world: Any, browser: Browser, kind: JobKind) -> str:
-    """The id of a job that was started."""
+    """The id of a job that was started; of an action on many tasks, that of the action."""
     if kind is JobKind.import_:
         rows = make_tasks(TASKS, prefix="new")
         content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
@@ -86,6 +89,11 @@ def begin(world: Any, browser: Browser, kind: JobKind) -> str:
         assert browser.post(PAGES[kind], fields).status_code == 303
     elif kind is JobKind.quality:
         assert browser.post(PAGES[kind], {}).status_code == 303
+    elif kind is JobKind.action:
+        fields = {"action": "reopen", "scope": "all"}
+        answer = browser.post("/projects/project_123/actions", fields)
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"].rpartition("/")[2])
     else:
         assert browser.post(PAGES[kind], {"name": "May"}).status_code == 303
     environment_id = world.org()
@@ -162,6 +170,15 @@ def assert_what_is_left(world: Any, browser: Browser, kind: JobKind, job_id: str
     """An import keeps what it stored and says how much; nothing of others is seen."""
     until(lambda: not list((world.settings.data / "jobs").glob("*")))
     job, page = told_of(browser, kind, job_id), browser.get(PAGES[kind].format(job_id)).text
+    if kind is JobKind.action:
+        assert job["state"] == "cancelled"
+        assert "50 tasks were changed" in page
+        assert "cancelled before its end" in page
+        undone = browser.post(f"{PATHS[kind].format(job_id)}/undo", {})
+        assert undone.status_code == 303
+        until(lambda: told_of(browser, kind, job_id)["state"] == "undone")
+        assert "50 tasks are again as they were" in browser.get(PAGES[kind].format(job_id)).text
+        return
     assert (job["state"], job["reason"]) == ("cancelled", jobs.CANCELLED)
     assert "cancelled" in page
     if kind is JobKind.import_:
@@ -204,14 +221,21 @@ def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate,
 def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     monkeypatch, stored, browser, gate, kind
 ):
-    """Archives, deliveries and exports even if they do not notice before they have ended."""
+    """All but imports even if they do not notice before they have ended."""
     if kind is not JobKind.import_:
         monkeypatch.setattr(job_runner, "HEARTBEAT_S", 60)
     job_id = begin(stored, browser, kind)
     assert gate.reached.wait(20)
     environment_id = stored.org()
 
-    stored.run(stored.db.write(lambda tx: jobs.cancel_job(tx, environment_id, kind, job_id)))
+    async def cancel_elsewhere(tx: Any) -> None:
+        if kind is JobKind.action:
+            project = await find_project(tx, environment_id, "project_123")
+            await action_job.cancel_action(tx, project, job_id)
+        else:
+            await jobs.cancel_job(tx, environment_id, kind, job_id)
+
+    stored.run(stored.db.write(cancel_elsewhere))
     if kind is JobKind.import_:
         assert gate.stopped.wait(20)
     gate.opened.set()
@@ -219,7 +243,9 @@ def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     assert_what_is_left(stored, browser, kind, job_id)
 
 
-@pytest.mark.parametrize("kind", [JobKind.archive, JobKind.delivery, JobKind.export])
+@pytest.mark.parametrize(
+    "kind", [JobKind.archive, JobKind.delivery, JobKind.export, JobKind.action]
+)
 def test_a_job_that_is_cancelled_reads_nothing_more(monkeypatch, stored, kind):
     """Selecting and writing read for long without a report."""
     reached, opened, reads = threading.Event(), threading.Event(), []
@@ -275,7 +301,8 @@ def test_who_cancelled_a_job_is_in_the_audit_log_once_and_another_may_begin(
         assert [answer.status_code for answer in answers] == [303, 303]
         assert begin(stored, browser, kind) != job_id
     actions = [entry for entry in trace(stored, key) if entry[0].startswith("cancel_")]
-    name = "cancel_quality_job" if kind is JobKind.quality else f"cancel_{kind.value}"
+    names = {JobKind.quality: "cancel_quality_job", JobKind.action: "cancel_task_action"}
+    name = names.get(kind, f"cancel_{kind.value}")
     assert [(action, job) for action, _, job in actions] == [(name, job_id)]
 
 

@@ -111,6 +111,7 @@ class ThreadRun:
         phase: str,
     ) -> None:
         self.tracker = Tracker(phase)
+        self.settings = services.settings
         self._services = services
         self._threads = threads
         self._turns = turns

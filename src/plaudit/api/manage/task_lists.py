@@ -12,7 +12,13 @@ from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, NoQuery, Text
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples_lists as examples
-from plaudit.api.transfer.action_job import CHANGING, RESTORING, is_small, run_action
+from plaudit.api.transfer.action_job import (
+    CHANGING,
+    RESTORING,
+    cancel_action,
+    is_small,
+    run_action,
+)
 from plaudit.core.managing import actions, details, task_list, undo, words
 from plaudit.core.managing.task_change import ActionRequest
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id
@@ -255,6 +261,23 @@ async def undo_task_action(
     return action_answer(action)
 
 
+async def cancel_task_action(
+    call: Call[NoQuery], body: Nothing, context: WriteContext
+) -> TaskActionAnswer:
+    """POST …/actions/{action_id}/cancel: end an action, or its undo, that is under way."""
+    project = await _get_project(call, context.tx)
+    action_id = call.path["action_id"]
+    _, call.prepared = await cancel_action(context.tx, project, action_id)
+    await context.note("action", action_id, project_key=project.project_key)
+    return action_answer(await actions.get_action(context.tx, project, action_id))
+
+
+async def stop_job(call: Call[NoQuery]) -> None:
+    """Tell the job of a cancelled action, should this process run it."""
+    if call.prepared is not None:
+        call.services.jobs.cancel(call.prepared.job_id)
+
+
 def action_answer(action: TaskAction) -> TaskActionAnswer:
     """An action as it is answered."""
     request = actions.read_request(action.detail)
@@ -361,5 +384,22 @@ OPERATIONS = (
         example=examples.TASK_ACTION | {"state": "undone", "restored": 2},
         body_example={},
         errors=(404, 409),
+    ),
+    declare(
+        "cancel_task_action",
+        "POST",
+        "/projects/{project_id}/actions/{action_id}/cancel",
+        role=Role.write,
+        handler=cancel_task_action,
+        after=stop_job,
+        body=Nothing,
+        summary="Cancel an action on many tasks",
+        description="An action, or its undo, that is under way ends: what it changed by then stays "
+        "changed, and can be undone. One that has ended is answered as it is.",
+        answer=TaskActionAnswer,
+        answer_description="The action.",
+        example=examples.TASK_ACTION | {"state": "cancelled"},
+        body_example={},
+        errors=(404,),
     ),
 )

@@ -29,7 +29,7 @@ T = TypeVar("T", bound=Struct)
 
 VERSION = 1
 TOKEN_CHARS_MAX = 2048
-_MAC_BYTES = 16
+MAC_BYTES = 16
 
 
 def encode(secret: ServerSecret, environment_id: str, cursor: Struct) -> str:
@@ -50,7 +50,7 @@ def decode(secret: ServerSecret, environment_id: str, token: str, kind: type[T])
     # The last character may carry bits that decoding drops; only one spelling is ours.
     if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != token:
         raise InvalidPageToken
-    payload, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+    payload, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
     expected = secret.token_macs(_bound(payload, environment_id))
     if not any(hmac.compare_digest(mac, code) for code in expected) or payload[:1] != bytes(
         [VERSION]

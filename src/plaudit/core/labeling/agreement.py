@@ -31,12 +31,21 @@ def consolidate_ballots(field: Field, ballots: Sequence[Ballot]) -> Consolidated
 
 def differ(field: Field, ballots: Sequence[Ballot]) -> bool:
     """True if people answered a question differently; free texts are not compared."""
-    is_free = rules_of(field).is_free and field.possible_values is None
+    is_free = _is_free(field)
     distinct = {
         encoded(msgspec.structs.replace(ballot, value=None) if is_free else ballot)
         for ballot in ballots
     }
     return len(distinct) > 1
+
+
+def is_own_text(field: Field) -> bool:
+    """True if people answer a question by a text of their own."""
+    return _is_free(field) and rules_of(field).is_own_text
+
+
+def _is_free(field: Field) -> bool:
+    return rules_of(field).is_free and field.possible_values is None
 
 
 def preferred(field: Field, value: Any, sources: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.consensus import SCORE
+from plaudit.core.labeling.threads.answer_reading import SCORE
 from plaudit.core.labeling.type_rules import ResponseNames
 from plaudit.core.labeling.types import TYPES
 from plaudit.core.tasks.annotation_lookup import threads_of

@@ -23,7 +23,7 @@ own order, and numbers mentions in that order, so that answers given on differen
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,7 +31,15 @@ from msgspec import Struct
 
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.answer_values import stored_value
-from plaudit.core.labeling.questions import Display, Question, QuestionTarget, questions
+from plaudit.core.labeling.conditions import unasked
+from plaudit.core.labeling.questions import (
+    Display,
+    Place,
+    Question,
+    QuestionTarget,
+    place_of,
+    questions,
+)
 from plaudit.core.labeling.response_values import renumber_mentions
 from plaudit.core.labeling.type_rules import InvalidAnswer, check_text
 from plaudit.core.tasks.forms import Field, Form
@@ -87,41 +95,65 @@ def check(
 ) -> list[Answer]:
     """The answers to store; raises AnswersRejected naming each fault, up to a hundred.
 
-    `sent` is decoded JSON. `partly` lets required questions go unanswered, for corrections.
+    `sent` is decoded JSON. Answers to questions that are not asked, as others were answered, are
+    left out: a page may have been loaded before its form had the condition. `partly` takes some
+    answers without the others, for corrections: none is required, and no condition applied.
     """
-    asked = {_address(question): question for question in questions(form, content)}
-    faults: list[Fault] = []
-    tried: set[tuple[QuestionTarget, str]] = set()
-    answers: list[Answer] = []
+    listed = questions(form, content)
+    asked = {place_of(question): question for question in listed}
+    found: list[tuple[int, Fault]] = []
+    given_at: dict[Place, tuple[int, GivenAnswer, Answer | None]] = {}
     for number, raw in enumerate(_listed(sent)):
-        if len(faults) >= FAULTS_MAX:
+        if len(found) >= FAULTS_MAX:
             break
         given = None
         try:
             given = _converted(raw)
             question = _question(asked, content, display, given)
-            address = _address(question)
-            if address in tried:
+            place = place_of(question)
+            if place in given_at:
                 raise InvalidAnswer("the question is answered twice", "/key")
-            tried.add(address)
-            answer = _answer(question, content, display, given)
+            given_at[place] = number, given, None
+            given_at[place] = number, given, _answer(question, content, display, given)
         except InvalidAnswer as wrong:
-            faults.append(_fault(f"/{number}{wrong.where}", wrong.message, given))
+            found.append((number, _fault(f"/{number}{wrong.where}", wrong.message, given)))
+    if partly:
+        _refuse(found)
+        return [answer for _, _, answer in given_at.values() if answer is not None]
+    left_out = unasked(form, listed, lambda question: _value_at(given_at, place_of(question)))
+    dropped = {given_at[place][0] for place in left_out if place in given_at}
+    found = [one for one in found if one[0] not in dropped]
+    wrong_at = {number for number, _ in found}
+    required = [one for one in listed if one.field.required and place_of(one) not in left_out]
+    for question in required:
+        if place_of(question) not in given_at:
+            found.append((ANSWERS_MAX, missing_answer_fault(question, display)))
             continue
-        if answer is not None:
-            answers.append(answer)
+        number, given, answer = given_at[place_of(question)]
         is_answered = answer is not None and answer.satisfies(question.field)
-        if question.field.required and not partly and not is_answered:
-            faults.append(_fault(f"/{number}/value", "an answer is required", given))
-    if not partly:
-        faults += [
-            missing_answer_fault(question, display)
-            for address, question in asked.items()
-            if question.field.required and address not in tried
-        ]
-    if faults:
-        raise AnswersRejected(faults[:FAULTS_MAX])
-    return answers
+        if number not in wrong_at and not is_answered:
+            found.append((number, _fault(f"/{number}/value", "an answer is required", given)))
+    _refuse(found)
+    return [
+        answer
+        for place, (_, _, answer) in given_at.items()
+        if answer is not None and place not in left_out
+    ]
+
+
+def _value_at(
+    given_at: Mapping[Place, tuple[int, GivenAnswer, Answer | None]], place: Place
+) -> Any:
+    """The stored value of the answer that was given at a place, None without one."""
+    _, _, answer = given_at.get(place, (0, None, None))
+    return None if answer is None else answer.value
+
+
+def _refuse(found: Sequence[tuple[int, Fault]]) -> None:
+    """Raise AnswersRejected if there are faults, in the order of the answers they are about."""
+    if found:
+        ordered = sorted(found, key=lambda one: one[0])
+        raise AnswersRejected([fault for _, fault in ordered[:FAULTS_MAX]])
 
 
 def _listed(sent: Any) -> list[Any]:
@@ -141,12 +173,8 @@ def _converted(raw: Any) -> GivenAnswer:
         raise InvalidAnswer(text[:1].lower() + text[1:].replace("`", "'"), where) from exc
 
 
-def _address(question: Question) -> tuple[QuestionTarget, str]:
-    return question.target, question.field.key
-
-
 def _question(
-    asked: dict[tuple[QuestionTarget, str], Question],
+    asked: Mapping[Place, Question],
     content: Sequence[Thread],
     display: Display,
     given: GivenAnswer,
@@ -229,12 +257,21 @@ def _fault(pointer: str, message: str, given: GivenAnswer | None) -> Fault:
 
 def missing_answer_fault(question: Question, display: Display) -> Fault:
     """The fault of a required question without an answer, addressed as the page shows it."""
+    return _addressed(Fault(pointer="", message="an answer is required"), question, display)
+
+
+def unasked_fault(question: Question, display: Display) -> Fault:
+    """The fault of an answer that was meant for a question whose condition is not met."""
+    message = Fault(pointer="", message="this is not asked, as another question is answered")
+    return _addressed(message, question, display)
+
+
+def _addressed(fault: Fault, question: Question, display: Display) -> Fault:
     target = question.target
     order = display.get(target.at, [])
-    is_response = target.message in order
-    return Fault(
-        pointer="",
-        message="an answer is required",
+    is_response = target.message is not None and target.message in order
+    return msgspec.structs.replace(
+        fault,
         at=target.at,
         position=order.index(target.message) + 1
         if is_response and target.message is not None

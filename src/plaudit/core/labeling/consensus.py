@@ -1,32 +1,33 @@
 """Consolidated answers, written into a conversation: the threads that a task is delivered with.
 
 Each question's answers become one annotation with the consolidated value under the plain key, and
-with several people each one's vote beside it. Which response is preferred follows from the
-preference or the ranking. A response that was written becomes a message; scores of rubric criteria
-become an evaluation of the message they are about.
+with several people each one's vote beside it (threads/answer_writing.py). Conditions of questions
+are applied to the consolidated answers: those whose votes make up one of them may have been asked
+different things, and who was not asked disagrees with nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.labeling.agreement import preferred
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.ballots import Ballot, ConsolidatedValue
+from plaudit.core.labeling.ballots import ConsolidatedValue
+from plaudit.core.labeling.conditions import unasked
 from plaudit.core.labeling.questions import (
-    SELECTED,
+    Place,
     Question,
-    QuestionTarget,
-    deriving_field,
+    has_conditions,
+    place_of,
     questions,
-    responses,
 )
-from plaudit.core.labeling.type_rules import possible_values
-from plaudit.core.labeling.types import rules_of
+from plaudit.core.labeling.threads.answer_reading import answer_in
+from plaudit.core.labeling.threads.answer_writing import AnswerWriter
 from plaudit.core.labeling.votes import (
+    Address,
     AnnotatorAnswer,
     DecodedSubmission,
     answer_address,
@@ -34,26 +35,13 @@ from plaudit.core.labeling.votes import (
     ballot_of,
     consolidate_answers,
     countable_answers,
-    first_reason,
     question_address,
 )
-from plaudit.core.tasks.forms import Consolidate, Field, Form, Level, TextUse
-from plaudit.wire.v2.annotation import Annotation, Vote
+from plaudit.core.tasks.forms import Form, TextUse
 from plaudit.wire.v2.task import (
-    CriterionEvaluation,
-    Message,
-    MessageContent,
-    MessageRole,
-    Rubric,
-    RubricEvaluation,
     Submission,
     Thread,
 )
-
-SCORE = "score"
-"""The key of the answer that is a criterion's score; others about it are annotations."""
-WRITER = "human"
-"""The source of a response that a person wrote; further ones are human_2, human_3, …"""
 
 
 class ConsolidatedTask(Struct, frozen=True):
@@ -72,30 +60,25 @@ def consolidate(
     """Write the answers of a task into its content, which is changed and returned.
 
     `submissions` are in the order in which they were made. A reviewer's `fixes` replace the
-    consolidated answers.
+    consolidated answers. A question whose condition these do not meet is left out, whoever was
+    asked it, and is not unresolved.
     """
     answers = answers_by_address(submissions)
     fixed = {answer_address(answer): answer for answer in fixes}
-    writer = _Writer(form, content, is_voted=len(submissions) > 1)
+    writer = AnswerWriter(form, content, is_voted=len(submissions) > 1)
+    listed = questions(form, content)
+    found = [_found(question, content, answers, fixed) for question in listed]
+    values = {place_of(one.question): one.value for one in found if one is not None}
+    left_out = unasked(form, listed, lambda question: values.get(place_of(question)))
     unresolved = []
-    for question in questions(form, content):
-        address = question_address(question, content)
-        votes = answers.get(address, [])
-        fix = fixed.get(address)
-        if fix is None and not votes:
+    for question, one in zip(listed, found, strict=True):
+        is_asked = place_of(question) not in left_out
+        if one is None or not is_asked or not one.consolidated.is_resolved:
             writer.leave_out(question)
+            if one is not None and is_asked:
+                unresolved.append(question)
             continue
-        counted = countable_answers(question, content, votes)
-        consolidated = (
-            consolidate_answers(question.field, votes, counted)
-            if fix is None
-            else ConsolidatedValue(ballot_of(fix))
-        )
-        if not consolidated.is_resolved:
-            unresolved.append(question)
-            writer.leave_out(question)
-            continue
-        writer.write(question, consolidated.ballot, counted, fix)
+        writer.write(question, one.consolidated.ballot, one.counted, one.fix)
     writer.finish()
     for thread in content:
         thread.submissions = [
@@ -108,6 +91,37 @@ def consolidate(
     return ConsolidatedTask(content, unresolved)
 
 
+class _Found(Struct, frozen=True):
+    """A question that somebody answered, the answers that count, and what they come to."""
+
+    question: Question
+    counted: list[AnnotatorAnswer]
+    fix: Answer | None
+    consolidated: ConsolidatedValue
+
+    @property
+    def value(self) -> Any:
+        """The consolidated value, None without one."""
+        return self.consolidated.ballot.value if self.consolidated.is_resolved else None
+
+
+def _found(
+    question: Question,
+    content: Sequence[Thread],
+    answers: Mapping[Address, list[AnnotatorAnswer]],
+    fixed: Mapping[Address, Answer],
+) -> _Found | None:
+    """The answers to a question and what they come to; None if nobody answered it."""
+    address = question_address(question, content)
+    votes, fix = answers.get(address, []), fixed.get(address)
+    if fix is None and not votes:
+        return None
+    counted = countable_answers(question, content, votes)
+    if fix is not None:
+        return _Found(question, counted, fix, ConsolidatedValue(ballot_of(fix)))
+    return _Found(question, counted, None, consolidate_answers(question.field, votes, counted))
+
+
 def correct(
     form: Form,
     content: Sequence[Thread],
@@ -117,12 +131,18 @@ def correct(
 ) -> None:
     """Write a reviewer's fixes into delivered threads, and leave all else in them as it is.
 
-    `content` is the conversation that the threads were made of and the questions are about.
+    `content` is the conversation that the threads were made of and the questions are about. What is
+    not asked any more, as the fixes answer other questions, is taken away.
     """
     answers = answers_by_address(submissions)
     fixed = {answer_address(answer): answer for answer in fixes}
-    writer = _Writer(form, threads, is_voted=len(submissions) > 1, keeps=True)
-    for question in questions(form, content):
+    writer = AnswerWriter(form, threads, is_voted=len(submissions) > 1, keeps=True)
+    listed = questions(form, content)
+    no_longer = _no_longer_asked(form, content, threads, listed, fixed)
+    for question in listed:
+        if place_of(question) in no_longer:
+            writer.take_away(question)
+            continue
         address, target = question_address(question, content), question.target
         fix = fixed.get(address)
         if fix is None:
@@ -136,242 +156,23 @@ def correct(
     writer.finish()
 
 
-class _Writer:
-    """Writes consolidated answers into one conversation.
+def _no_longer_asked(
+    form: Form,
+    content: Sequence[Thread],
+    threads: Sequence[Thread],
+    listed: Sequence[Question],
+    fixed: Mapping[Address, Answer],
+) -> set[Place]:
+    """Places of questions that the delivered answers ask, and with the fixes do not."""
+    if not has_conditions(form):
+        return set()
 
-    With `keeps` the conversation was written before: scores that are not written again stay, and
-    an annotation that replaces one keeps its id, and its votes if it has none.
-    """
+    def delivered(question: Question) -> Any:
+        answer = answer_in(question, question_address(question, content), content, threads)
+        return None if answer is None else answer.value
 
-    def __init__(
-        self, form: Form, content: list[Thread], *, is_voted: bool, keeps: bool = False
-    ) -> None:
-        self._form = form
-        self._content = content
-        self._is_voted = is_voted
-        self._keeps = keeps
-        self._written: list[tuple[QuestionTarget, str]] = []
-        self._scores: dict[tuple[int, int, int], dict[str, CriterionEvaluation]] = {}
+    def corrected(question: Question) -> Any:
+        fix = fixed.get(question_address(question, content))
+        return delivered(question) if fix is None else fix.value
 
-    def write(
-        self, question: Question, ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None
-    ) -> None:
-        """Write the consolidated answer to one question."""
-        field, target = question.field, question.target
-        if field.use is TextUse.response:
-            self._write_responses(question, ballot, votes, fix)
-            return
-        annotation = _annotation(field, ballot, votes, fix, is_voted=self._is_voted)
-        if target.criterion is not None:
-            self._evaluate(field, target, annotation)
-            return
-        self._put(self._annotations(target), annotation)
-        if target.turn is not None and target.message is None:
-            self._follow(field, target, ballot)
-
-    def leave_out(self, question: Question) -> None:
-        """Take away what was suggested as the answer to a question that has none."""
-        field, target = question.field, question.target
-        if target.criterion is not None and target.turn is not None and target.message is not None:
-            turn = self._content[target.thread].turns[target.turn]
-            turn.messages[target.message].rubric_evaluations = None
-            return
-        keys = {field.key}
-        if target.turn is not None and target.message is None:
-            turn = self._content[target.thread].turns[target.turn]
-            keys |= {SELECTED} if deriving_field(self._form, turn) is field else set()
-        listed = self._annotations(target)
-        listed[:] = [other for other in listed if other.key not in keys]
-
-    def finish(self) -> None:
-        """Add the evaluations and the written responses that were collected."""
-        for (t, u, m), scores in self._scores.items():
-            turn = self._content[t].turns[u]
-            turn.messages[m].rubric_evaluations = [
-                _evaluation(rubric, scores, self._score_field) for rubric in turn.rubrics or ()
-            ]
-        for target, text in self._written:
-            assert target.turn is not None
-            messages = self._content[target.thread].turns[target.turn].messages
-            used = {message.source_id for message in messages}
-            number, source_id = 1, WRITER
-            while source_id in used:
-                number += 1
-                source_id = f"{WRITER}_{number}"
-            messages.append(
-                Message(
-                    content=MessageContent(text=text),
-                    role=MessageRole.assistant,
-                    source_id=source_id,
-                    annotations=[],
-                )
-            )
-
-    @property
-    def _score_field(self) -> Field | None:
-        """The field that asks for a criterion's score."""
-        return self._form_field(Level.criterion, SCORE)
-
-    def _form_field(self, level: Level, key: str) -> Field | None:
-        fields = self._form.fields
-        return next((field for field in fields if (field.level, field.key) == (level, key)), None)
-
-    def _put(self, listed: list[Annotation], annotation: Annotation) -> None:
-        """Replace the annotation with this key, in its position if it `keeps`; else append."""
-        for number, previous in enumerate(listed):
-            if previous.key == annotation.key and self._keeps:
-                annotation.id = previous.id
-                annotation.votes = annotation.votes or previous.votes
-                listed[number] = annotation
-                return
-        listed[:] = [other for other in listed if other.key != annotation.key]
-        listed.append(annotation)
-
-    def _annotations(self, target: QuestionTarget) -> list[Annotation]:
-        thread = self._content[target.thread]
-        if target.turn is None:
-            return thread.annotations
-        turn = thread.turns[target.turn]
-        if target.message is None:
-            return turn.annotations
-        message = turn.messages[target.message]
-        if target.chunk is None:
-            return message.annotations
-        return (message.content.chunks or [])[target.chunk].annotations
-
-    def _follow(self, field: Field, target: QuestionTarget, ballot: Ballot) -> None:
-        """Name the preferred response, if it follows from this answer."""
-        assert target.turn is not None
-        turn = self._content[target.thread].turns[target.turn]
-        if deriving_field(self._form, turn) is not field:
-            return
-        sources = [turn.messages[m].source_id for m in responses(turn)]
-        source_id = None if ballot.value is None else preferred(field, ballot.value, sources)
-        if source_id is None:
-            turn.annotations[:] = [other for other in turn.annotations if other.key != SELECTED]
-            return
-        selecting = self._form_field(Level.turn, SELECTED)
-        if selecting is None:
-            selecting = Field(key=SELECTED, level=Level.turn, type="category")
-        chosen = _annotation(selecting, Ballot(source_id), [], None, is_voted=False)
-        if self._keeps:
-            self._put(turn.annotations, chosen)
-            return
-        turn.annotations[:] = [other for other in turn.annotations if other.key != SELECTED]
-        turn.annotations.insert(max(0, len(turn.annotations) - 1), chosen)
-
-    def _evaluate(self, field: Field, target: QuestionTarget, annotation: Annotation) -> None:
-        assert target.turn is not None
-        assert target.message is not None
-        assert target.criterion is not None
-        message = (target.thread, target.turn, target.message)
-        if message not in self._scores:
-            self._scores[message] = self._delivered_scores(target) if self._keeps else {}
-        evaluation = self._scores[message].setdefault(
-            target.criterion, CriterionEvaluation(criterion_definition_id=target.criterion)
-        )
-        listed = evaluation.annotations = evaluation.annotations or []
-        if field.key == SCORE:
-            value = annotation.value
-            score = None if value is None else rules_of(field).score_of(value)
-            evaluation.score = score
-            if not self._is_voted and annotation.justification is None and score is not None:
-                listed[:] = [other for other in listed if other.key != SCORE]
-                return
-        self._put(listed, annotation)
-
-    def _delivered_scores(self, target: QuestionTarget) -> dict[str, CriterionEvaluation]:
-        """A message's evaluations as delivered, by the id of the criterion."""
-        assert target.turn is not None
-        assert target.message is not None
-        message = self._content[target.thread].turns[target.turn].messages[target.message]
-        return {
-            scored.criterion_definition_id: scored
-            for evaluation in message.rubric_evaluations or ()
-            for scored in evaluation.criteria_evaluations or ()
-            if scored.criterion_definition_id is not None
-        }
-
-    def _write_responses(
-        self, question: Question, ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None
-    ) -> None:
-        texts = [ballot.value]
-        if fix is None and question.field.rule is Consolidate.all:
-            texts = [vote.answer.value for vote in votes]
-        self._written += [(question.target, text) for text in texts if text is not None]
-
-
-def _annotation(
-    field: Field,
-    ballot: Ballot,
-    votes: list[AnnotatorAnswer],
-    fix: Answer | None,
-    *,
-    is_voted: bool,
-) -> Annotation:
-    """The annotation of a consolidated answer, with each person's vote if several judged."""
-    return Annotation(
-        key=field.key,
-        type=field.type,
-        value=ballot.value,
-        title=field.title,
-        description=field.description,
-        labels=field.labels,
-        possible_values=possible_values(field),
-        not_applicable=ballot.not_applicable or None,
-        cannot_assess=ballot.cannot_assess or None,
-        justification=_justification(ballot, votes, fix),
-        votes=[
-            Vote(
-                contributor_id=vote.submission.user_id,
-                value=UNSET if vote.answer.value is None else vote.answer.value,
-                not_applicable=vote.answer.not_applicable or None,
-                cannot_assess=vote.answer.cannot_assess or None,
-                submitted_at=clock.format_ms(vote.submission.submitted_ms),
-            )
-            for vote in votes
-            if not vote.answer.is_empty
-        ]
-        or None
-        if is_voted
-        else None,
-    )
-
-
-def _justification(ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None) -> str | None:
-    """The reviewer's reason, else that of the first who gave this answer and a reason."""
-    return first_reason(ballot, votes) if fix is None else fix.justification
-
-
-def _evaluation(
-    rubric: Rubric, scores: dict[str, CriterionEvaluation], field: Field | None
-) -> RubricEvaluation:
-    """A rubric's evaluation: weighted total and percentage of the best."""
-    criteria = rubric.criteria_definitions
-    listed = [scores[criterion.id] for criterion in criteria if criterion.id in scores]
-    weights = {
-        criterion.id: 1 if criterion.weight is None else criterion.weight for criterion in criteria
-    }
-    weighted = [
-        scored.score * weights[scored.criterion_definition_id or ""]
-        for scored in listed
-        if scored.score is not None
-    ]
-    evaluation = RubricEvaluation(criteria_evaluations=listed)
-    if not weighted:
-        return evaluation
-    total = sum(weighted)
-    evaluation.total_score = _plain(total)
-    score_max = None if field is None else rules_of(field).score_max(field)
-    best: float | None = rubric.max_total_score
-    if score_max is not None:
-        best_total = sum(score_max * weight for weight in weights.values() if weight > 0)
-        best = best_total if best is None else best
-    if best:
-        evaluation.percentage = _plain(round(100 * total / best, 2))
-    return evaluation
-
-
-def _plain(number: float) -> float | int:
-    """A number as an int if it has no fraction."""
-    return int(number) if float(number).is_integer() else number
+    return unasked(form, listed, corrected) - unasked(form, listed, delivered)

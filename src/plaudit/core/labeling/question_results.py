@@ -7,7 +7,8 @@ Responses stand in their own order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -15,9 +16,9 @@ from msgspec import Struct
 from plaudit.core.labeling.agreement import differ
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.ballots import Ballot
-from plaudit.core.labeling.consensus import SCORE
-from plaudit.core.labeling.questions import Question, QuestionTarget, questions
-from plaudit.core.labeling.types import rules_of
+from plaudit.core.labeling.conditions import unasked
+from plaudit.core.labeling.questions import Place, Question, place_of, questions
+from plaudit.core.labeling.threads.answer_reading import answer_at, answer_in
 from plaudit.core.labeling.votes import (
     Address,
     AnnotatorAnswer,
@@ -30,15 +31,14 @@ from plaudit.core.labeling.votes import (
     question_address,
 )
 from plaudit.core.tasks.annotation_lookup import threads_of
-from plaudit.core.tasks.forms import Form, TextUse, form_of
+from plaudit.core.tasks.forms import Form, form_of
 from plaudit.core.tasks.lifecycle import content_from_threads
 from plaudit.model.core import ALL_OPTS, ProjectRow, StoredTask
 from plaudit.model.labeling import SubmissionRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.resources import project_detail
-from plaudit.wire.v2.task import CriterionEvaluation, Thread
+from plaudit.wire.v2.task import Thread
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
@@ -59,6 +59,8 @@ class QuestionResult(Struct, frozen=True):
     answer: Answer | None
     is_disputed: bool
     is_unresolved: bool
+    is_asked: bool = True
+    """False if it is not asked by the answers that other questions come to."""
 
 
 class ReviewState(Struct, frozen=True):
@@ -131,12 +133,50 @@ def make_review_state(
                 is_unresolved=threads is None and not consolidated.is_resolved,
             )
         )
+    results = _with_conditions(form, results, is_pending=threads is None)
     return ReviewState(form, content, threads, decoded, results, revision_of(task, current))
+
+
+def _with_conditions(
+    form: Form, results: list[QuestionResult], *, is_pending: bool
+) -> list[QuestionResult]:
+    """Results with those marked that are not asked; of a pending task these come to no answer."""
+    left_out = unasked_results(form, results, {})
+    return [
+        msgspec.structs.replace(
+            result,
+            is_asked=False,
+            is_unresolved=False,
+            answer=None if is_pending else result.answer,
+        )
+        if place_of(result.question) in left_out
+        else result
+        for result in results
+    ]
+
+
+def unasked_results(
+    form: Form, results: Sequence[QuestionResult], fixed: Mapping[Address, Answer]
+) -> set[Place]:
+    """Places of the questions that are not asked where a reviewer's `fixed` answers stand."""
+    values: dict[Place, Any] = {}
+    for result in results:
+        answer = fixed.get(result.address, result.answer)
+        values[place_of(result.question)] = None if answer is None else answer.value
+    asked = [result.question for result in results]
+    return unasked(form, asked, lambda question: values[place_of(question)])
 
 
 def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:
     """Hash of a task's status, its completion and its current submissions, 24 hex digits."""
-    parts = [task.status.value, str(task.completed_ms), *(row.submission_id for row in current)]
+    return hash_revision(
+        task.status.value, task.completed_ms, [row.submission_id for row in current]
+    )
+
+
+def hash_revision(status: str, completed_ms: int | None, submission_ids: Sequence[str]) -> str:
+    """Hash of what a decision on a task depends on, 24 hex digits."""
+    parts = [status, str(completed_ms), *submission_ids]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -156,77 +196,11 @@ def _fits(content: Sequence[Thread], threads: Sequence[Thread]) -> bool:
     )
 
 
-def _answer(address: Address, **members: object) -> Answer:
-    at, source_id, chunk, criterion, key = address
-    about = {"at": at, "source_id": source_id, "chunk": chunk, "criterion": criterion, "key": key}
-    return msgspec.convert(about | members, Answer)
-
-
 def _consolidated(address: Address, votes: Sequence[AnnotatorAnswer], ballot: Ballot) -> Answer:
-    return _answer(
+    return answer_at(
         address,
         value=ballot.value,
         not_applicable=ballot.not_applicable,
         cannot_assess=ballot.cannot_assess,
         justification=first_reason(ballot, votes),
-    )
-
-
-def answer_in(
-    question: Question, address: Address, content: Sequence[Thread], threads: Sequence[Thread]
-) -> Answer | None:
-    """The answer that annotations of threads hold, None without one; the first of responses.
-
-    `threads` are delivered ones of this content, or the content itself with its suggestions.
-    """
-    field, target = question.field, question.target
-    if field.use is TextUse.response and target.turn is not None:
-        asked = content[target.thread].turns[target.turn].messages
-        written = threads[target.thread].turns[target.turn].messages[len(asked) :]
-        return _answer(address, value=written[0].content.text) if written else None
-    listed = _annotations(threads, target)
-    scored = _score(threads, target) if target.criterion is not None else None
-    if scored is not None:
-        listed = scored.annotations or []
-    annotation = next((candidate for candidate in listed if candidate.key == field.key), None)
-    if annotation is None:
-        if scored is None or scored.score is None or field.key != SCORE:
-            return None
-        return _answer(address, value=rules_of(field).value_of_score(scored.score))
-    return _answer(
-        address,
-        value=annotation.value,
-        not_applicable=bool(annotation.not_applicable),
-        cannot_assess=bool(annotation.cannot_assess),
-        justification=annotation.justification,
-    )
-
-
-def _annotations(threads: Sequence[Thread], target: QuestionTarget) -> list[Annotation]:
-    thread = threads[target.thread]
-    if target.turn is None:
-        return thread.annotations
-    turn = thread.turns[target.turn]
-    if target.message is None:
-        return turn.annotations
-    message = turn.messages[target.message]
-    if target.criterion is not None:
-        return []
-    if target.chunk is None:
-        return message.annotations
-    return (message.content.chunks or [])[target.chunk].annotations
-
-
-def _score(threads: Sequence[Thread], target: QuestionTarget) -> CriterionEvaluation | None:
-    assert target.turn is not None
-    assert target.message is not None
-    message = threads[target.thread].turns[target.turn].messages[target.message]
-    return next(
-        (
-            scored
-            for evaluation in message.rubric_evaluations or ()
-            for scored in evaluation.criteria_evaluations or ()
-            if scored.criterion_definition_id == target.criterion
-        ),
-        None,
     )

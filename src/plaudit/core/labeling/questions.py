@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -46,8 +47,43 @@ class Question(Struct, frozen=True):
     target: QuestionTarget
 
 
+Place = tuple[QuestionTarget, str]
+"""The thing that a question is about, and its key: no two questions of a task have the same."""
+
+
+def place_of(question: Question) -> Place:
+    """The place of a question."""
+    return question.target, question.field.key
+
+
+def source_of(question: Question) -> Place | None:
+    """The place of the question that a condition names; None for a question without one."""
+    condition, target = question.field.ask_if, question.target
+    if condition is None:
+        return None
+    level = condition.level or question.field.level
+    if level is not question.field.level:
+        message = target.message if level is Level.message else None
+        target = QuestionTarget(target.at, target.thread, target.turn, message)
+    return target, condition.key
+
+
+def has_conditions(form: Form) -> bool:
+    """True if any question of a form has a condition."""
+    return any(field.ask_if is not None for field in form.fields)
+
+
+def in_form_order(form: Form, asked: Sequence[Question]) -> list[Question]:
+    """Questions in the order of the form, in which each stands behind what its condition names."""
+    order = {(field.level, field.key): number for number, field in enumerate(form.fields)}
+    return sorted(asked, key=lambda one: order[one.field.level, one.field.key])
+
+
 def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
-    """Every question that a form asks about a conversation, in the order of the conversation."""
+    """Every question that a form asks about a conversation, in the order of the conversation.
+
+    Those with a condition are among them, but for those whose condition nothing there can meet.
+    """
     asked: list[Question] = []
     for t, thread in enumerate(content):
         for u in asked_turns(form, thread):
@@ -57,7 +93,7 @@ def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
             for field in _fields(form, Level.thread)
             if not rules_of(field).is_ranking
         ]
-    return asked
+    return _reachable(form, asked) if has_conditions(form) else asked
 
 
 def asked_turns(form: Form, thread: Thread) -> list[int]:
@@ -112,6 +148,16 @@ def turns(content: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
     for t, thread in enumerate(content):
         for u, turn in enumerate(thread.turns):
             yield f"t{t}u{u}", turn
+
+
+def _reachable(form: Form, asked: Sequence[Question]) -> list[Question]:
+    """The questions but for those whose condition names what is not among them."""
+    places = set[Place]()
+    for question in in_form_order(form, asked):
+        source = source_of(question)
+        if source is None or source in places:
+            places.add(place_of(question))
+    return [question for question in asked if place_of(question) in places]
 
 
 def _about_turn(form: Form, turn: Turn, target: QuestionTarget) -> Iterator[Question]:
@@ -193,3 +239,35 @@ def _inside(
         chunk,
         criterion,
     )
+
+
+class Positions:
+    """Positions of responses on the screen; looking one up costs the same in any turn."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._of: dict[str, dict[int, int]] = {}
+
+    def of(self, at: str) -> dict[int, int]:
+        """Positions of a turn's responses, from 1, by their indexes."""
+        if at not in self._of:
+            order = self._display.get(at, [])
+            self._of[at] = {index: position for position, index in enumerate(order, 1)}
+        return self._of[at]
+
+
+def address_in_turn(question: Question, positions: Positions) -> dict[str, Any]:
+    """The address of a question without its turn."""
+    target, address = question.target, dict[str, Any]()
+    if target.message is not None:
+        position = positions.of(target.at).get(target.message)
+        if position is not None:
+            address["position"] = position
+        else:
+            address["message"] = target.message
+    if target.chunk is not None:
+        address["chunk"] = target.chunk
+    if target.criterion is not None:
+        address["criterion"] = target.criterion
+    address["key"] = question.field.key
+    return address

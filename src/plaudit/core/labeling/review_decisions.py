@@ -20,6 +20,7 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
+from plaudit.core.labeling.adjudication.acceptance_samples import judge_in_samples
 from plaudit.core.labeling.adjudication.disagreement_reasons import (
     GivenReason,
     check_reasons,
@@ -27,9 +28,9 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     store_reasons,
 )
 from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
-from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
-from plaudit.core.labeling.question_results import ReviewState, review_state
-from plaudit.core.labeling.questions import own_order
+from plaudit.core.labeling.answers import Answer, check, missing_answer_fault, unasked_fault
+from plaudit.core.labeling.question_results import ReviewState, review_state, unasked_results
+from plaudit.core.labeling.questions import own_order, place_of
 from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import DecodedSubmission, answer_address
@@ -61,6 +62,7 @@ async def accept(
     fixes: Any = (),
     reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
+    kind: str = "accept",
 ) -> None:
     """Complete a task in review with the annotators' answers and the reviewer's `fixes`.
 
@@ -68,6 +70,7 @@ async def accept(
     replaces the answer to its question, and every open question needs one. `reasons` say why people
     disagreed. Raises AnswersRejected, InvalidContent for a reason of what nobody disagreed on;
     Conflict if the task is not in review or has another revision; Forbidden to who answered it.
+    `kind` is that of its note.
     """
     await _lock(tx, task, WorkState.in_review)
     state = await _review_state(tx, project, task, revision)
@@ -82,8 +85,9 @@ async def accept(
         )
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
-    await insert_note(tx, task.project_key, task.seq, user_id, "accept", detail)
+    await insert_note(tx, task.project_key, task.seq, user_id, kind, detail)
     await store_reasons(tx, task.project_key, task.seq, reasons)
+    await judge_in_samples(tx, task, user_id, is_right=not checked)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -169,6 +173,7 @@ async def send_back(
         "send_back",
         {"user_id": user_id, "comment": comment},
     )
+    await judge_in_samples(tx, task, reviewer_id, is_right=False)
 
 
 async def dismiss_report(
@@ -238,6 +243,12 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
         for fix in checked
         if not fix.satisfies(questions[answer_address(fix)].field)
     ]
+    fixed = {answer_address(fix): fix for fix in checked}
+    left_out = unasked_results(state.form, state.results, fixed)
+    for fix in checked:
+        question = questions[answer_address(fix)]
+        if place_of(question) in left_out:
+            faults.append(unasked_fault(question, display))
     if faults:
         raise AnswersRejected(faults)
     return checked

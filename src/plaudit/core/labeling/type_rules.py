@@ -250,6 +250,8 @@ class TypeRules(Struct, frozen=True, kw_only=True):
     """Values order all responses of a turn."""
     is_free: bool = False
     """Values are texts of one's own: two people's are never compared."""
+    is_own_text: bool = False
+    """Values are written by people, and one of them is chosen in review."""
     is_number: bool = False
     is_reason: bool = False
     """A value may be the reason for another answer."""

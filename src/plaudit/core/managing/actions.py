@@ -51,6 +51,8 @@ LEASE_MS = 60_000
 KEPT_MS = 7 * 24 * 3600 * 1000
 """Milliseconds for which an action can be undone, and is listed."""
 
+UNDER_WAY = (ActionState.running, ActionState.undoing)
+
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 read_request = msgspec.json.Decoder(ActionRequest).decode
@@ -199,6 +201,19 @@ async def finish(tx: Transaction, action: TaskAction) -> TaskAction:
     return done
 
 
+async def cancel(tx: Transaction, project: ProjectRow, action_id: str) -> bool:
+    """Cancel an action, or its undo; what was done by then stays. False if it has ended.
+
+    Raises NotFound. Whoever works on it finds out with its next tasks, which are then not changed.
+    """
+    await get_action(tx, project, action_id)
+    stored = await actions.lock_action(tx, project.project_key, action_id)
+    if stored.state not in UNDER_WAY:
+        return False
+    cancelled = structs.replace(stored, state=ActionState.cancelled)
+    return await actions.save_action(tx, cancelled, expected=stored.state)
+
+
 async def get_action(tx: Transaction, project: ProjectRow, action_id: str) -> TaskAction:
     """An action of a project, broken if it says nothing any more; raises NotFound."""
     action = await actions.find_action(tx, project.project_key, action_id)
@@ -209,8 +224,7 @@ async def get_action(tx: Transaction, project: ProjectRow, action_id: str) -> Ta
 
 def as_of(action: TaskAction, now: int) -> TaskAction:
     """The action as it is at a time: broken if its process has said nothing for too long."""
-    is_under_way = action.state in (ActionState.running, ActionState.undoing)
-    if is_under_way and action.lease_ms < now:
+    if action.state in UNDER_WAY and action.lease_ms < now:
         return structs.replace(action, state=ActionState.broken)
     return action
 

@@ -8,7 +8,7 @@ preference or ranking: a response's `source_id`, or `tie`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,18 @@ from msgspec import Struct
 from plaudit.core.labeling.agreement import preferred
 from plaudit.core.labeling.answer_values import given_value
 from plaudit.core.labeling.answers import Answer
+from plaudit.core.labeling.conditions import meets
 from plaudit.core.labeling.questions import (
     SELECTED,
     Question,
     QuestionTarget,
     deriving_field,
+    has_conditions,
+    in_form_order,
+    place_of,
     questions,
     responses,
+    source_of,
 )
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.labeling.votes import Address, answer_address, question_address
@@ -44,6 +49,7 @@ class AskedQuestions:
     """The questions of one conversation by their address, with those that follow from others."""
 
     def __init__(self, form: Form, content: Sequence[Thread]) -> None:
+        self.form = form
         self.content = content
         self.by_address: dict[Address, Question] = {}
         self.deriving: dict[Address, Question] = {}
@@ -58,6 +64,37 @@ class AskedQuestions:
                 self.deriving[target.at, None, None, None, SELECTED] = question
         for address in self.by_address:
             self.deriving.pop(address, None)
+
+    def ruled_out(self, expected: Sequence[ExpectedAnswer]) -> set[Address]:
+        """Addresses of questions that whoever answers as expected is not asked."""
+        if not has_conditions(self.form):
+            return set()
+        values = {address_of(one): one.value for one in expected}
+        return self._left_out(values, set(values))
+
+    def not_asked(
+        self, expected: Sequence[ExpectedAnswer], given: Mapping[Address, Answer]
+    ) -> set[Address]:
+        """Addresses of questions that a person was not asked, because of expected answers alone."""
+        if not has_conditions(self.form):
+            return set()
+        values = {address: answer.value for address, answer in given.items()}
+        return self._left_out(values, {address_of(one) for one in expected})
+
+    def _left_out(self, values: Mapping[Address, Any], known: Container[Address]) -> set[Address]:
+        """Addresses of questions whose condition a `known` answer among these does not meet."""
+        places = {place_of(one): address for address, one in self.by_address.items()}
+        left_out = set[Address]()
+        for question in in_form_order(self.form, list(self.by_address.values())):
+            source, condition = source_of(question), question.field.ask_if
+            if source is None or condition is None:
+                continue
+            address = places[source]
+            named = self.by_address[address].field
+            is_unmet = address in known and not meets(condition, named, values.get(address))
+            if address in left_out or is_unmet:
+                left_out.add(places[place_of(question)])
+        return left_out
 
     def sources(self, target: QuestionTarget) -> list[str]:
         """Sources of the responses of a turn, in their own order."""
@@ -111,6 +148,12 @@ def check_expected(
         if wrong is not None:
             member, message = wrong
             raise InvalidContent(message, pointer=f"{where}/{member}")
+    for number, one in enumerate(expected):
+        if address_of(one) in asked.ruled_out(expected):
+            raise InvalidContent(
+                "nobody is asked this who answers the others as expected",
+                pointer=f"{pointer}/{number}/key",
+            )
 
 
 def is_still_asked(
@@ -168,13 +211,15 @@ def score_answers(
 ) -> list[ScoredAnswer]:
     """Scores of a submission; a question without an answer is wrong.
 
-    Expected answers that the form asks or takes no longer are left out.
+    Expected answers that the form asks or takes no longer are left out, and those to what was not
+    asked because of an answer that is expected, and scored, too.
     """
     asked = AskedQuestions(form, content)
     given = {answer_address(answer): answer for answer in answers}
     found = []
+    not_asked = asked.not_asked(expected, given)
     for number, one in enumerate(expected):
-        if _fault(asked, one) is None:
+        if _fault(asked, one) is None and address_of(one) not in not_asked:
             answer = _given(asked, one, given)
             found.append(ScoredAnswer(number, answer, _is_right(asked, one, answer)))
     return found

@@ -42,7 +42,7 @@ def proposed_answers(state: ReviewState) -> list[ProposedAnswer]:
     """Expected answers that a task offers: those that are or would be delivered."""
     found = []
     for result in state.results:
-        if not is_scored(result.question.field):
+        if not (result.is_asked and is_scored(result.question.field)):
             continue
         at, source_id, chunk, criterion, key = result.address
         expected = ExpectedAnswer(

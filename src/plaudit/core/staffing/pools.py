@@ -86,31 +86,36 @@ async def change_requirement(
 ) -> None:
     """Set what a task asks of people from now on; who holds it keeps it.
 
-    The caller has locked the task's row of the queue. Raises InvalidContent beyond POOLS_MAX.
+    The caller has locked the task's row of the queue. Raises InvalidContent beyond POOLS_MAX, with
+    nothing changed.
     """
-    stored = b"" if requirement == ANYBODY else requirements.encode(requirement)
-    await work_pools.put_requirements(tx, project_key, {task.seq: stored})
     handed = await work_pools.find_batch_teams(
         tx, project_key, [] if task.batch_id is None else [task.batch_id]
     )
     whole = requirements.with_team(requirement, handed.get(task.batch_id or ""))
     [pool] = await _ensure(tx, project_key, [whole])
+    stored = b"" if requirement == ANYBODY else requirements.encode(requirement)
+    await work_pools.put_requirements(tx, project_key, {task.seq: stored})
     await work_pools.set_pool(tx, project_key, task.seq, pool)
 
 
 async def hand_batch(tx: Transaction, project_key: int, batch_id: str, team_id: str | None) -> None:
     """Hand a batch to a team, or with None to everybody again; who holds a task of it keeps it.
 
-    The caller has locked the batch. Raises InvalidContent beyond POOLS_MAX.
+    The caller has locked the batch. Raises InvalidContent beyond POOLS_MAX, with nothing changed.
     """
-    await work_pools.set_batch_team(tx, project_key, batch_id, team_id)
-    for pool in await work_pools.list_pools_of_batch(tx, project_key, batch_id):
+    before = await work_pools.list_pools_of_batch(tx, project_key, batch_id)
+    asked = []
+    for pool in before:
         requirement = ANYBODY
         if pool != OPEN_POOL:
             stored = await work_pools.find_requirement_of_pool(tx, project_key, pool)
             assert stored is not None, "tasks stand in pools that are stored"
             requirement = requirements.decode(stored)
-        [to] = await _ensure(tx, project_key, [requirements.with_team(requirement, team_id)])
+        asked.append(requirements.with_team(requirement, team_id))
+    after = await _ensure(tx, project_key, asked)
+    await work_pools.set_batch_team(tx, project_key, batch_id, team_id)
+    for pool, to in zip(before, after, strict=True):
         if to != pool:
             await work_pools.move_batch(tx, project_key, batch_id, pool=pool, to=to)
 

@@ -1,7 +1,8 @@
 """A project's form: the questions about each message, turn, thread, chunk and criterion.
 
 A field becomes an annotation of the same key, type and possible values. A stored form has passed
-the checks of `read_form`.
+the checks of form_checks.py. With `ask_if` a question is asked only where an earlier one has an
+answer that the condition names (docs/adr/0053).
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from plaudit import ids
 from plaudit.errors import InvalidContent
-from plaudit.wire.v2.annotation import POSSIBLE_VALUES, AnnotationType, TypeWord
-from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.annotation import AnnotationType, TypeWord
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.wire.v2.task import MessageRole
 
 FIELDS_MAX = 200
 VALUES_MAX = 1000
 TEXT_CHARS_MAX = 10_000
+SECTIONS_MAX = 50
 
 LIKERT = [1, 2, 3, 4, 5, 6, 7]
 """The values of a preference by default; the middle is a tie."""
@@ -64,6 +64,41 @@ class ScaleDirection(StrEnum):
     high_is_first = "high_is_first"
 
 
+class Operator(StrEnum):
+    """How an answer meets a condition."""
+
+    is_ = "is"
+    """It is the value, or one of a list; of several choices one is among them."""
+    is_not = "is_not"
+    """It is another one."""
+    at_least = "at_least"
+    at_most = "at_most"
+    answered = "answered"
+    """It has any value."""
+
+
+class Condition(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Condition of a question: an earlier question, by key and level, and the answers that meet it.
+
+    The level is the question's own unless given. `value` is one value, with `is` and `is_not` also
+    a list of them, in the stored form; with `answered` there is none.
+    """
+
+    key: str
+    level: Level | None = None
+    operator: Operator
+    value: Any = None
+
+
+class FormSection(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A titled group of questions; `folded` shows its title alone until somebody opens it."""
+
+    key: str
+    title: str
+    description: str | None = None
+    folded: bool = False
+
+
 class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One question. Its answer is the annotation of this key on each thing of this level.
 
@@ -72,7 +107,8 @@ class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     of a turn's integer a preference between its responses. `consolidate` is how several answers
     become one, by the type unless given. `not_applicable` and `cannot_assess` offer these two as
     answers. A text has `chars_min` characters at least, and with `names_responses` it mentions one
-    (`@Response 1`).
+    (`@Response 1`). `section` is the key of the section that it stands in, and `ask_if` says
+    where it is asked; everywhere without it.
     """
 
     key: str
@@ -91,6 +127,8 @@ class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     cannot_assess: bool = False
     chars_min: int | None = None
     names_responses: bool = False
+    section: str | None = None
+    ask_if: Condition | None = None
 
     @property
     def rule(self) -> Consolidate:
@@ -119,8 +157,11 @@ RULES: dict[str, tuple[Consolidate, ...]] = {
 """Rules that each type may have, the default first; core/labeling/types has their functions."""
 
 
-class Form(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The questions, in the order they are asked."""
+class Form(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The questions, in the order they are asked: first those without a section, then by section.
+
+    A condition names a question before its own.
+    """
 
     ACCEPTED: ClassVar[dict[str, type[StrEnum]]] = {
         "level": Level,
@@ -128,21 +169,11 @@ class Form(Struct, forbid_unknown_fields=True, kw_only=True):
         "scale": ScaleDirection,
         "consolidate": Consolidate,
         "use": TextUse,
+        "operator": Operator,
     }
 
     fields: list[Field]
-
-
-def read_form(value: Any) -> Form:
-    """Read a form from decoded JSON, or a preset by name; raises InvalidContent with a pointer.
-
-    Pointers lead from the form.
-    """
-    if isinstance(value, str):
-        return preset(value)
-    form: Form = convert(value, Form)
-    check_form(form)
-    return form
+    sections: list[FormSection] = []
 
 
 def preset(name: str) -> Form:
@@ -165,110 +196,6 @@ def form_of(detail: ProjectDetail) -> Form:
     return next(
         (PRESETS[name] for name in detail.types or () if name in PRESETS), _PREFERENCE_RANKING
     )
-
-
-def check_form(form: Form) -> None:
-    """Check what the types of a form's members cannot; raises InvalidContent with a pointer."""
-    if not 0 < len(form.fields) <= FIELDS_MAX:
-        raise InvalidContent(f"a form has 1 to {FIELDS_MAX} fields", pointer="/fields")
-    seen: set[tuple[Level, str]] = set()
-    for number, field in enumerate(form.fields):
-        try:
-            _check_field(field)
-            if (field.level, field.key) in seen:
-                raise InvalidContent(
-                    f"the key {field.key!r} stands twice at level {field.level}; the fields of a "
-                    "level are told apart by it",
-                    pointer="/key",
-                )
-        except InvalidContent as exc:
-            raise InvalidContent(exc.message, pointer=f"/fields/{number}{exc.pointer}") from exc
-        seen.add((field.level, field.key))
-
-
-def _check_field(field: Field) -> None:
-    if not ids.is_usable(field.key):
-        raise InvalidContent("a key has 1 to 255 characters, no control characters", pointer="/key")
-    for name in ("title", "description"):
-        if len(getattr(field, name) or "") > TEXT_CHARS_MAX:
-            raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters", pointer=f"/{name}")
-    if field.applies_to is not None and field.level not in (Level.message, Level.chunk):
-        raise InvalidContent(
-            "only fields of level message and chunk apply to a role", pointer="/applies_to"
-        )
-    is_preference = field.level is Level.turn and field.type == AnnotationType.integer
-    if field.scale is not None and not is_preference:
-        raise InvalidContent("only an integer of level turn has a scale", pointer="/scale")
-    _check_rule_and_text(field)
-    if field.possible_values is not None:
-        _check_values(field, field.possible_values)
-    _check_labels(field)
-
-
-def _check_rule_and_text(field: Field) -> None:
-    rules = RULES[field.type]
-    if field.rule not in rules:
-        raise InvalidContent(
-            f"type {field.type} is consolidated by {' or '.join(rules)}", pointer="/consolidate"
-        )
-    is_text = field.type == AnnotationType.text
-    levels = {TextUse.rewrite: Level.message, TextUse.response: Level.turn}
-    if field.use is not None and not (is_text and field.level is levels[field.use]):
-        raise InvalidContent(
-            f"only a text of level {levels[field.use]} is used as a {field.use}", pointer="/use"
-        )
-    if field.chars_min is not None and not (is_text and 0 <= field.chars_min <= TEXT_CHARS_MAX):
-        raise InvalidContent(
-            f"a text has a least length of 0 to {TEXT_CHARS_MAX} characters", pointer="/chars_min"
-        )
-    if field.names_responses and not (is_text and field.level in (Level.turn, Level.message)):
-        raise InvalidContent(
-            "only a text about a turn or a message names responses", pointer="/names_responses"
-        )
-
-
-def _check_values(field: Field, values: list[Any]) -> None:
-    pointer = "/possible_values"
-    if field.type not in POSSIBLE_VALUES:
-        having = ", ".join(POSSIBLE_VALUES)
-        raise InvalidContent(f"only fields of type {having} have possible values", pointer=pointer)
-    if not 0 < len(values) <= VALUES_MAX:
-        raise InvalidContent(f"there are 1 to {VALUES_MAX} possible values", pointer=pointer)
-    try:
-        msgspec.convert(values, POSSIBLE_VALUES[field.type])
-    except msgspec.ValidationError as exc:
-        raise InvalidContent(
-            f"a possible value is not one that type {field.type} can have", pointer=pointer
-        ) from exc
-    if len(set(values)) != len(values):
-        raise InvalidContent("a possible value stands twice", pointer=pointer)
-    if any(isinstance(value, str) and len(value) > TEXT_CHARS_MAX for value in values):
-        raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
-    if field.scale is not None and (len(values) < 2 or values != sorted(values)):
-        raise InvalidContent("a scale has two values or more, in ascending order", pointer=pointer)
-
-
-def _check_labels(field: Field) -> None:
-    labels, pointer = field.labels, "/labels"
-    if labels is None:
-        return
-    if any(len(label) > TEXT_CHARS_MAX for label in labels):
-        raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
-    if field.type == AnnotationType.labeled_text:
-        if not 0 < len(labels) <= VALUES_MAX or len(set(labels)) != len(labels):
-            raise InvalidContent(
-                f"labels of spans are 1 to {VALUES_MAX} different texts", pointer=pointer
-            )
-        return
-    values = field.possible_values
-    if values is None and field.scale is not None:
-        values = LIKERT
-    if values is None or len(labels) != len(values):
-        count = "no" if values is None else len(values)
-        raise InvalidContent(
-            f"labels name the possible values, one each; there are {count} possible values",
-            pointer=pointer,
-        )
 
 
 def _graded(key: str, title: str, description: str) -> Field:

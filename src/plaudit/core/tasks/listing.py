@@ -17,7 +17,7 @@ from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
-from plaudit.store.tasks import batches, projects, task_summaries, tasks
+from plaudit.store.tasks import batches, projects, task_pages, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
@@ -45,7 +45,7 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
     opts: int
 
 
-class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
+class TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
     """Token of a walk over tasks: continue after `cursor`, up to `bound`."""
 
     epoch: int
@@ -102,7 +102,7 @@ async def task_page(
         if placed is not None:
             next_place = placed.last if placed.has_more else None
             return [_HEAD, *placed.runs, _tail(secret, environment_id, walk, next_place)]
-    rows, has_more = await tasks.list_tasks(
+    rows, has_more = await task_pages.list_tasks(
         tx,
         walk.where,
         after=walk.cursor,
@@ -123,7 +123,7 @@ async def task_page(
 def _tail(
     secret: ServerSecret,
     environment_id: str,
-    walk: _TaskToken,
+    walk: TaskToken,
     last: tuple[int, int | None] | None,
 ) -> bytes:
     """End of a page; `last` is `seq` and `completed_ms` of its last task where more follow."""
@@ -137,12 +137,12 @@ def _tail(
 
 async def _task_walk(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
-) -> tuple[ProjectRow, BatchRow | None, _TaskToken]:
+) -> tuple[ProjectRow, BatchRow | None, TaskToken]:
     """The project, batch and walk of a request that starts a walk or continues one."""
     project = await find_project(tx, environment_id, query.scope)
     batch = await find_batch(tx, environment_id, query.scope, project)
     if query.next_token is not None:
-        walk = page_tokens.decode(secret, environment_id, query.next_token, _TaskToken)
+        walk = page_tokens.decode(secret, environment_id, query.next_token, TaskToken)
         pinned = walk.where
         check_epoch(tx, walk.epoch)
         check_filters(
@@ -180,7 +180,7 @@ async def _task_walk(
         bound = await projects.last_completion_time(tx, project.project_key)
     else:
         bound = await projects.next_seq(tx, project.project_key) - 1
-    return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
+    return project, batch, TaskToken(tx.epoch, where, where.start, bound)
 
 
 async def task_summaries_page(
@@ -218,9 +218,9 @@ async def task_summaries_page(
     )
 
 
-def _continued(walk: _TaskToken, seq: int, at_ms: int) -> _TaskToken:
+def _continued(walk: TaskToken, seq: int, at_ms: int) -> TaskToken:
     cursor = TaskCursor(at_ms, seq)
-    return _TaskToken(walk.epoch, walk.where, cursor, walk.bound)
+    return TaskToken(walk.epoch, walk.where, cursor, walk.bound)
 
 
 def check_epoch(tx: Transaction, epoch: int) -> None:

@@ -70,7 +70,9 @@ def countable_keys(detail: ProjectDetail) -> list[str]:
 
 
 def is_countable(field: Field) -> bool:
-    """True if the answers to a field are one of so many: yes or no, a value, or a response."""
+    """True if everybody is asked, and answers are one of so many: yes or no, value, response."""
+    if field.ask_if is not None:
+        return False
     match field.type:
         case AnnotationType.boolean:
             return True

@@ -1,4 +1,4 @@
-"""Records of page files: the JSON of tasks as pages show it, made and compared with the tables."""
+"""Records of page files: the JSON of tasks as pages and exports show it, made and compared."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from plaudit.store.engine.engine import Database, Row
 from plaudit.store.page_files import building, file_runs
 from plaudit.store.page_files.building import PlacedTask
 from plaudit.store.page_files.file_runs import FileRun, OpenFile
-from plaudit.wire.v2 import render
+from plaudit.wire.v2 import export_lines, render
 
 COMPARED_AT_ONCE = 500
 
 _encode = msgspec.json.Encoder().encode
 
 
-def record_of(shown: Row) -> bytes:
-    """Record of a task, from the row that `building.find_shown` found."""
-    project_id, batch_id, head, body = shown
-    batch = None if batch_id is None else _encode(batch_id)
-    return render.record(head, body, render.head_refs(_encode(project_id), batch))
+def record_of(shown: Row) -> tuple[bytes, bytes]:
+    """Record of a task and the fixes of its line, of the row that `building.find_shown` found."""
+    project_id, batch_id, head, body, patches = shown
+    refs = render.head_refs(_encode(project_id), None if batch_id is None else _encode(batch_id))
+    return export_lines.record_and_fixes((0, None, batch_id, head, body, patches, 0), refs)
 
 
 async def count_wrong(db: Database, folder: Path) -> int:
@@ -46,8 +46,10 @@ async def _compare(
     wrong = 0
     async with db.read() as tx:
         places = await building.list_places_in(tx, file.number, after=after, limit=COMPARED_AT_ONCE)
-        for project_key, seq, start, length in places:
-            shown = await building.find_shown(tx, (project_key, seq))
-            is_right = shown is not None and FileRun(file, start, length).read() == record_of(shown)
+        for place in places:
+            shown = await building.find_shown(tx, (place.project_key, place.seq))
+            found = [FileRun(file, start, length).read() for start, length in place.ranges]
+            is_right = shown is not None and found == [one for one in record_of(shown) if one]
             wrong += not is_right
-    return (places[-1][:2] if places else None), wrong
+    last = (places[-1].project_key, places[-1].seq) if places else None
+    return last, wrong

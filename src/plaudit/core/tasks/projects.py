@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import look_alikes, names
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.tasks import forms, overlap, quality_rules, templates
+from plaudit.core.tasks import form_checks, overlap, quality_rules, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.store.common.names import Named
@@ -153,7 +153,7 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
     for name in ("form", "template", "rules"):
         try:
             if name == "form" and detail.form is not None:
-                form = msgspec.to_builtins(forms.read_form(detail.form))
+                form = msgspec.to_builtins(form_checks.read_form(detail.form))
             elif name == "template":
                 templates.read_template(detail.template)
             elif name == "rules":

@@ -10,6 +10,12 @@ CARRIED: Mapping[str, str] = {
     "person": "user",
     "project": "project",
     "batch": "batch",
+    "team": "team",
+    "team_member": "team_member",
+    "person_skill": "skills",
+    "project_member": "member",
+    "batch_team": "batch_team",
+    "task_requirement": "requirement",
     "delivery_schema": "schema",
     "task": "task",
     "task_body": "task",
@@ -56,7 +62,6 @@ REBUILT: Mapping[str, str] = {
     "task_words": "the words of tasks are read anew",
     "word_clock": "the words of tasks are read anew",
     "unread_task": "the words of tasks are read anew",
-    "task_requirement": "an import reads what tasks ask from their metadata",
     "work_pool": "an import puts tasks that ask the same into one pool",
 }
 """Tables that follow from the lines of an archive, each with how."""
@@ -131,18 +136,24 @@ LEFT_BEHIND = (
     ),
     LeftBehind(
         noun="saved views, and actions on many tasks",
-        tables=("saved_view", "task_action", "task_action_change"),
+        tables=(
+            *("saved_view", "task_action", "task_action_change"),
+            *("acceptance", "acceptance_task"),
+        ),
         reason="they are work of one server",
         remedy="save views again; what was done by then stays done",
     ),
     LeftBehind(
-        noun="teams, members of projects, languages and tags of people, and studies",
-        tables=(
-            *("team", "team_member", "batch_team", "person_skill", "project_member"),
-            *("study_link", "study_person"),
-        ),
+        noun="messages between annotators and managers",
+        tables=("task_talk", "talk_message"),
         reason="they are of people at work on one server",
-        remedy="make teams and members again, and new links for studies",
+        remedy="answer what is open before",
+    ),
+    LeftBehind(
+        noun="links of studies, and who came by them",
+        tables=("study_link", "study_person"),
+        reason="secret; whoever came stays a member",
+        remedy="make new links",
     ),
     LeftBehind(
         noun="the store's own",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-ARCHIVE_VERSION = 2
-"""Version of archives, on their first line. 2 added the kinds that the operator alone imports."""
+ARCHIVE_VERSION = 3
+"""Version of archives, on their first line. 2 added the kinds that the operator alone imports,
+3 those of teams, members of projects and what tasks ask."""
 
 
 def archive_line(kind: str, value: bytes) -> bytes:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from plaudit.core.accounts import project_members
 from plaudit.core.tasks.overlap import check_question
 from plaudit.core.tasks.projects import checked_detail
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
+from plaudit.model.staffing import TaskQuota
+from plaudit.store.engine.engine import Transaction
+from plaudit.wire.v2 import resources
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+
+Access = tuple[bool, TaskQuota]
+"""True where members alone see a project; and the quota of each person."""
+OPEN: Access = (False, TaskQuota())
+"""Access to a new project."""
 
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 _DETAIL_FIELDS = ProjectDetail.__struct_fields__
@@ -30,6 +41,39 @@ def declared_detail(declared: ArchivedProject) -> ProjectDetail:
     )
     check_question(detail)
     return detail
+
+
+def archived_project(row: ProjectRow, is_members_only: bool, quota: TaskQuota) -> dict[str, Any]:
+    """A stored project as archives carry it, with who sees it and the quota of each person."""
+    value = resources.archived_project(row)
+    if is_members_only:
+        value["members_only"] = True
+    given = {"tasks_per_day": quota.per_day, "tasks_in_all": quota.in_all}
+    return value | {name: most for name, most in given.items() if most is not None}
+
+
+def wanted_access(declared: ArchivedProject, stored: Access) -> Access:
+    """Access to a project, with the values that a declaration gives.
+
+    Raises InvalidContent for a quota that is not allowed.
+    """
+    is_members_only, quota = stored
+    wanted = TaskQuota(
+        quota.per_day if declared.tasks_per_day is None else declared.tasks_per_day,
+        quota.in_all if declared.tasks_in_all is None else declared.tasks_in_all,
+    )
+    project_members.check_quota(wanted)
+    return (
+        is_members_only if declared.members_only is None else declared.members_only,
+        wanted,
+    )
+
+
+async def open_to(tx: Transaction, project: ProjectRow, before: Access, wanted: Access) -> None:
+    """Set who sees a project and the quota of each person, where they are other than before."""
+    if wanted != before:
+        is_members_only, quota = wanted
+        await project_members.set_access(tx, project, is_members_only=is_members_only, quota=quota)
 
 
 def wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:

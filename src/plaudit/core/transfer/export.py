@@ -15,8 +15,10 @@ from plaudit.core.transfer import (
     attachment_archive,
     audit_archive,
     dataset_export,
+    declared,
     delivery_archive,
     people,
+    staffing_archive,
     webhook_export,
     work_export,
 )
@@ -24,11 +26,12 @@ from plaudit.core.transfer.archive_line import ARCHIVE_VERSION, archive_line
 from plaudit.core.transfer.work_export import ArchivedTaskWork
 from plaudit.errors import TooLarge
 from plaudit.model.core import BatchRow, ProjectRow
+from plaudit.store.accounts import project_members
 from plaudit.store.common import pages
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
-from plaudit.store.tasks import batches, projects, row_sizes, tasks
+from plaudit.store.tasks import batches, projects, row_sizes, tasks, work_pools
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.wire.v2 import render, resources, size_limits
 
@@ -88,6 +91,8 @@ async def _all_lines(
     if for_operator:
         async for line in people.user_lines(db, environment_id):
             yield line
+        async for line in staffing_archive.organization_lines(db, environment_id):
+            yield line
     async with db.read() as tx:
         listed = await projects.list_projects(tx, environment_id)
         bounds = {
@@ -98,14 +103,24 @@ async def _all_lines(
             (project, await deliveries.list_deliveries(tx, project.project_key))
             for project in listed
         ]
+        access = {
+            project.project_key: await project_members.find_access(tx, project.project_key)
+            for project in listed
+        }
     for project in listed:
-        yield archive_line("project", _encode(resources.archived_project(project)))
+        described = declared.archived_project(project, *access[project.project_key])
+        yield archive_line("project", _encode(described))
+    if for_operator:
+        async for line in staffing_archive.member_lines(db, listed):
+            yield line
     owners = {project.project_key: project for project in listed}
-    async for batch in _batches(db, environment_id):
+    async for batch, team_id in _batches(db, environment_id):
         owner = owners.get(batch.project_key)
         if owner is None:
             continue  # its project was created after the list was taken
         yield archive_line("batch", _encode(resources.archived_batch(batch, owner.project_id)))
+        if for_operator and team_id is not None:
+            yield staffing_archive.batch_team_line(batch.batch_id, team_id)
     async for line in dataset_export.schema_lines(db, environment_id):
         yield line
     for project in listed:
@@ -137,15 +152,20 @@ async def count_tasks(db: Database, environment_id: str) -> int:
         return sum([await projects.next_seq(tx, project.project_key) - 1 for project in listed])
 
 
-async def _batches(db: Database, environment_id: str) -> AsyncIterator[BatchRow]:
+async def _batches(db: Database, environment_id: str) -> AsyncIterator[tuple[BatchRow, str | None]]:
+    """All batches, each with the id of the team that it was handed to."""
     after = None
     while True:
         async with db.read() as tx:
             page, has_more = await batches.list_batches(
                 tx, environment_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
             )
+            handed: dict[str, str] = {}
+            for key in sorted({batch.project_key for batch in page}):
+                of_project = [batch.batch_id for batch in page if batch.project_key == key]
+                handed |= await work_pools.find_batch_teams(tx, key, of_project)
         for batch in page:
-            yield batch
+            yield batch, handed.get(batch.batch_id)
         if not has_more:
             return
         after = (page[-1].created_ms, page[-1].batch_id)
@@ -159,6 +179,7 @@ async def _task_lines(
     after_seq = 0
     while True:
         work: list[ArchivedTaskWork] = []
+        asked: dict[int, bytes] = {}
         async with db.read() as tx:
             sizes = await row_sizes.list_task_sizes(
                 tx, project.project_key, after_seq=after_seq, limit=TASKS_PER_READ
@@ -174,6 +195,9 @@ async def _task_lines(
             if with_work and page:
                 work = await work_export.read_work(tx, project, page, READ_BYTES)
                 page = page[: len(work)]
+                asked = await work_pools.list_task_requirements(
+                    tx, project.project_key, [task.seq for task in page]
+                )
         for number, task in enumerate(page):
             if task.seq >= bound:
                 return
@@ -181,6 +205,8 @@ async def _task_lines(
             refs = render.head_refs(project_json, batch_json)
             yield archive_line("task", render.archived_json(task, refs))
             if work:
+                for line in staffing_archive.requirement_lines(task, asked.get(task.seq)):
+                    yield line
                 for line in work_export.work_lines(project, task, work[number]):
                     yield line
         if len(sizes) < TASKS_PER_READ and len(page) == len(sizes):

@@ -17,6 +17,7 @@ PLURALS = {
     "batch": "batches",
     "delivery": "deliveries",
     "dataset_delivery": "dataset_deliveries",
+    "skills": "skills",
     "work": "work",
     "audit_entry": "audit_entries",
 }

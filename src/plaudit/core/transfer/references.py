@@ -21,8 +21,11 @@ from plaudit.core.tasks.projects import (
     create_project,
 )
 from plaudit.core.transfer.declared import (
+    OPEN,
     STATUS_RANKS,
     declared_detail,
+    open_to,
+    wanted_access,
     wanted_batch,
     wanted_project,
 )
@@ -30,6 +33,7 @@ from plaudit.core.transfer.merge import check_open
 from plaudit.core.transfer.prepared_tasks import PreparedTask
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
+from plaudit.store.accounts import project_members as members_store
 from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Transaction, Write
 from plaudit.store.tasks import batches as batches_store
@@ -204,7 +208,9 @@ class ProjectReferences:
             await self._find_or_create(declared)
             return "added"
         wanted = wanted_project(stored, declared)
-        if wanted == stored:
+        access = await self._write(lambda tx: members_store.find_access(tx, stored.project_key))
+        opened = wanted_access(declared, access)
+        if wanted == stored and opened == access:
             self._projects[declared.id] = stored
             return "unchanged"
         is_placeholder = stored.name == stored.project_id and stored.detail == b"{}"
@@ -224,6 +230,7 @@ class ProjectReferences:
             if not await projects.update_project(tx, wanted, name_key):
                 raise Conflict(f"there is a project named {wanted.name!r} already")
             await apply_settings(tx, stored, wanted)
+            await open_to(tx, wanted, access, opened)
 
         await self._write(work)
         self._projects[declared.id] = wanted
@@ -341,7 +348,7 @@ class ProjectReferences:
         created_ms = moment(declared.created_at, "/created_at")
 
         async def work(tx: Transaction) -> ProjectRow:
-            return await create_project(
+            project = await create_project(
                 tx,
                 self._environment_id,
                 name=declared.id if declared.name is None else declared.name,
@@ -349,6 +356,8 @@ class ProjectReferences:
                 created_ms=created_ms,
                 detail=declared_detail(declared),
             )
+            await open_to(tx, project, OPEN, wanted_access(declared, OPEN))
+            return project
 
         with _with_pointer("/id" if declared.name is None else None):
             return await self._write(work)

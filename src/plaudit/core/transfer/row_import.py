@@ -16,6 +16,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer.audit_archive import AUDIT
 from plaudit.core.transfer.people import PEOPLE
 from plaudit.core.transfer.row_group import RowResult, RowScope
+from plaudit.core.transfer.staffing_archive import STAFFING
 from plaudit.core.transfer.webhook_import import WEBHOOKS
 from plaudit.core.transfer.work_import import WORK
 from plaudit.errors import Conflict, Problem
@@ -24,7 +25,7 @@ from plaudit.store.engine.engine import Transaction, Write
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 
-GROUPS = (PEOPLE, WORK, WEBHOOKS, AUDIT)
+GROUPS = (PEOPLE, STAFFING, WORK, WEBHOOKS, AUDIT)
 """In the order in which their lines refer to one another: later ones to earlier ones."""
 
 KINDS = tuple(kind for group in GROUPS for kind in group.readers)

@@ -22,6 +22,7 @@ import msgspec
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import files
 from plaudit.formats.exporting.export_format import ColumnType, ExportColumn, ExportContainer
+from plaudit.wire.v2.export_lines import escape_separators
 
 LIBRARIES = {ExportContainer.parquet: "pyarrow", ExportContainer.xlsx: "openpyxl"}
 NEEDS_PYARROW = "Parquet files and Arrow tables need pyarrow: pip install 'plaudit[parquet]'"
@@ -36,12 +37,6 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x0d\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-F
 """Characters that a workbook writes as `_x000B_`, and the start of a text that looks like that."""
 
 _encode = msgspec.json.Encoder().encode
-_SEPARATORS = {
-    b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029", b"\xc2\x85": b"\\u0085",
-}  # fmt: skip
-_BYTES_PER_GUESS = 512
-"""Bytes of a text in which the last byte of a separator may stand once, on average, without one."""
-
 
 Write = Callable[[Mapping[str, Any]], None]
 Append = Callable[[bytes], object]
@@ -86,23 +81,6 @@ def container_of(path: Path) -> ExportContainer:
 def json_line(values: Mapping[str, Any]) -> bytes:
     """JSON of a row without a line feed, safe for readers that split at Unicode's separators."""
     return escape_separators(_encode(values))
-
-
-def escape_separators(lines: bytes) -> bytes:
-    """JSON with the separators of Unicode, which stand in texts alone, escaped.
-
-    They are looked for by their last byte first: most texts do not have it, or rarely, and that
-    search runs at the pace of memory.
-    """
-    for separator, escaped in _SEPARATORS.items():
-        at, last = -1, separator[-1:]
-        for _ in range(1 + len(lines) // _BYTES_PER_GUESS):
-            at = lines.find(last, at + 1)
-            if at < 0 or lines.endswith(separator, 0, at + 1):
-                break
-        if at >= 0:
-            lines = lines.replace(separator, escaped)
-    return lines
 
 
 @contextmanager

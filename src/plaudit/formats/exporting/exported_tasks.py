@@ -16,6 +16,7 @@ from plaudit.formats.exporting.splits import split_key
 from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow
 from plaudit.model.votes import VoteRow
 from plaudit.wire.v2 import render
+from plaudit.wire.v2.export_lines import decode_threads
 from plaudit.wire.v2.task import MessageRole, Thread
 
 VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
@@ -64,13 +65,6 @@ def stored_split_key(row: PageRow) -> bytes:
     body = row[4]
     found = [] if body is None else _decode_texts(b"{" + body).threads
     return split_key(cast("Sequence[Thread]", found))
-
-
-class _Threads(Struct):
-    threads: list[Thread] = []
-
-
-decode_threads = msgspec.json.Decoder(_Threads).decode
 
 
 class _Text(Struct, gc=False):

@@ -8,9 +8,6 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.model.core import PageRow
-from plaudit.wire.v2 import render
-
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 _SIZE_BYTES = 4
@@ -58,9 +55,9 @@ def origin_line(row: RowOnDisk) -> bytes:
     return _encode_json(named) + b"\n"
 
 
-def stored_origin_line(row: PageRow, split: str) -> bytes:
-    """Line of the origin of a stored task, as `origin_line` makes one of a row."""
-    member = render.id_member(row[3])
+def stored_origin_line(id_member: bytes, split: str = "") -> bytes:
+    """Line of the origin of a stored task, as `origin_line` makes one, of its member `task_id`."""
+    member = id_member
     if split:
         member = b'"split":' + _encode_json(split) + b"," + member
     return b"{" + member + b"}\n"

@@ -47,13 +47,14 @@ from plaudit.formats.exporting.kept_rows import (
     origin_line,
     stored_origin_line,
 )
-from plaudit.formats.exporting.selection import ChosenTask
+from plaudit.formats.exporting.selection import ChosenTask, JoinedLines
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
 from plaudit.model.core import PageRow, ProjectRow, TaskStatus
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.resources import project_detail
 
-Tasks = AsyncIterator[Sequence[ChosenTask]]
-"""Tasks of one project, in pieces, in the order of the export."""
+Tasks = AsyncIterator[Sequence[ChosenTask] | JoinedLines]
+"""Tasks of one project, in pieces, in the order of the export; lines for formats that join them."""
 
 _encode_json = msgspec.json.Encoder().encode
 _MANIFEST = ".manifest.json"
@@ -178,11 +179,16 @@ async def _copy_tasks(
         }
         async for piece in tasks:
             parts: dict[str, list[PageRow]] = {}
-            for row in (chosen.row for chosen in piece):
-                name = split_of(stored_split_key(row), splits) if splits else ""
-                parts.setdefault(name, []).append(row)
-                if request.has_manifest:
-                    origins.write(stored_origin_line(row, name))
+            if isinstance(piece, JoinedLines):
+                writes[""](piece.lines)
+                origins.writelines(map(stored_origin_line, piece.id_members))
+                keeper.rows[""] += len(piece)
+            else:
+                for row in (chosen.row for chosen in piece):
+                    name = split_of(stored_split_key(row), splits) if splits else ""
+                    parts.setdefault(name, []).append(row)
+                    if request.has_manifest:
+                        origins.write(stored_origin_line(render.id_member(row[3]), name))
             for name, rows in parts.items():
                 keeper.rows[name] += len(rows)
                 for lines in join(rows, project):
@@ -227,6 +233,7 @@ async def _write_rows(
             return begun
 
         async for piece in tasks:
+            assert not isinstance(piece, JoinedLines)
             if write is None and not keeper.is_undecided:
                 write = begin()
             made = [exported_task(chosen, project, form, request.options) for chosen in piece]

@@ -18,7 +18,7 @@ from plaudit.model.votes import VoteRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database
 from plaudit.store.labeling import submissions, votes
-from plaudit.store.tasks import projects, task_heads, task_locators, task_ranges, tasks
+from plaudit.store.tasks import projects, task_heads, task_locators, task_pages, task_ranges
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
 
@@ -77,6 +77,17 @@ class ChosenTask(Struct, frozen=True):
 
     row: PageRow
     displays: Displays = {}
+
+
+class JoinedLines(Struct, frozen=True):
+    """Lines of several tasks, and of each the member `task_id` where that is asked for."""
+
+    lines: bytes
+    count: int
+    id_members: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return self.count
 
 
 class TaskChoice(Struct, frozen=True, kw_only=True):
@@ -190,29 +201,37 @@ async def _pieces(
         async for piece in _of_range(db, where, choice, choice.until, per_read):
             yield piece
         return
-    async with db.read() as tx:
-        if where.is_by_completion:
-            bound = await projects.last_completion_time(tx, project.project_key)
-        else:
-            bound = await projects.next_seq(tx, project.project_key) - 1
+    cursor, bound = await first_and_last(db, project, where, choice)
     if choice.metadata:
         async for piece in _by_metadata(db, where, choice, bound, per_read):
             yield piece
         return
-    cursor, has_more, limit = where.start, True, per_read
+    has_more, limit = True, per_read
     while has_more:
         async with db.read() as tx:
-            rows, has_more = await tasks.list_tasks(
+            rows, has_more = await task_pages.list_tasks(
                 tx, where, after=cursor, bound=bound, limit=limit, with_patches=True
             )
         if rows:
             seq, completed_ms = rows[-1][0], rows[-1][1]
             cursor = TaskCursor(completed_ms or 0, seq)
             yield rows
-            limit = _fitting(rows, per_read)
+            limit = fitting(rows, per_read)
 
 
-def _fitting(rows: Sequence[PageRow], per_read: int) -> int:
+async def first_and_last(
+    db: Database, project: ProjectRow, where: TaskFilter, choice: TaskChoice
+) -> tuple[TaskCursor, int]:
+    """Cursor before the first task of a choice, and the bound of `list_tasks` up to its last."""
+    if choice.until is not None:
+        return TaskCursor(0, choice.after), choice.until
+    async with db.read() as tx:
+        if where.is_by_completion:
+            return where.start, await projects.last_completion_time(tx, project.project_key)
+        return where.start, await projects.next_seq(tx, project.project_key) - 1
+
+
+def fitting(rows: Sequence[PageRow], per_read: int) -> int:
     """Tasks of the next read, `per_read` or fewer if they are as long as these.
 
     A read that would have too many bytes takes a second statement (store/common/pages.py).
@@ -278,7 +297,7 @@ async def _of_range(
             rows, after = await task_ranges.list_range(
                 tx, where, after=after, until=until, limit=limit
             )
-        limit = _fitting(rows, per_read) if rows else per_read
+        limit = fitting(rows, per_read) if rows else per_read
         if choice.metadata:
             rows = [row for row in rows if choice.takes(render.read_head(row[3]).metadata or {})]
         yield rows
@@ -311,4 +330,4 @@ async def _of_delivery(
             return
         after = rows[-1][0]
         yield rows
-        limit = _fitting(rows, per_read)
+        limit = fitting(rows, per_read)

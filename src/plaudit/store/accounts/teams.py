@@ -145,6 +145,18 @@ async def find_skills(tx: Transaction, organization_id: str, user_id: str) -> Sk
     return Skills(user_id, of_kind["language"], of_kind["tag"], of_kind["team"])
 
 
+async def list_people_with_skills(
+    tx: Transaction, organization_id: str, *, after: str, limit: int
+) -> list[str]:
+    """List up to `limit` ids of users who have a language or a tag, those after the id `after`."""
+    rows = await tx.all(
+        "SELECT DISTINCT user_id FROM person_skill WHERE organization_id = :organization_id"
+        " AND user_id > :after ORDER BY user_id LIMIT :row_limit",
+        {"organization_id": organization_id, "after": after, "row_limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
 async def list_skills(tx: Transaction, organization_id: str, *, limit: int) -> list[Skills]:
     """Languages, tags and teams of active people who have any, of up to `limit` in all."""
     rows = await tx.all(

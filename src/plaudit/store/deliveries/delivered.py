@@ -138,7 +138,7 @@ async def list_rows_of_project(
 ) -> tuple[list[DeliveredRow], bool]:
     """A page of up to `limit` tasks of a project with their latest deliveries, and if more follow.
 
-    Order, cursor and bound are those of `store.tasks.list_tasks`. The latest delivery is found from
+    Order, cursor and bound are those of `task_pages.list_tasks`. The latest delivery is found from
     the end of an index, which passes over deliveries that are still being made.
     """
     keys = _KEYS

@@ -77,6 +77,16 @@ async def find_lease(
     return _lease(row) if row else None
 
 
+async def find_assignment(tx: Transaction, project_key: int, assignment_id: str) -> Lease | None:
+    """Find a lease by its id, whoever's it is, in any status."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
+        " AND assignment_id = :assignment_id",
+        {"project_key": project_key, "assignment_id": assignment_id},
+    )
+    return _lease(row) if row else None
+
+
 async def find_lease_of(tx: Transaction, project_key: int, seq: int, user_id: str) -> Lease | None:
     """Find the lease that a person has or had on a task, in any status."""
     row = await tx.one(

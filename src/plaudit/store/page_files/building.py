@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -36,12 +36,20 @@ class StoredPageFile(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A record that has been written for a task that was claimed."""
+    """A record that has been written for a task that was claimed, and the fixes of its line."""
 
     project_key: int
     seq: int
     start: int
     length: int
+    fixes_start: int
+    fixes_length: int
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Start and length of the record and, if it has any, of its fixes."""
+        fixes = (self.fixes_start, self.fixes_length)
+        return [(self.start, self.length), *([fixes] if self.fixes_length else [])]
 
 
 def new_claim() -> int:
@@ -104,15 +112,15 @@ async def delete_file(tx: Transaction, number: int) -> None:
 
 async def list_places_in(
     tx: Transaction, number: int, *, after: PlacedTask, limit: int
-) -> list[tuple[int, int, int, int]]:
-    """Up to `limit` places in a file after a task's: project_key, seq, start, length, in order."""
+) -> list[Record]:
+    """Up to `limit` places in a file after a task's, in their order."""
     rows = await tx.all(
-        "SELECT project_key, seq, start, length FROM task_place"
+        "SELECT project_key, seq, start, length, fixes_start, fixes_length FROM task_place"
         " WHERE (project_key, seq) > (:project_key, :seq) AND file = :number"
         " ORDER BY project_key, seq LIMIT :row_limit",
         {"project_key": after[0], "seq": after[1], "number": number, "row_limit": limit},
     )
-    return [(project_key, seq, start, length) for project_key, seq, start, length in rows]
+    return [Record(*row) for row in rows]
 
 
 async def lose_places(tx: Transaction, number: int, tasks: Sequence[PlacedTask]) -> None:
@@ -173,8 +181,9 @@ async def claim_new(
 ) -> list[PlacedTask]:
     """Claim up to `limit` tasks of a project after all that have ever been claimed."""
     rows = await tx.all(
-        "INSERT INTO task_place (project_key, seq, file, start, length)"
-        " SELECT project_key, seq, :claim, 0, 0 FROM task WHERE project_key = :project_key"
+        "INSERT INTO task_place"
+        " (project_key, seq, file, start, length, fixes_start, fixes_length)"
+        " SELECT project_key, seq, :claim, 0, 0, 0, 0 FROM task WHERE project_key = :project_key"
         " AND seq > COALESCE((SELECT MAX(seq) FROM task_place WHERE project_key = :project_key), 0)"
         " ORDER BY seq LIMIT :row_limit RETURNING project_key, seq",
         {"claim": claim, "project_key": project_key, "row_limit": limit},
@@ -183,9 +192,12 @@ async def claim_new(
 
 
 async def find_shown(tx: Transaction, task: PlacedTask) -> Row | None:
-    """Row of what a task's record shows: project_id, batch_id, head, body; None without a task."""
+    """Row of what a task's record and line show: project_id, batch_id, head, body, patches.
+
+    None without a task.
+    """
     return await tx.one(
-        "SELECT p.project_id, t.batch_id, t.head, b.body FROM task AS t"
+        "SELECT p.project_id, t.batch_id, t.head, b.body, b.patches FROM task AS t"
         " JOIN project AS p ON p.project_key = t.project_key"
         " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
         " WHERE t.project_key = :project_key AND t.seq = :seq",
@@ -207,17 +219,19 @@ async def set_places(
     if not is_known:
         return False
     for record in records:
-        place = {"number": number, "start": record.start, "length": record.length}
         is_placed = await tx.run(
-            "UPDATE task_place SET file = :number, start = :start, length = :length"
+            "UPDATE task_place SET file = :number, start = :start, length = :length,"
+            " fixes_start = :fixes_start, fixes_length = :fixes_length"
             " WHERE project_key = :project_key AND seq = :seq AND file = :claim",
-            place | {"project_key": record.project_key, "seq": record.seq, "claim": claim},
+            {"number": number, "claim": claim} | structs.asdict(record),
         )
         if not is_placed:
-            await tx.run(
-                "INSERT INTO dead_record (file, start, length) VALUES (:number, :start, :length)",
-                place,
-            )
+            for start, length in record.ranges:
+                await tx.run(
+                    "INSERT INTO dead_record (file, start, length)"
+                    " VALUES (:number, :start, :length)",
+                    {"number": number, "start": start, "length": length},
+                )
     return True
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
+from plaudit.settings import Settings
 from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
@@ -21,6 +23,13 @@ from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, key_args, keys_sql
 
 RECORD_MARK_BYTES = 1
 """Bytes of the comma that a record begins with; the first one of a page goes without."""
+
+
+TaskPlace = tuple[int, int | None, int, int, int, int, int]
+"""Place of a task: seq, completed_ms, file, start, length, and start and length of its fixes.
+
+It has none if `file` is 0 or less; then those behind it may be None.
+"""
 
 
 class PlacedPage(Struct, frozen=True):
@@ -43,7 +52,7 @@ class PageFiles:
     async def find_page(
         self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
     ) -> PlacedPage | None:
-        """A page of tasks, with the arguments of `tasks.list_tasks`.
+        """A page of tasks, with the arguments of `task_pages.list_tasks`.
 
         None if it has no task, or one without a place. It is bounded in bytes as that one is.
         """
@@ -65,6 +74,28 @@ class PageFiles:
         if runs is None:
             return None
         return PlacedPage(runs, len(rows), (rows[-1][0], rows[-1][1]), has_more)
+
+    async def list_places(
+        self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
+    ) -> tuple[list[TaskPlace], bool]:
+        """Places of up to `limit` tasks of a listing, and if more follow.
+
+        The arguments are those of `tasks.list_tasks`; nothing is bounded in bytes.
+        """
+        if where.status is TaskStatus.deleted:
+            return [], False
+        args = key_args(where, after, bound, limit + 1)
+        in_batch, one_status = where.batch_id is not None, where.status is not None
+        sql = _places_sql(in_batch, one_status, where.is_by_completion, with_fixes=True)
+        rows = await tx.all(sql, args)
+        return cast("list[TaskPlace]", rows[:limit]), len(rows) > limit
+
+    async def find_file(self, tx: Transaction, number: int) -> OpenFile | None:
+        """A page file, open; None if it is lost."""
+        file = self._open.get(number)
+        if file is None or file.is_short:
+            file = await self._opened(tx, number)
+        return file
 
     async def _runs(self, tx: Transaction, rows: list[Row]) -> list[FileRun] | None:
         """Join the places of records that lie one behind the other; None for a file that is lost.
@@ -89,11 +120,9 @@ class PageFiles:
     async def _add(
         self, tx: Transaction, runs: list[FileRun], number: int, start: int, end: int
     ) -> bool:
-        file = self._open.get(number)
-        if file is None or file.is_short:
-            file = await self._opened(tx, number)
-            if file is None:
-                return False
+        file = await self.find_file(tx, number)
+        if file is None:
+            return False
         runs.append(FileRun(file, start, end - start))
         return True
 
@@ -118,6 +147,12 @@ class PageFiles:
                 del self._open[number]
 
 
+def page_files_of(settings: Settings) -> PageFiles | None:
+    """Page files of the store, for one thread that reads; None where it has none."""
+    has_files = settings.page_files and settings.database is None
+    return PageFiles(settings.pages_folder) if has_files else None
+
+
 async def _count_fitting(tx: Transaction, project_key: int, seqs: list[int]) -> int:
     """Number of leading tasks that have a place in one page of the tables; at least 1."""
     listed, args = value_lists.in_list("seq", seqs)
@@ -132,7 +167,9 @@ async def _count_fitting(tx: Transaction, project_key: int, seqs: list[int]) -> 
 
 
 @lru_cache(maxsize=32)
-def _places_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+def _places_sql(
+    in_batch: bool, one_status: bool, by_completion: bool, *, with_fixes: bool = False
+) -> str:
     if in_batch or one_status or by_completion:
         keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
     else:
@@ -142,8 +179,10 @@ def _places_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
         )
     time = "k.completed_ms" if by_completion else "NULL"
     order = "k.completed_ms, k.seq" if by_completion else "k.seq"
+    fixes = ", p.fixes_start, p.fixes_length" if with_fixes else ""
     return (
-        f"SELECT k.seq, {time}, COALESCE(p.file, 0), p.start, p.length FROM ({keys}) AS k"
+        f"SELECT k.seq, {time}, COALESCE(p.file, 0), p.start, p.length{fixes}"
+        f" FROM ({keys}) AS k"
         " LEFT JOIN task_place AS p ON p.project_key = :project_key AND p.seq = k.seq"
         f" ORDER BY {order}"
     )

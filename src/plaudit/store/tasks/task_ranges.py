@@ -11,7 +11,8 @@ from typing import Any, cast
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, PATCHED_COLUMNS, TaskCursor, TaskFilter, list_tasks
+from plaudit.store.tasks.task_pages import PATCHED_COLUMNS, list_tasks
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 
 SCANNED_MAX = 20_000
 """Sequence numbers that one statement looks through for tasks completed between two times."""

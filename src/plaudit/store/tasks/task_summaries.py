@@ -37,7 +37,7 @@ class TaskSummary(Struct, frozen=True):
 async def list_summaries(
     tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
 ) -> list[TaskSummary]:
-    """Up to `limit` tasks; order, cursor `after` and `bound` are those of `tasks.list_tasks`.
+    """Up to `limit` tasks; order, cursor `after` and `bound` are those of `task_pages.list_tasks`.
 
     By creation too: `bound` is then the greatest `seq` that belongs to the walk.
     """

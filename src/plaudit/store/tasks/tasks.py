@@ -1,4 +1,4 @@
-"""Tasks: pages of stored JSON, and the changes of status.
+"""Tasks: filters and keys of pages, and the changes of status.
 
 Every page reads a number of rows that depends on its limit alone: each status is one range of an
 index, and a page over all statuses merges the four ranges. Pages are in `seq` order, or by
@@ -9,13 +9,11 @@ creation is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
-from plaudit.store.common import pages
+from plaudit.model.core import STORED_STATUSES, StoredTask, TaskStatus
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 from plaudit.store.tasks import unread_tasks
@@ -74,61 +72,6 @@ class TaskFilter(Struct, frozen=True):
         """Cursor before the first task of the listing."""
         after = self.completed_after if self.is_by_completion else self.created_after
         return TaskCursor(-FAR, 0) if after is None else TaskCursor(after, FAR)
-
-
-async def list_tasks(
-    tx: Transaction,
-    where: TaskFilter,
-    *,
-    after: TaskCursor,
-    bound: int,
-    limit: int,
-    with_patches: bool,
-) -> tuple[list[PageRow], bool]:
-    """A page of up to `limit` tasks after a cursor and up to an upper bound, and if more follow.
-
-    It is bounded in bytes (`store/common/pages.py`); `patches` is None unless asked for. `bound` is
-    the greatest `seq`, or in completion order the greatest `completed_ms`, belonging to the walk. A
-    filter by creation is not taken.
-    """
-    if where.status is TaskStatus.deleted:
-        return [], False
-    rows, has_more = await pages.read_page(
-        tx,
-        PATCHED_COLUMNS if with_patches else _PAGE_COLUMNS,
-        PATCHED_COLUMNS[3:] if with_patches else _PAGE_COLUMNS[3:-1],
-        _page_sql(where.batch_id is not None, where.status is not None, where.is_by_completion),
-        key_args(where, after, bound, limit),
-        limit=limit,
-        # The join keeps the order of the keys on every engine we know, but none promises it.
-        order=_by_completion if where.is_by_completion else _by_seq,
-    )
-    return cast("list[PageRow]", rows), has_more
-
-
-PATCHED_COLUMNS = ("t.seq", "t.completed_ms", "t.batch_id", "t.head", "b.body", "b.patches")
-_PAGE_COLUMNS = (*PATCHED_COLUMNS[:-1], "NULL")
-
-
-@lru_cache(maxsize=32)
-def _page_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
-    """The statement for one shape of page, after its columns.
-
-    The keys of the page are found first, from columns that an index covers: a planner without
-    statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
-    """
-    bodies = "LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
-    if not (in_batch or one_status or by_completion):
-        # Every status is wanted and every stored task has one: the primary key serves as it is.
-        return (
-            f"FROM task AS t {bodies} WHERE t.project_key = :project_key"
-            " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
-        )
-    keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
-    return (
-        f"FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
-        " WHERE t.project_key = :project_key AND t.seq = k.seq"
-    )
 
 
 def keys_sql(in_batch: bool, one_status: bool, time_column: TimeColumn | None) -> str:
@@ -399,14 +342,6 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
             for task, head in heads
         ],
     )
-
-
-def _by_seq(row: Row) -> int:
-    return int(row[0])
-
-
-def _by_completion(row: Row) -> tuple[int, int]:
-    return row[1], row[0]
 
 
 def _stored(row: Row) -> StoredTask:

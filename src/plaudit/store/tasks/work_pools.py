@@ -210,6 +210,21 @@ async def find_requirement(tx: Transaction, project_key: int, seq: int) -> bytes
     return None if row is None else bytes(row[0])
 
 
+async def list_task_requirements(
+    tx: Transaction, project_key: int, seqs: Sequence[int]
+) -> dict[int, bytes]:
+    """Own requirements of those of these tasks that have one, by seq."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq, requirement FROM task_requirement"
+        f" WHERE project_key = :project_key AND seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    return {int(seq): bytes(requirement) for seq, requirement in rows}
+
+
 async def set_batch_team(
     tx: Transaction, project_key: int, batch_id: str, team_id: str | None
 ) -> None:

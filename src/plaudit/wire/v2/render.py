@@ -12,7 +12,7 @@ are patched whole, which keeps patches few: a page is assembled from a handful o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -174,6 +174,22 @@ def assemble_lines(
         append(b"\n")
 
 
+def fixes(
+    shown: bytes, body: bytes | None, patches: bytes | None
+) -> Iterator[tuple[int, int, bytes]]:
+    """Bytes of a record that differ in the task's line: place, bytes cut, bytes put there instead.
+
+    As far as `assemble_lines` decides that.
+    """
+    if body is None:
+        if not shown.endswith(_NO_THREADS):
+            yield len(shown) - 1, 1, _NO_THREADS
+    elif patches is not None:
+        before = len(shown) - len(body)
+        for start, cut, put in _applied(patches, ALL_OPTS):
+            yield before + start, cut, put
+
+
 def has_attachments(patches: bytes | None) -> bool:
     """True if other options than the default show attachments of a body."""
     if patches is None:
@@ -259,14 +275,21 @@ def _length(body: bytes, patches: bytes | None, opts: int) -> int:
 
 
 def _apply(body: bytes, patches: bytes, opts: int, append: Any) -> None:
+    at = 0
+    for start, cut, put in _applied(patches, opts):
+        append(body[at:start])
+        if put:
+            append(put)
+        at = start + cut
+    append(body[at:])
+
+
+def _applied(patches: bytes, opts: int) -> Iterator[tuple[int, int, bytes]]:
+    """Patches that apply with these options: place in the body, bytes cut, bytes put there."""
     count = COUNT.unpack_from(patches)[0]
     payload = COUNT.size + count * PATCH.size
-    at, opts = 0, int(opts)  # flags are slow
+    opts = int(opts)  # flags are slow
     for mask, wanted, start, cut, length in PATCH.iter_unpack(patches[COUNT.size : payload]):
         if opts & mask == wanted:
-            append(body[at:start])
-            if length:
-                append(patches[payload : payload + length])
-            at = start + cut
+            yield start, cut, patches[payload : payload + length]
         payload += length
-    append(body[at:])

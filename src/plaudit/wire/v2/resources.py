@@ -116,11 +116,17 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):
-    """A project as imports and archives carry it."""
+    """A project as imports and archives carry it.
+
+    `members_only` and the two quotas are set where they are given, and else stay as they are.
+    """
 
     id: str
     name: str | None = None
     created_at: str | None = None
+    members_only: bool | None = None
+    tasks_per_day: int | None = None
+    tasks_in_all: int | None = None
 
 
 class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):

@@ -1,7 +1,6 @@
 """The annotators' pages: a project's queue, one task, and a person's own recent submissions.
 
-A task is taken with a POST and shown with a GET, which changes nothing. What happens on the page
-itself is in `work_calls`.
+A task is taken with a POST and shown with a GET, which changes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts import study_links
 from plaudit.core.labeling import leases, review_queue
+from plaudit.core.managing import talks
 from plaudit.core.quality_control import (
     assigning,
     gold_feedback,
@@ -31,13 +31,14 @@ from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound, Paused, Unqualified
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
+from plaudit.model.managing import Talk, TalkSide
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.annotate import annotation_view, lease_words
+from plaudit.workspace.annotate import annotation_view, lease_words, next_tasks
 from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
@@ -46,6 +47,8 @@ from plaudit.workspace.language.problem_texts import text_of
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
+UNREAD_MAX = 20
+"""Tasks with something to read that the queue lists."""
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
@@ -68,6 +71,8 @@ class OpenTask(Struct):
     files: Files
     returned: review_queue.ReturnedTask | None = None
     """A reviewer's return of the task, None if it was submitted since."""
+    talk: Talk | None = None
+    """Messages with managers about the task, None where nobody has written."""
 
 
 class RecentSubmission(Struct, frozen=True):
@@ -106,6 +111,8 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         returned = await review_queue.list_returned(tx, project, user_id)
         shown = [*held, *(one.lease for one in returned)]
         prompts = await own_work.list_excerpts(tx, project, shown)
+        unread = await talks.list_unread(tx, [project.project_key], user_id, limit=UNREAD_MAX)
+        prompts |= await talks.list_excerpts_of(tx, project, unread)
         pause = await standing.find_pause(tx, project, user_id)
         view = await qualification.find_view(tx, project, user_id)
         seat = await seats.find_seat(tx, project, user_id)
@@ -126,6 +133,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         "held": held,
         "returned": returned,
         "excerpts": prompts,
+        "unread": unread,
         "free_count": free_count,
         "counted_max": COUNTED_MAX,
         "held_max": leases.OPEN_LEASES_MAX,
@@ -179,11 +187,12 @@ async def open_lease(request: PageRequest[Any]) -> OpenTask:
             batch = await batches.find_batch(tx, project.environment_id, batch_id)
         side = own_work.side_of(project, lease)
         returned = await review_queue.find_returned_task(tx, side, lease)
+        talk = await talks.find_talk(tx, project, lease.assignment_id)
     content, files = await read_conversation(
         request, lambda: _decode_content(task.content or b"[]")
     )
     batch_name = None if batch is None else batch.name
-    return OpenTask(project, lease, task, batch_name, content, files, returned)
+    return OpenTask(project, lease, task, batch_name, content, files, returned, talk)
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -203,6 +212,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         waiting_count = await assigning.count_waiting(tx, project, user_id, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
+    if is_open:
+        next_tasks.begin(request, project)
     return {
         "project": project,
         "batch_name": opened.batch_name,
@@ -210,6 +221,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "is_open": is_open,
         "ending": None if is_open else lease_words.ending(lease),
         "returned": opened.returned,
+        "talk": opened.talk,
+        "has_news": opened.talk is not None and opened.talk.is_unread(TalkSide.person),
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
         "path": task_path(project.project_id, lease.assignment_id),
@@ -307,12 +320,7 @@ def sentence(message: str) -> str:
 
 
 def _state(
-    opened: OpenTask,
-    shown: TaskShown,
-    now_ms: int,
-    guidelines: str,
-    *,
-    is_open: bool,
+    opened: OpenTask, shown: TaskShown, now_ms: int, guidelines: str, *, is_open: bool
 ) -> dict[str, Any]:
     """Initial state of the page's scripts; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -378,6 +386,7 @@ PAGES = (
         handler=show_task,
         template="annotate/task.html",
         is_large=True,
+        is_compressed=True,
     ),
     Page(
         page_id="show_turns",
@@ -387,6 +396,7 @@ PAGES = (
         query=TurnsQuery,
         template="annotate/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
     *(
         Page(

@@ -18,6 +18,7 @@ from plaudit.model.core import SignedIn
 from plaudit.texts import PageText
 from plaudit.workspace.http import links
 from plaudit.workspace.http.assets import Assets
+from plaudit.workspace.http.compiled_templates import CompiledTemplates
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
 from plaudit.workspace.language import problem_texts, speech, words
@@ -101,9 +102,14 @@ class FormError(Struct, frozen=True):
 
 
 class Views:
-    """Template engine of the workspace, with its navigation."""
+    """Template engine of the workspace, with its navigation.
 
-    def __init__(self, assets: Assets, pages: Sequence[Page]) -> None:
+    `compiled` holds templates that another process compiled, and takes those compiled here.
+    """
+
+    def __init__(
+        self, assets: Assets, pages: Sequence[Page], compiled: CompiledTemplates | None = None
+    ) -> None:
         self._nav = sorted(
             (page for page in pages if page.nav is not None),
             key=lambda page: (page.nav_order, page.path),
@@ -116,6 +122,7 @@ class Views:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
             finalize=_spoken,
+            bytecode_cache=compiled,
         )
         say_in_templates(self._templates)
         self._script_texts = ScriptTexts(self._templates)
@@ -130,6 +137,11 @@ class Views:
             ),
         }
         self._templates.filters |= {"moment": clock.format_ms, "ago": _ago, "sentence": _sentence}
+
+    def compile_templates(self) -> None:
+        """Make every template ready, which takes a second of CPU where none is compiled yet."""
+        for name in self._templates.list_templates(extensions=["html"]):
+            self._templates.get_template(name)
 
     def render(
         self,

@@ -9,7 +9,14 @@ from msgspec import Struct
 
 from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.parameters import NoQuery, decode
-from plaudit.api.transfer.action_job import CHANGING, RESTORING, is_small, run_action
+from plaudit.api.transfer.action_job import (
+    CHANGING,
+    RESTORING,
+    cancel_action,
+    find_running_job,
+    is_small,
+    run_action,
+)
 from plaudit.core.common import audit
 from plaudit.core.labeling import review_queue
 from plaudit.core.managing import actions, undo
@@ -49,11 +56,13 @@ DONE = {
     ActionKind.priority: N_("Priority set"),
     ActionKind.batch: N_("Moved to a batch"),
     ActionKind.assign: N_("Given to people"),
+    ActionKind.accept: N_("Accepted after a sample"),
 }
 STATES = {
     ActionState.running: N_("under way"),
     ActionState.done: N_("done"),
     ActionState.broken: N_("broken off"),
+    ActionState.cancelled: N_("cancelled"),
     ActionState.undoing: N_("being undone"),
     ActionState.undone: N_("undone"),
 }
@@ -103,7 +112,7 @@ async def act_on_page(request: PageRequest[NoQuery], form: ActionForm) -> Redire
         return project, await actions.finish(tx, action)
 
     project, action = await request.db.write(work)
-    return _to_action(project, action)
+    return _to_action(project, action.action_id)
 
 
 async def _named_in_list(request: PageRequest[NoQuery], form: ActionForm) -> str | None:
@@ -128,7 +137,7 @@ async def _act_on_all(
 
     project, action, job, conditions = await request.db.write(work)
     _start(request, project, action, job, conditions)
-    return _to_action(project, action)
+    return _to_action(project, action.action_id)
 
 
 async def _with_people(
@@ -187,7 +196,7 @@ def _start(
 
 
 def _read_form(form: ActionForm) -> ActionRequest:
-    if form.action not in set(ActionKind):
+    if form.action not in set(ActionKind) - {ActionKind.accept}:
         raise InvalidContent(N_("choose what to do"), pointer="/action")
     kind = ActionKind(form.action)
     priority = None
@@ -244,9 +253,8 @@ async def show_action(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "states": STATES,
         "skipped": _decode_counts(action.skipped),
         "kept": _decode_counts(action.kept),
-        "is_under_way": action.state in (ActionState.running, ActionState.undoing),
-        "can_undo": action.state in (ActionState.done, ActionState.broken)
-        and action.changed_count > 0,
+        "is_under_way": action.state in actions.UNDER_WAY,
+        "can_undo": action.state in undo.UNDOABLE and action.changed_count > action.restored_count,
     }
 
 
@@ -255,13 +263,40 @@ async def ask_action(request: PageRequest[NoQuery]) -> ActionProgress:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         action = await actions.get_action(tx, project, request.path["action_id"])
+        job = await find_running_job(tx, project, action.action_id)
+    if action.state not in actions.UNDER_WAY:
+        return ActionProgress(action.state.value, "", action.looked_count)
+    phase = "" if job is None else jobs.job_progress(job).phase
     if action.state is ActionState.running:
-        return ActionProgress("running", CHANGING, action.looked_count)
-    if action.state is ActionState.undoing:
-        kept = sum(_decode_counts(action.kept).values())
-        done = action.restored_count + kept
-        return ActionProgress("running", RESTORING, done, action.changed_count)
-    return ActionProgress(action.state.value, "", action.looked_count)
+        return ActionProgress("running", phase or CHANGING, action.looked_count)
+    kept = sum(_decode_counts(action.kept).values())
+    done = action.restored_count + kept
+    return ActionProgress("running", phase or RESTORING, done, action.changed_count)
+
+
+async def cancel_on_page(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST …/actions/{action_id}/cancel: end an action, or its undo, unless it has ended."""
+
+    async def work(tx: Transaction) -> tuple[ProjectRow, Job | None]:
+        project = await get_project(tx, request)
+        action_id = request.path["action_id"]
+        is_cancelled, job = await cancel_action(tx, project, action_id)
+        if is_cancelled:
+            await audit.record(
+                tx,
+                project.environment_id,
+                request.actor,
+                "cancel_task_action",
+                "action",
+                action_id,
+                project_key=project.project_key,
+            )
+        return project, job
+
+    project, job = await request.db.write(work)
+    if job is not None:
+        request.services.jobs.cancel(job.job_id)
+    return _to_action(project, request.path["action_id"])
 
 
 async def undo_on_page(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
@@ -287,11 +322,11 @@ async def undo_on_page(request: PageRequest[NoQuery], form: NoFields) -> Redirec
     project, action, job = await request.db.write(work)
     if job is not None:
         _start(request, project, action, job, None)
-    return _to_action(project, action)
+    return _to_action(project, action.action_id)
 
 
-def _to_action(project: ProjectRow, action: TaskAction) -> Redirect:
-    path = links.fill_path(ACTION, project_id=project.project_id, action_id=action.action_id)
+def _to_action(project: ProjectRow, action_id: str) -> Redirect:
+    path = links.fill_path(ACTION, project_id=project.project_id, action_id=action_id)
     return Redirect(to=path)
 
 
@@ -326,6 +361,16 @@ PAGES = (
         path=f"{ACTION}/progress",
         role=PersonRole.manager,
         handler=ask_action,
+    ),
+    Page(
+        page_id="cancel_on_page",
+        method="POST",
+        path=f"{ACTION}/cancel",
+        role=PersonRole.manager,
+        handler=cancel_on_page,
+        form=NoFields,
+        form_page="show_task_action",
+        opens_transactions=True,
     ),
     Page(
         page_id="undo_on_page",

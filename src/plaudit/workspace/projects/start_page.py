@@ -9,13 +9,16 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
+from plaudit.core.accounts import permissions
 from plaudit.core.labeling import dashboard
 from plaudit.core.labeling.dashboard import ProjectSummary
+from plaudit.core.managing import talks
 from plaudit.core.quality.people import review_feedback
 from plaudit.core.quality.people.review_feedback import Feedback
 from plaudit.core.quality_control import assigning
+from plaudit.core.staffing import seats
 from plaudit.core.tasks import excerpts
-from plaudit.model.core import PersonRole
+from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import own_work
 from plaudit.store.labeling.own_work import OpenWork, RecentWork
@@ -27,6 +30,8 @@ from plaudit.workspace.http.page import Page, PageRequest
 DAY_MS = 24 * 60 * 60 * 1000
 OPEN_MAX = 20
 FEEDBACK_MAX = 3
+UNREAD_MAX = 5
+"""Tasks with something to read that are listed, the latest of all projects."""
 DAY_TASKS_MAX = 1000
 """Tasks of a day that are counted in one project."""
 
@@ -56,6 +61,8 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
             tx, keys, user_id, since_ms=now - DAY_MS, most=DAY_TASKS_MAX
         )
         paused = set(await pauses.list_open_among(tx, keys, user_id))
+        unread = await talks.list_unread(tx, keys, user_id, limit=UNREAD_MAX)
+        asked = await _asked(tx, request)
         feedback = await _feedback(tx, by_key, recent, user_id)
         going_on = next((one for one in held if not one.is_returned), None)
         prompts = {}
@@ -68,6 +75,8 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "next_task": _next_task(by_key, open_to_me, going_on, worked_in, prompts),
         "paused": paused,
         "feedback": feedback,
+        "unread": [(by_key[one.project_key].project, one) for one in unread[:UNREAD_MAX]],
+        "asked": asked,
         "returned": _returned(by_key, held),
         "done_today": sum(one.submitted for one in recent),
         "minutes_today": sum(one.active_ms for one in recent) // 60_000,
@@ -76,6 +85,16 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "has_more": has_more,
         "most": dashboard.COUNTED_MAX,
     }
+
+
+async def _asked(tx: Transaction, request: PageRequest[NoQuery]) -> list[tuple[ProjectRow, int]]:
+    """Projects that the user reviews or manages in which annotators wrote, with how many talks."""
+    user = request.user
+    if not permissions.reaches(user, PersonRole.reviewer):
+        return []
+    listed = await seats.list_projects(tx, user, dashboard.PROJECTS_MAX, role=PersonRole.reviewer)
+    counts = await talks.count_unread(tx, [one.project_key for one in listed])
+    return [(one, counts[one.project_key]) for one in listed if counts[one.project_key]]
 
 
 class FeedbackAtHand(Struct, frozen=True):

@@ -12,8 +12,9 @@ from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.common.blank_text import is_blank
-from plaudit.core.labeling import task_work
+from plaudit.core.labeling import review_queue, task_work
 from plaudit.core.labeling.submissions import content_of
+from plaudit.core.managing import talks
 from plaudit.core.tasks import lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import InvalidContent, NotFound
@@ -23,6 +24,7 @@ from plaudit.model.core import (
     ProjectRow,
     StoredTask,
 )
+from plaudit.model.managing import TalkSide
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags
 from plaudit.store.tasks import batches, tasks
@@ -67,6 +69,9 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         work = await task_work.get_task_work(tx, task, request.user.organization_id)
         flagged_ms = await flags.find_flagged_ms(tx, task.project_key, task.seq)
         skipped = await task_work.list_skipped_among(tx, project, [task.seq])
+        shown_talks = await talks.list_on_task(tx, project, work.leases)
+        written_by = {one.user_id for shown in shown_talks for one in shown.messages}
+        talk_names = await review_queue.display_names(tx, request.user.organization_id, written_by)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -92,6 +97,10 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "work": work,
         "judges": project_detail(project).judges,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
+        "talks": shown_talks,
+        "talk_side": TalkSide.staff,
+        "talk_names": talk_names,
+        "text_max": talks.TEXT_CHARS_MAX,
         "flagged_ms": flagged_ms,
         "is_skipped": bool(skipped),
         "now_ms": clock.now_ms(),
@@ -175,6 +184,7 @@ PAGES = (
         handler=show_task,
         template="projects/task.html",
         is_large=True,
+        is_compressed=True,
     ),
     Page(
         page_id="show_managed_turns",
@@ -184,6 +194,7 @@ PAGES = (
         query=TurnsQuery,
         template="projects/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
     *(
         Page(

@@ -12,17 +12,19 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.core.labeling.adjudication.middle_answers import middle_ballot
+from plaudit.core.labeling.agreement import is_own_text
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
+from plaudit.core.labeling.questions import Positions, Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
-from plaudit.core.labeling.votes import Address, answer_address, ballot_of
+from plaudit.core.labeling.threads.answer_reading import SCORE
+from plaudit.core.labeling.votes import Address, answer_address, ballot_of, countable_answers
 from plaudit.core.tasks.forms import Form
 from plaudit.texts import N_
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
-from plaudit.workspace.annotate.controls import Control, Positions, control_of
+from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
 from plaudit.workspace.annotate.question_index import spans_of
@@ -34,8 +36,14 @@ from plaudit.workspace.annotate.task_shown import (
 )
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import TextBatch
+from plaudit.workspace.review.text_choices import (
+    TextChoice,
+    WrittenText,
+    as_reason,
+    list_choices,
+)
 
-STATES = ("unresolved", "disputed", "agreed", "unanswered")
+STATES = ("unresolved", "disputed", "agreed", "unasked", "unanswered")
 """States of a question, in the order in which questions are shown."""
 
 _DONE = {
@@ -47,6 +55,7 @@ _DONE = {
     "offer_again": N_("offered it again to those who skipped it"),
     "report": N_("reported its content"),
     "accept": N_("accepted it"),
+    "accept_many": N_("accepted it with others, after a sample of them"),
     "correct": N_("corrected what was delivered"),
     "send_back": N_("sent it back to"),
     "dismiss_report": N_("put it back into the queue"),
@@ -65,6 +74,8 @@ class AnswerRow(Struct, frozen=True):
     why: str | None
     is_other: bool
     taken: str | None
+    person: int = 0
+    """Number of the person among those who submitted the task."""
 
 
 class QuestionCard(Struct, frozen=True):
@@ -77,6 +88,12 @@ class QuestionCard(Struct, frozen=True):
     rows: list[AnswerRow]
     outcome: str | None
     """The answer that is or would be delivered, in words; None without one."""
+    middle: AnswerRow | None = None
+    """Median of the answers, where they differ and have one."""
+    texts: list[TextChoice] = []
+    """Different texts, or reasons for answers, of which one is chosen."""
+    reason: str = ""
+    """Reason that is or would be delivered with the answer."""
 
 
 class AnswerChange(Struct, frozen=True):
@@ -107,8 +124,9 @@ class ReviewShown(Struct, frozen=True):
     cards: dict[str, list[QuestionCard]]
     answers: list[dict[str, Any]]
     """Answers that are or would be delivered, as the page's scripts hold them."""
-    disputes: list[tuple[str, int, int]]
-    """Turns and threads of the task with the numbers of their undecided and disputed questions."""
+    disputes: list[tuple[str, int, int, int]]
+    """Turns and threads of the task with the numbers of their undecided and disputed questions,
+    and of those with different texts."""
 
 
 def build(
@@ -150,7 +168,7 @@ def build(
             )
             answers += [] if editable is None else [editable]
     for listed in cards.values():
-        listed.sort(key=lambda card: STATES.index(card.state))
+        listed.sort(key=lambda card: (STATES.index(card.state), not card.texts))
     return ReviewShown(
         msgspec.structs.replace(bare, threads=[_quiet_thread(thread) for thread in bare.threads]),
         cards,
@@ -193,14 +211,24 @@ def events(
     ]
 
 
-def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int]]:
+def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int, int]]:
     states = Counter((result.question.target.at, _state(result)) for result in results)
-    places = dict.fromkeys(at for at, state in states if state in STATES[:2])
-    return [(at, states[at, "unresolved"], states[at, "disputed"]) for at in places]
+    texts = Counter(result.question.target.at for result in results if _has_texts(result))
+    places = dict.fromkeys(at for at, state in states if state in STATES[:2] or texts[at])
+    return [(at, states[at, "unresolved"], states[at, "disputed"], texts[at]) for at in places]
+
+
+def _has_texts(result: QuestionResult) -> bool:
+    """True if people answered a question by different texts of their own."""
+    if not is_own_text(result.question.field):
+        return False
+    return len({vote.answer.value for vote in result.answers if vote.answer.value is not None}) > 1
 
 
 def _state(result: QuestionResult) -> str:
     """One of STATES."""
+    if not result.is_asked and result.answer is None:
+        return "unasked"
     if result.is_unresolved:
         return "unresolved"
     if result.is_disputed:
@@ -216,7 +244,8 @@ def _card(
     named: _Named,
 ) -> QuestionCard:
     question, content = result.question, review.content
-    is_open = _state(result) in STATES[:2]
+    is_open = _state(result) in STATES[:2] or _has_texts(result)
+    people = {one.user_id: number for number, one in enumerate(review.submissions)}
     rows = [
         AnswerRow(
             name=names[vote.submission.user_id],
@@ -224,6 +253,7 @@ def _card(
             why=vote.answer.justification,
             is_other=result.answer is None or ballot_of(vote.answer) != ballot_of(result.answer),
             taken=_taken(question, control, vote.answer, content) if is_open else None,
+            person=people[vote.submission.user_id],
         )
         for vote in result.answers
     ]
@@ -231,15 +261,61 @@ def _card(
     if result.answer is not None:
         outcome = answer_words.describe(question, control, result.answer, content)
     title, about = _heading(question, control, named)
-    return QuestionCard(control, title, about, _state(result), rows, outcome)
+    return QuestionCard(
+        control,
+        title,
+        about,
+        _state(result),
+        rows,
+        outcome,
+        middle=_middle(result, control, content) if _state(result) in STATES[:2] else None,
+        texts=_texts(result, control, rows),
+        reason="" if result.answer is None else result.answer.justification or "",
+    )
 
 
 def _taken(
     question: Question, control: Control, answer: Answer, content: Sequence[Thread]
 ) -> str | None:
+    """An answer, with the reason for it, as the page's scripts hold it, JSON."""
     given = answer_words.given_answer(question, control, answer, content)
-    is_answer = given is not None and not answer.is_empty
-    return msgspec.json.encode(given).decode() if is_answer else None
+    if given is None or answer.is_empty:
+        return None
+    if answer.justification:
+        given["justification"] = answer.justification
+    return msgspec.json.encode(given).decode()
+
+
+def _middle(
+    result: QuestionResult, control: Control, content: Sequence[Thread]
+) -> AnswerRow | None:
+    """Median of the answers that the form still takes."""
+    question = result.question
+    counted = countable_answers(question, content, result.answers)
+    ballot = middle_ballot(question.field, [ballot_of(vote.answer) for vote in counted])
+    if ballot is None:
+        return None
+    answer = msgspec.structs.replace(
+        counted[0].answer,
+        value=ballot.value,
+        not_applicable=False,
+        cannot_assess=False,
+        justification=None,
+    )
+    taken = _taken(question, control, answer, content)
+    text = answer_words.describe(question, control, answer, content)
+    return None if taken is None else AnswerRow("", text, None, False, taken)
+
+
+def _texts(result: QuestionResult, control: Control, rows: Sequence[AnswerRow]) -> list[TextChoice]:
+    """Different texts of people, or different reasons for the answer that comes out."""
+    if _has_texts(result):
+        return list_choices([WrittenText(r.name, r.text, r.taken) for r in rows if r.taken])
+    reasons = [(row.name, row.why) for row in rows if row.why and not row.is_other]
+    return list_choices(
+        [WrittenText(name, why, as_reason(control.address, why)) for name, why in reasons],
+        is_reason=True,
+    )
 
 
 class _Named:
@@ -309,7 +385,7 @@ def _quiet_thread(thread: ThreadShown) -> ThreadShown:
         )
         for section in thread.sections
     ]
-    return msgspec.structs.replace(thread, sections=sections, controls=[])
+    return msgspec.structs.replace(thread, sections=sections, groups=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:
@@ -324,9 +400,7 @@ def _quiet_turn(turn: TurnShown) -> TurnShown:
         prompt=[_quiet_message(message) for message in turn.prompt],
         responses=responses,
         continued=continued,
-        rows=[],
-        criteria=[],
-        controls=[],
+        groups=[],
     )
 
 

@@ -76,5 +76,6 @@ RULES = TypeRules(
     uncharted="Texts of one's own are read, not counted.",
     distance=None,
     is_free=True,
+    is_own_text=True,
     is_reason=True,
 )

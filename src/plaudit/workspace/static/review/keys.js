@@ -10,7 +10,7 @@ const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [
 
 /** `sectionOf(card)` is the number of its section, `undecided()` are the sections that are not drawn and
  * have something to decide. */
-export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling }) {
+export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling, people }) {
   const box = document.getElementById("keys-on");
   box.checked = localStorage.getItem(OFF) === null;
   box.addEventListener("change", () => {
@@ -127,9 +127,12 @@ export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dia
     return question !== null;
   }
 
-  /** Do something with the question that one is at, or the first one on which people differ. */
-  function settle(act) {
-    const card = current() ?? cards().find(isOpen);
+  const hasTexts = (card) => card.querySelector("[data-choose-text]") !== null;
+
+  /** Do something with the question that one is at, or the first one that it is for. */
+  function settle(act, isFor = isOpen) {
+    const here = current();
+    const card = here !== null && (isFor === isOpen || isFor(here)) ? here : cards().find(isFor);
     if (!card || !act(card)) return false;
     if (card !== current()) enter(card);
     return true;
@@ -138,6 +141,10 @@ export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dia
   const single = {
     m: () => settle((card) => settling.takeMost(card)),
     t: () => settle((card) => settling.takeNext(card)),
+    d: () => settle((card) => settling.takeMiddle(card)),
+    c: () => settle((card) => settling.chooseNext(card), hasTexts),
+    f: () => people.takeNext(),
+    p: () => people.next(),
     ...Object.fromEntries(Object.entries(WHYS).map(([key, why]) => [key, () => settle((card) => settling.why(card, why))])),
     n: nextDisputed,
     e: fix,

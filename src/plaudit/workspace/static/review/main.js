@@ -12,6 +12,7 @@ import { Drawn, readQuestions } from "../annotate/questions.js";
 import { Turns } from "../shared/turns.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
+import { People } from "./people.js";
 import { Settling } from "./settling.js";
 import { t, tn } from "../shared/texts.js";
 
@@ -31,6 +32,9 @@ const turns = new Turns(root, async (part, texts, { dataset }) => {
 bindFaults(turns, sections);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;
 const settling = new Settling(root, store, `${KEPT}-why`);
+const people = new People(root, settling, async () => {
+  for (const section of undrawn()) await turns.reach(section);
+});
 let isBusy = false;
 
 /** An answer as a text for comparison; a difference in line ends alone is none. */
@@ -102,11 +106,14 @@ function sectionOf(card) {
   return question ? sections.get(JSON.parse(question.dataset.address).at) : -1;
 }
 
-/** Sections that are not drawn and have something to decide, by their numbers. */
-function undecided() {
+/** Sections that are not drawn and have something that people differ on, by their numbers. */
+function undrawn(isWanted = () => true) {
   const isDrawn = turns.drawnSections();
-  return task.disputes.map(([at]) => sections.get(at)).filter((section) => !isDrawn(section));
+  return task.disputes.filter(isWanted).map(([at]) => sections.get(at)).filter((section) => !isDrawn(section));
 }
+
+/** Those of them that have something to decide. */
+const undecided = () => undrawn(([, undecidedThere, disputedThere]) => undecidedThere + disputedThere > 0);
 
 /** Keep the fixes in this tab, so that a reload loses none. */
 function keep() {
@@ -122,7 +129,7 @@ async function decide() {
   const isAccepting = task.standing === "in_review";
   try {
     const told = await send("POST", `${task.path}/${isAccepting ? "accept" : "correct"}`, {
-      revision: task.revision, fixes: sent, reasons: settling.reasons(), question: task.question, person: task.person,
+      revision: task.revision, fixes: sent, reasons: settling.reasons(), question: task.question, person: task.person, most: task.most, sample: task.sample,
     });
     sessionStorage.removeItem(KEPT);
     settling.forget();
@@ -175,11 +182,12 @@ function start() {
     keep();
     tell();
   };
-  bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling });
+  bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack, settling, people });
   turns.onDrawn = (part) => {
     layout.add(part);
     markWaiting(part);
     settling.add(part);
+    people.draw(part);
     tell();
   };
   turns.watch();

@@ -1,9 +1,10 @@
-/** Settling what people disagree on: one person's answer or the most given one is taken over, and why
- * they disagree is said in a word. */
+/** Settling what people disagree on: one person's answer, the most given one or the median is taken over,
+ * one of several texts is chosen, and why they disagree is said in a word. */
 
-import { withoutAddress } from "../annotate/store.js";
+import { isBlank } from "../annotate/blank.js";
+import { keyOf, withoutAddress } from "../annotate/store.js";
 import { announce } from "../shared/shell.js";
-import { t } from "../shared/texts.js";
+import { t, tn } from "../shared/texts.js";
 
 const OPEN = ["unresolved", "disputed"];
 export const WHYS = { l: "guideline", y: "ambiguous", o: "error" };
@@ -16,15 +17,23 @@ export class Settling {
   #store;
   #kept;
   #reasons;
+  /** By the keys of answers with a reason: what they said when it was given. */
+  #reasoned = new Map();
 
   constructor(root, store, kept) {
     this.#root = root;
     this.#store = store;
     this.#kept = kept;
     this.#reasons = new Map(JSON.parse(sessionStorage.getItem(kept) ?? "[]"));
+    store.subscribe(({ key, address }) => this.#follow(key, address));
     root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-take]");
       if (button) this.#take(button);
+      const choice = event.target.closest("[data-choose-text]");
+      if (choice) this.#choose(choice);
+    });
+    root.addEventListener("input", ({ target }) => {
+      if (target.matches("[data-own-reason]")) this.#reason(target.closest("[data-card]"), target.value);
     });
     root.addEventListener("change", (event) => {
       if (event.target.closest("[data-why]")) this.#say(event.target.closest("[data-card]"), event.target.value);
@@ -39,11 +48,19 @@ export class Settling {
     }
   }
 
-  /** Mark whose answer is the one to be delivered. */
+  /** Mark whose answer is the one to be delivered, and which text. */
   draw() {
     for (const button of this.#root.querySelectorAll("[data-take]")) {
       const given = JSON.parse(button.dataset.take);
       button.setAttribute("aria-pressed", String(said(given) === said(this.#store.get(given))));
+    }
+    for (const button of this.#root.querySelectorAll("[data-choose-text]")) {
+      const given = JSON.parse(button.dataset.chooseText);
+      const { reason } = button.closest(".texts").dataset;
+      const now = this.#store.get(given);
+      const isIt = reason === undefined ? said(given) === said(now) : given.justification === (now.justification ?? reason);
+      button.setAttribute("aria-pressed", String(isIt));
+      button.closest(".text-choice").classList.toggle("is-chosen", isIt);
     }
   }
 
@@ -72,6 +89,40 @@ export class Settling {
     return true;
   }
 
+  /** Take the median of the answers; false where there is none. */
+  takeMiddle(card) {
+    const button = card?.querySelector("[data-middle]");
+    if (button) this.#take(button);
+    return Boolean(button);
+  }
+
+  /** Choose the text after the one that is chosen; false where nobody wrote a different one. */
+  chooseNext(card) {
+    const buttons = [...(card?.querySelectorAll("[data-choose-text]") ?? [])];
+    if (!buttons.length) return false;
+    const at = buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true");
+    this.#choose(buttons[(at + 1) % buttons.length]);
+    return true;
+  }
+
+  /** Take all answers that a person gave otherwise than others, as far as they are drawn. */
+  takeAll(person, name) {
+    let taken = 0;
+    let left = 0;
+    for (const card of this.#root.querySelectorAll("[data-card]")) {
+      const all = this.#buttons(card);
+      const own = all.find((button) => button.closest("[data-person]").dataset.person === person);
+      if (own) {
+        this.#store.set(...patchOf(own.dataset.take));
+        taken += 1;
+      } else if (all.length) left += 1;
+    }
+    const told = [t("%(name)s's answers are taken.", { name })];
+    if (left) told.push(tn("%(count)s question has no answer of this person.", "%(count)s questions have no answer of this person.", left));
+    announce(told.join(" "));
+    return taken;
+  }
+
   /** Say why people disagree; false where they do not. */
   why(card, why) {
     const input = card?.querySelector(`[data-why] input[value="${why}"]`);
@@ -91,15 +142,46 @@ export class Settling {
     sessionStorage.removeItem(this.#kept);
   }
 
+  /** Buttons by which people's answers to a question are taken. */
   #buttons(card) {
-    return [...(card?.querySelectorAll("[data-take]") ?? [])];
+    return [...(card?.querySelectorAll("[data-take]:not([data-middle])") ?? [])];
   }
 
   #take(button) {
-    const { value, not_applicable, cannot_assess, ...address } = JSON.parse(button.dataset.take);
-    this.#store.set(address, { value, not_applicable, cannot_assess, justification: undefined });
+    this.#store.set(...patchOf(button.dataset.take));
     const row = button.closest("dd").previousElementSibling;
-    announce(`${row.textContent}: ${button.parentElement.querySelector(".said-text").textContent}`);
+    announce(`${row.firstElementChild.textContent}: ${button.parentElement.querySelector(".said-text").textContent}`);
+  }
+
+  #choose(button) {
+    const given = JSON.parse(button.dataset.chooseText);
+    const choice = button.closest(".text-choice");
+    if (choice.parentElement.dataset.reason === undefined) this.#store.set(...patchOf(button.dataset.chooseText));
+    else {
+      this.#reason(button.closest("[data-card]"), given.justification);
+      const own = button.closest("[data-card]").querySelector("[data-own-reason]");
+      if (own) own.value = given.justification;
+    }
+    announce(t("Chosen: %(name)s", { name: choice.querySelector("h4").textContent }));
+  }
+
+  /** Deliver an answer with this reason. */
+  #reason(card, text) {
+    const address = JSON.parse(card.querySelector("[data-question]").dataset.address);
+    this.#store.set(address, { justification: isBlank(text) ? undefined : text });
+  }
+
+  /** The reason for an answer goes when another answer is given. */
+  #follow(key, address) {
+    if (key === null) {
+      for (const one of this.#store.list()) if (one.justification) this.#reasoned.set(keyOf(one), one);
+      return;
+    }
+    const now = this.#store.get(address);
+    const before = this.#reasoned.get(key);
+    if (before && before.justification === now.justification && said(before) !== said(now)) {
+      this.#store.set(address, { justification: undefined });
+    } else this.#reasoned.set(key, now);
   }
 
   #say(card, why) {
@@ -107,6 +189,12 @@ export class Settling {
     this.#reasons.set(card.dataset.card, { key, why });
     sessionStorage.setItem(this.#kept, JSON.stringify([...this.#reasons]));
   }
+}
+
+/** The address of an answer, and what it says. */
+function patchOf(text) {
+  const { value, not_applicable, cannot_assess, justification, ...address } = JSON.parse(text);
+  return [address, { value, not_applicable, cannot_assess, justification }];
 }
 
 /** An answer as a text for comparison, without the reason for it. */

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answer_values import context_of, shown_value
-from plaudit.core.labeling.question_results import answer_in
 from plaudit.core.labeling.questions import Display, Question
+from plaudit.core.labeling.threads.answer_reading import answer_in
 from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.labeling.votes import question_address

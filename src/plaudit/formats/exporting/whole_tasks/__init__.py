@@ -1,0 +1,1 @@
+"""Export of whole tasks from page files."""

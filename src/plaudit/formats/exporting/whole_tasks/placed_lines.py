@@ -1,0 +1,214 @@
+"""Lines of whole tasks from page files: runs of records with their fixes, as `join_stored` gives.
+
+Places are listed in short transactions, as tasks are. Those tasks alone that have no place are read
+from the tables, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import groupby
+
+from msgspec import Struct
+
+from plaudit.errors import Unavailable
+from plaudit.formats.exporting import selection
+from plaudit.formats.exporting.export_format import ExportFormat
+from plaudit.formats.exporting.run import ExportRequest, Tasks
+from plaudit.formats.exporting.selection import (
+    ChosenTask,
+    JoinedLines,
+    TaskChoice,
+    choose_tasks,
+    first_and_last,
+    fitting,
+)
+from plaudit.model.core import BatchRow, PageRow, ProjectRow
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.page_files.file_runs import FileRun, OpenFile
+from plaudit.store.page_files.places import PageFiles, TaskPlace
+from plaudit.store.tasks import task_heads
+from plaudit.store.tasks.tasks import TaskCursor
+from plaudit.wire.v2 import export_lines
+
+PLACES_PER_READ = 500
+BYTES_PER_READ = 1024 * 1024
+"""Bytes of records that are read and joined at once, unless one is longer."""
+
+_LINE_FEED = 10
+
+Place = tuple[int, int, int, int]
+"""Start and length of a record, and of its fixes."""
+
+
+def tasks_of(
+    db: Database,
+    files: PageFiles | None,
+    request: ExportRequest,
+    project: ProjectRow,
+    batch: BatchRow | None,
+    choice: TaskChoice,
+) -> Tasks:
+    """Tasks of an export, from page files if there are any and they can give its lines."""
+    if files is not None and may_come_from_files(
+        request.format, choice, is_split=bool(request.splits)
+    ):
+        placed = PlacedTasks(db, files, project, batch, choice)
+        return _choose_lines(placed, with_ids=request.has_manifest)
+    return choose_tasks(db, project, batch, choice, with_displays=request.format.shows_places)
+
+
+def may_come_from_files(export_format: ExportFormat, choice: TaskChoice, *, is_split: bool) -> bool:
+    """True if places tell the tasks of an export: no bodies or heads decide on them."""
+    is_range_by_time = choice.until is not None and (
+        choice.completed_after is not None or choice.completed_before is not None
+    )
+    is_chosen_by_keys = choice.delivery is None and not choice.metadata and not is_range_by_time
+    return export_format.join_stored is not None and is_chosen_by_keys and not is_split
+
+
+class Neighbours(Struct):
+    """Neighbours in a listing: their places in one file, or without a file their rows."""
+
+    file: OpenFile | None
+    places: Sequence[TaskPlace] = ()
+    rows: list[PageRow] = []
+
+    def runs(self) -> Iterator[Sequence[TaskPlace]]:
+        """Places that lie one behind the other, up to BYTES_PER_READ."""
+        begin, first, end = 0, 0, -1
+        for number, (_, _, _, start, length, _, _) in enumerate(self.places):
+            if start != end or start + length - first > BYTES_PER_READ:
+                if number:
+                    yield self.places[begin:number]
+                begin, first = number, start
+            end = start + length
+        yield self.places[begin:]
+
+
+class PlacedTasks:
+    """Tasks of a choice in the order of `choose_tasks`, some at a time."""
+
+    def __init__(
+        self,
+        db: Database,
+        files: PageFiles,
+        project: ProjectRow,
+        batch: BatchRow | None,
+        choice: TaskChoice,
+    ) -> None:
+        self.has_more = True
+        self._db = db
+        self._files = files
+        self._project = project
+        self._choice = choice
+        self._where = choice.filter_of(project, batch)
+        self._cursor: TaskCursor | None = None
+        self._bound = 0
+        self._row_limit = selection.TASKS_PER_READ
+
+    async def read(self) -> list[Neighbours]:
+        """The next tasks; sets `has_more`."""
+        if self._cursor is None:
+            self._cursor, self._bound = await first_and_last(
+                self._db, self._project, self._where, self._choice
+            )
+        async with self._db.read() as tx:
+            places, self.has_more = await self._files.list_places(
+                tx, self._where, after=self._cursor, bound=self._bound, limit=PLACES_PER_READ
+            )
+            found = await self._neighbours(tx, places)
+        if found:
+            self._cursor = _cursor_after((found[-1].places or found[-1].rows)[-1])
+        return found
+
+    def go_back_to(self, row: TaskPlace | PageRow | None) -> None:
+        """Read on behind this one of the tasks that were read, from the first one if None."""
+        self.has_more = True
+        self._cursor = None if row is None else _cursor_after(row)
+
+    async def _neighbours(self, tx: Transaction, places: Sequence[TaskPlace]) -> list[Neighbours]:
+        """The tasks of these places; they end after some of the first ones without a file."""
+        found = []
+        for number, group in groupby(places, lambda place: max(place[2], 0)):
+            listed = list(group)
+            file = await self._files.find_file(tx, number) if number else None
+            if file is not None:
+                found.append(Neighbours(file, listed))
+                continue
+            seqs = [place[0] for place in listed[: self._row_limit]]
+            rows, is_cut = await task_heads.list_tasks_at(tx, self._where, seqs)
+            found.append(Neighbours(None, rows=rows))
+            self._row_limit = fitting(rows, selection.TASKS_PER_READ)
+            if is_cut or len(seqs) < len(listed):
+                self.has_more = True
+                break
+        return found
+
+
+def _cursor_after(row: TaskPlace | PageRow) -> TaskCursor:
+    return TaskCursor(row[1] or 0, row[0])
+
+
+async def _choose_lines(
+    tasks: PlacedTasks, *, with_ids: bool
+) -> AsyncIterator[JoinedLines | list[ChosenTask]]:
+    """Lines of tasks that are in files, and rows of others, in their order."""
+    last: TaskPlace | PageRow | None = None
+    while tasks.has_more:
+        for found in await tasks.read():
+            if found.file is None:
+                yield [ChosenTask(row) for row in found.rows]
+                last = found.rows[-1]
+                continue
+            try:
+                for run in found.runs():
+                    places = [place[3:] for place in run]
+                    lines, ids = join_run(found.file, places, with_ids=with_ids)
+                    yield JoinedLines(lines, len(run), ids)
+                    last = run[-1]
+            except Unavailable:  # the file was cut short; its tasks are read from the tables then
+                tasks.go_back_to(last)
+                break
+
+
+def join_run(
+    file: OpenFile, run: Sequence[Place], *, with_ids: bool = False
+) -> tuple[bytes, list[bytes]]:
+    """Lines of records that lie one behind the other, and their members `task_id` if asked for.
+
+    Raises Unavailable where the file has been cut short.
+    """
+    first, last = run[0][0], run[-1]
+    records = bytearray(FileRun(file, first, last[0] + last[1] - first).read())
+    view, fixes = memoryview(records), _Fixes(file, run)
+    parts: list[bytes | memoryview] = []
+    ids, at = [], 1
+    for start, _, fixes_start, fixes_length in run:
+        begin = start - first
+        records[begin] = _LINE_FEED  # in place of the comma
+        if with_ids:
+            ids.append(export_lines.id_member(records, begin))
+        if fixes_length:
+            for place, cut, put in export_lines.unpacked(fixes.read(fixes_start, fixes_length)):
+                parts += view[at : begin + place], put
+                at = begin + place + cut
+    return b"".join((*parts, view[at:], b"\n")), ids
+
+
+class _Fixes:
+    """Fixes of a run of records; those of neighbours lie one behind the other, in most cases."""
+
+    def __init__(self, file: OpenFile, run: Sequence[Place]) -> None:
+        self._file = file
+        ranges = [place[2:] for place in run if place[3]]
+        self._start = ranges[0][0] if ranges else 0
+        end = ranges[-1][0] + ranges[-1][1] if ranges else 0
+        is_together = 0 <= end - self._start == sum(length for _, length in ranges)
+        self._bytes = FileRun(file, self._start, end - self._start).read() if is_together else b""
+
+    def read(self, start: int, length: int) -> bytes:
+        """Fixes of one record; raises Unavailable."""
+        if self._bytes:
+            return self._bytes[start - self._start : start - self._start + length]
+        return FileRun(self._file, start, length).read()

@@ -21,7 +21,7 @@ from plaudit.model.core import Role
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.app_client import AppClient
-from tests.support.harness import World, above_the_store, on_sqlite_alone
+from tests.support.harness import World, above_the_store, on_sqlite_alone, one_engine
 from tests.support.operations import (
     CANARY,
     COMPANY,
@@ -291,6 +291,7 @@ def every_request(
             yield operation, ask(client, operation, params)
 
 
+@one_engine
 @pytest.mark.parametrize("has_key", [True, False])
 def test_every_answer_has_the_headers_that_all_answers_have(world, ann, has_key):
     with calling(world, ann if has_key else None) as client:

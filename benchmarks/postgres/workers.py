@@ -13,6 +13,7 @@ from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import load
+from benchmarks.clock import cpu_between
 from benchmarks.generate import LARGE, SMALL, project_of
 from benchmarks.plan import Plan
 from benchmarks.report import Section
@@ -107,7 +108,7 @@ def _run(
     tally = load.drive(server.port, requests, count=count, seconds=seconds, connections=CONNECTIONS)
     after = server.cpu_seconds(), cpu_seconds(postmaster)
     costs: Iterable[float] = (
-        max(ended - began, 1e-6) / tally.request_count * 1e6
+        cpu_between(began, ended) / tally.request_count * 1e6
         for began, ended in zip(before, after, strict=True)
     )
     server_us, database_us = costs

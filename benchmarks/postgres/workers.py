@@ -17,7 +17,7 @@ from benchmarks.clock import cpu_between
 from benchmarks.generate import LARGE, SMALL, project_of
 from benchmarks.plan import Plan
 from benchmarks.report import Section
-from benchmarks.servers import Server, cpu_seconds, run_plaudit, serve_plaudit
+from benchmarks.servers import Server, cpu_seconds_of, run_plaudit, serve_plaudit
 from benchmarks.walk import PAGE_TASKS, page_tokens, target
 
 SEED = 1
@@ -104,9 +104,9 @@ def _targets(server: Server) -> dict[str, list[str]]:
 def _run(
     server: Server, postmaster: int, requests: Iterator[bytes], count: int, seconds: float
 ) -> Runs:
-    before = server.cpu_seconds(), cpu_seconds(postmaster)
+    before = server.cpu_seconds(), cpu_seconds_of(postmaster)
     tally = load.drive(server.port, requests, count=count, seconds=seconds, connections=CONNECTIONS)
-    after = server.cpu_seconds(), cpu_seconds(postmaster)
+    after = server.cpu_seconds(), cpu_seconds_of(postmaster)
     costs: Iterable[float] = (
         cpu_between(began, ended) / tally.request_count * 1e6
         for began, ended in zip(before, after, strict=True)

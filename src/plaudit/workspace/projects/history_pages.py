@@ -13,11 +13,12 @@ from plaudit import clock
 from plaudit.api.http.parameters import DateTime, Enum, Text
 from plaudit.core.managing import history
 from plaudit.core.managing.history import HistoryFilter, HistoryLine
+from plaudit.core.tasks import excerpts
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
-from plaudit.store.accounts import users
+from plaudit.store.accounts import organizations, project_members
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects
+from plaudit.store.tasks import batches, projects, task_locators
 from plaudit.texts import N_
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
@@ -172,17 +173,38 @@ def _following(request: PageRequest[HistoryQuery], before: str) -> str:
     return urlencode(shown | {"before": before})
 
 
+async def _names(
+    tx: Transaction, request: PageRequest[Any], lines: Sequence[HistoryLine]
+) -> dict[str, str]:
+    """Names of people, teams, keys, batches and, on a project's page, beginnings of tasks by id."""
+    user = request.user
+    ids = {line.actor.id for line in lines if line.actor.kind == "user"}
+    ids |= {one.object_id for one in lines if one.object_kind in ("user", "member", "team")}
+    found = await project_members.list_names(tx, user.organization_id, sorted(ids))
+    names = {one: name or login or one for one, (login, name) in found.items()}
+    keys = await organizations.list_keys(tx, user.environment_id)
+    names |= {key.key_id: key.name for key in keys if key.name}
+    batch_ids = sorted({one.object_id for one in lines if one.object_kind == "batch"})
+    names |= await batches.find_batch_names(tx, user.environment_id, batch_ids)
+    if "project_id" not in request.path:
+        return names
+    task_ids = sorted({one.object_id for one in lines if one.object_kind == "task"})
+    located = await task_locators.locate_tasks(tx, user.environment_id, task_ids)
+    places = {one: place for one, place in located.items() if place is not None}
+    key = max((place[0] for place in places.values()), default=0)
+    seqs = sorted({place[1] for place in places.values() if place[0] == key})
+    texts = await excerpts.list_excerpts(tx, key, seqs)
+    return names | {one: texts[place[1]] for one, place in places.items() if place[1] in texts}
+
+
 async def _in_words(
     tx: Transaction, request: PageRequest[Any], lines: Sequence[HistoryLine]
 ) -> list[ShownLine]:
     """Lines in words, with the names of people, and of projects that are still there."""
     user = request.user
-    ids = {line.actor.id for line in lines if line.actor.kind == "user"}
-    ids |= {line.object_id for line in lines if line.object_kind in ("user", "member")}
-    people = await users.find_people(tx, user.organization_id, ids)
-    names = {user_id: person.name or person.email for user_id, person in people.items()}
     keys = sorted({abs(line.project_key) for line in lines if line.project_key})
     by_key = await projects.find_projects(tx, user.environment_id, keys)
+    names = await _names(tx, request, lines)
     shown = []
     for line in lines:
         project = by_key.get(abs(line.project_key))

@@ -27,7 +27,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -44,6 +44,7 @@ from plaudit.api.manage import (
     projects,
     qualification,
     quality,
+    reviews,
     rules,
     staffing,
     study_links,
@@ -98,6 +99,7 @@ from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
     clone_pages,
+    form_pages,
     history_pages,
     member_pages,
     new_task_pages,
@@ -118,7 +120,7 @@ from plaudit.workspace.quality_control import (
     qualification_pages,
     rule_pages,
 )
-from plaudit.workspace.review import review_calls, review_lists, review_pages
+from plaudit.workspace.review import acceptance_pages, review_calls, review_lists, review_pages
 from plaudit.workspace.transfer import (
     archive_pages,
     delivery_pages,
@@ -148,7 +150,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, quality, imports, exports),
+        *(projects, qualification, rules, tasks, task_lists, reviews, quality, imports, exports),
         *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS
@@ -175,10 +177,11 @@ def all_pages() -> tuple[Page, ...]:
             preview_pages,
             files,
         ),
-        *(review_pages, review_lists, review_calls, feedback_pages, gold_pages),
+        *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages, history_pages),
+        *(project_pages, settings_pages, form_pages, batch_pages, task_list_pages, task_pages),
+        *(action_pages, new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),
+        history_pages,
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
@@ -223,6 +226,7 @@ def create_app(
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
+        await replica_reads.start(services, metrics)
         worker = None
         if with_worker:
             worker = Worker(
@@ -236,8 +240,11 @@ def create_app(
             threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
+        if services.replica is not None:
+            await services.replica.stop()
         if builder is not None:
             await builder.stop()
+        await workspace.ahead.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),

@@ -45,7 +45,8 @@ ONE_THING = {
     "show_upload", "ask_upload", "get_import_sample", "show_new_task", "get_skills", "get_access",
     "get_requirement", "show_skills",
     "show_own_messages", "show_talk", "show_clone",
-    "get_task_action", "show_task_action", "ask_task_action",
+    "get_task_action", "show_task_action", "ask_task_action", "show_sample", "ask_sample",
+    "get_review",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 

@@ -91,6 +91,14 @@ def open_first_turns(page: Any) -> None:
     open_turns(page)
 
 
+def draw_sample(page: Any) -> None:
+    """Draw a sample of the tasks that a list has."""
+    page.click("#accept-many summary")
+    page.fill("#sample_count", "1")
+    page.click("#accept-many button.main")
+    page.wait_for_url("**/samples/*")
+
+
 def act_on_first(page: Any) -> None:
     """Set the priority of the first task that a list shows, by keyboard."""
     page.focus("input[name=task] >> nth=0")
@@ -168,6 +176,7 @@ SCENES: Sequence[Scene] = (
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),
     Scene("review-list", "show_review_list", "/review/{review_project}"),
+    Scene("review-sample", "show_sample", "/review/{review_project}", prepare=draw_sample),
     Scene("review-completed", "show_review_list", "/review/project_preference?show=completed"),
     Scene("review-task", "show_review_task", "/review/{review_project}/tasks/{review_task}"),
     Scene("review-report", "show_review_task", "/review/{review_project}/tasks/{reported_task}"),

@@ -44,7 +44,7 @@ class HistoryKind(StrEnum):
 
 
 KINDS = {
-    HistoryKind.tasks: (N_("Tasks and batches"), ("task", "action", "batch")),
+    HistoryKind.tasks: (N_("Tasks and batches"), ("task", "action", "acceptance", "batch")),
     HistoryKind.settings: (N_("Projects and their settings"), ("project", "view")),
     HistoryKind.people: (
         N_("People and teams"),

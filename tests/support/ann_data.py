@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from plaudit.core.datasets import attachments
-from plaudit.core.labeling import leases, task_notes
+from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.quality_control import gold_tasks
+from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks import projects as projects_core
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
@@ -26,15 +27,18 @@ from plaudit.model.staffing import StudyLinkRow, TaskQuota, TeamRow
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.accounts import organizations, project_members, study_links, teams, users
 from plaudit.store.datasets import attachments as attachments_store
-from plaudit.store.managing import actions
+from plaudit.store.labeling import extra_reviews
+from plaudit.store.managing import actions, changed_tasks
 from plaudit.store.managing.actions import TaskAction
 from plaudit.store.quality_control import crossings, pauses, qualifications
-from plaudit.store.tasks import projects
+from plaudit.store.tasks import projects, work_queue
 from plaudit.store.transfer import jobs
 from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from plaudit.wire.manage.gold import ExpectedAnswer, NewGold
+from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.operations import CANARY, NAMES
@@ -175,6 +179,7 @@ def fill(world: World) -> None:
     assert rejects == []
     add_ann_people(world)
     add_ann_skip(world)
+    add_ann_reviews(world)
     add_ann_file(world)
     add_ann_webhooks(world)
     add_ann_import(world)
@@ -383,5 +388,37 @@ def add_ann_skip(world: World) -> None:
         assert lease is not None
         lease_ref = LeaseRef(user_id, lease.assignment_id, lease.lease_version)
         await task_notes.skip(tx, project, lease_ref, reason="no")
+
+    world.run(world.db.write(work))
+
+
+def add_ann_reviews(world: World) -> None:
+    """Two tasks in review that somebody of Ann's has answered."""
+    user_id, environment_id = NAMES["user_id"], world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        message = make_message("user", CANARY)
+        content = convert([make_thread(turns=[make_turn(messages=[message])])], list[Thread])
+        for number in (1, 2):
+            task = await lifecycle.create_task(
+                tx, project, content=content, task_id=f"review_{number}_{CANARY}"
+            )
+            queued = await work_queue.find_work(tx, task.project_key, task.seq)
+            assert queued is not None
+            await changed_tasks.place_work(tx, msgspec.structs.replace(queued, rank=-1000))
+            await extra_reviews.watch_task(tx, task.project_key, task.seq)
+            lease = await leases.lease_next(tx, project, user_id)
+            assert lease is not None
+            assert lease.seq == task.seq
+            await submissions.submit(
+                tx,
+                project,
+                LeaseRef(user_id, lease.assignment_id, lease.lease_version),
+                [{"at": "t0u0", "key": "response", "value": CANARY}],
+                client_key="once",
+                active_ms=1,
+            )
 
     world.run(world.db.write(work))

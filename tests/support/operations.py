@@ -71,6 +71,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "set_batch_metadata": {"metadata": {"swept": True}},
     "create_delivery": {"name": "Swept"},
     "create_project": {"name": "Swept"},
+    "clone_project": {"name": "Swept again"},
     "complete_task": {"threads": [make_thread()]},
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
     "create_gold": {
@@ -82,6 +83,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         ]
     },
     "act_on_tasks": {"action": "cancel", "task_ids": [NAMES["task_id"]]},
+    "send_back_review": {"user_id": NAMES["user_id"], "note": "Swept."},
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "set_rules": {"rules": []},
@@ -106,6 +108,7 @@ _MEMBER = {"member_id": NAMES["member_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
 _COMPUTED = {"job_id": NAMES["job_id"]}
 _ACTED = {"action_id": NAMES["action_id"]}
+_REVIEWED = {"task_id": f"review_1_{CANARY}"}
 _ON_TASKS = {"action": "cancel", "task_ids": [NAMES["task_id"]]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
@@ -140,6 +143,13 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("get_task_action", "action_id"): _IN_PROJECT,
     ("undo_task_action", "action_id"): _IN_PROJECT,
     ("cancel_task_action", "action_id"): _IN_PROJECT,
+    ("list_reviews", "user_id"): _IN_PROJECT,
+    **{
+        (f"{verb}_review", name): beside
+        for verb in ("get", "accept", "send_back")
+        for name, beside in (("project_id", _REVIEWED), ("task_id", _IN_PROJECT))
+    },
+    ("send_back_review", "user_id"): _IN_PROJECT | _REVIEWED,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
     ("set_member", "member_id"): _IN_PROJECT,
     ("set_member", "project_id"): _MEMBER,
@@ -273,6 +283,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "partition_delivery": [{"delivery_id": NAMES["delivery_id"], "n": "2"}],
     "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "clone_project": [
+        _IN_PROJECT,
+        _IN_PROJECT | {"name": "Once more", "parts": ["questions", "members", "gold"]},
+    ],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "get_qualification": [_IN_PROJECT],
@@ -315,6 +329,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         _IN_PROJECT | {"order": "completed", "batch": NAMES["batch_id"]},
     ],
     "act_on_tasks": [_IN_PROJECT],
+    "list_reviews": [_IN_PROJECT, _IN_PROJECT | {"limit": "1", "most": "0.5"}],
+    "get_review": [_IN_PROJECT | _REVIEWED, _IN_PROJECT | {"task_id": NAMES["task_id"]}],
+    "accept_review": [_IN_PROJECT | _REVIEWED],
+    "send_back_review": [_IN_PROJECT | {"task_id": f"review_2_{CANARY}"}],
     "list_task_actions": [_IN_PROJECT],
     "get_task_action": [_IN_PROJECT | _ACTED],
     "undo_task_action": [_IN_PROJECT | _ACTED],

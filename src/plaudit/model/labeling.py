@@ -28,6 +28,16 @@ class WorkState(StrEnum):
     """The form asks nothing about its conversation, so that nobody can work on it."""
 
 
+class AcceptanceState(StrEnum):
+    """State of an acceptance of many tasks after a sample."""
+
+    sampling = "sampling"
+    """Its reviewer looks at the sample."""
+    accepting = "accepting"
+    """The others are accepted, or have been, by an action on many tasks."""
+    given_up = "given_up"
+
+
 class DisagreementReason(StrEnum):
     """Reason why people disagreed on a question, as the reviewer who settled it says."""
 

@@ -47,6 +47,8 @@ class ActionKind(StrEnum):
     priority = "priority"
     batch = "batch"
     assign = "assign"
+    accept = "accept"
+    """Accept tasks in review as they are, after a sample of them."""
 
 
 class ActionState(StrEnum):

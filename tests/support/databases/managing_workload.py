@@ -7,17 +7,33 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling import task_notes
-from plaudit.core.managing import actions, saved_views, talks, task_list
+from plaudit.core.labeling.adjudication.review_order import ReviewFilter
+from plaudit.core.managing import (
+    acceptances,
+    actions,
+    clones,
+    saved_views,
+    talks,
+    task_list,
+    waiting,
+)
+from plaudit.core.managing.clones import ClonePart
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
+from plaudit.model.labeling import AcceptanceState
 from plaudit.model.managing import TalkSide, TaskOrder
+from plaudit.model.staffing import TaskQuota
+from plaudit.store.accounts import project_members
+from plaudit.store.labeling import acceptances as acceptances_store
 from plaudit.store.managing import actions as actions_store
 from plaudit.store.managing import saved_views as views_store
 from plaudit.store.managing import task_lists
 from plaudit.store.managing import words as words_store
-from tests.managing.managed_project import ManagedProject
+from plaudit.store.tasks import tasks as tasks_store
+from tests.managing.managed_project import BOSS, ManagedProject
 from tests.support.harness import World
 from tests.support.labeling_project import OVERALL
+from tests.support.pages.browser_client import add_person
 
 
 def put_through_lists_and_actions(world: World) -> None:
@@ -52,9 +68,59 @@ def put_through_lists_and_actions(world: World) -> None:
         )
     project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
     _talk(project, project.take("dan"))
+    _wait(project)
     project.follow_settings()
     _reopen(project, first)
+    _accept_many(project)
     project.write(lambda tx: actions.delete_old(tx, limit=10))
+
+
+def _wait(project: ManagedProject) -> None:
+    """Look why tasks wait, and what keeps them from somebody with a quota."""
+    one, key = project.project, project.project.project_key
+    who = add_person(project.world, email="waiting@example.com")
+    project.take(who.user_id)
+    quota = TaskQuota(1, 2)
+    project.write(
+        lambda tx: project_members.set_access(tx, key, is_members_only=False, quota=quota)
+    )
+    project.write(lambda tx: waiting.waiting_tasks(tx, one, who.organization_id))
+    project.write(lambda tx: waiting.waiting_people(tx, one, who.organization_id))
+    project.write(lambda tx: clones.clone_project(tx, one, name="Like it", parts=set(ClonePart)))
+
+
+def _accept_many(project: ManagedProject) -> None:
+    """Accept tasks after a sample, take them back, and list what became of them."""
+    for _ in project.say("five", "six", "seven"):
+        for user_id in ("dee", "eve"):
+            project.work_on(user_id)
+    key = project.project.project_key
+
+    async def begin(tx: Any) -> Any:
+        return await acceptances.begin(tx, project.project, "rae", ReviewFilter(), sample_count=1)
+
+    async def accept(tx: Any) -> Any:
+        await acceptances.get_acceptance(tx, project.project, begun.acceptance_id)
+        locked = await acceptances.lock_own(tx, project.project, begun.acceptance_id, "rae")
+        return locked, await acceptances.begin_accepting(tx, project.project, locked)
+
+    begun = project.write(begin)
+    [drawn] = project.write(lambda tx: acceptances.read_sample(tx, project.project, begun)).tasks
+    [task] = project.write(lambda tx: tasks_store.get_tasks(tx, key, [drawn.seq]))
+    project.accept(task.task_id, user_id="rae")
+    acceptance, action = project.write(accept)
+    ended = project.world.run(
+        acceptances.run(project.world.db, project.project, acceptance, action, BOSS, lambda _: None)
+    )
+    project.write(
+        lambda tx: acceptances_store.list_left_out(tx, key, acceptance.acceptance_id, limit=5)
+    )
+    project.write(
+        lambda tx: acceptances_store.list_acceptances(
+            tx, key, "rae", AcceptanceState.accepting, limit=5
+        )
+    )
+    project.take_back(ended)
 
 
 def _talk(project: ManagedProject, lease: Any) -> None:

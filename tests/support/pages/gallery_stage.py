@@ -189,25 +189,38 @@ def furnish_review(demo: Stage) -> None:
     asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all", "self_review": True}
     project = demo.call("/projects", {"name": "Under review"} | asked)
     demo.made["review_project"] = project["id"]
-    for prompt in ("How do I boil an egg?", "Why is the sky blue?"):
-        variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
-        answer = httpx2.post(
-            f"{demo.url}/v2/task/chat",
-            json={"project_name": "Under review", "template_variables": variables},
-            auth=(demo.key, ""),
-        )
-        assert answer.status_code == 200, answer.text
-        demo.made.setdefault("review_task", answer.json()["task_id"])
-        demo.made["reported_task"] = answer.json()["task_id"]
+    demo.made["review_task"] = add_task(demo, "How do I boil an egg?")
+    demo.made["reported_task"] = add_task(demo, "Why is the sky blue?")
+    answer_tasks(demo, project["id"], reports=True)
+    for prompt in ("How long does tea steep?", "Why is the moon round?"):
+        add_task(demo, prompt)
+    answer_tasks(demo, project["id"], count=2)
+
+
+def add_task(demo: Stage, prompt: str) -> str:
+    """Add a task to the project under review; its id."""
+    variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
+    answer = httpx2.post(
+        f"{demo.url}/v2/task/chat",
+        json={"project_name": "Under review", "template_variables": variables},
+        auth=(demo.key, ""),
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["task_id"])
+
+
+def answer_tasks(demo: Stage, project_id: str, *, count: int = 1, reports: bool = False) -> None:
+    """The next tasks of a project, answered by two people; with `reports` one is reported then."""
     for role, likert in (("annotator", 2), ("admin", 6)):
         with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
             email, word = demo.logins[role]
             token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
             client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
-            at = take(client, project["id"])
-            hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
-            if role == "admin":
-                at = take(client, project["id"])
+            for _ in range(count):
+                at = take(client, project_id)
+                hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
+            if role == "admin" and reports:
+                at = take(client, project_id)
                 hand_in(client, at, "report", reason="harmful", note="It is unkind.")
 
 

@@ -91,6 +91,14 @@ def open_first_turns(page: Any) -> None:
     open_turns(page)
 
 
+def draw_sample(page: Any) -> None:
+    """Draw a sample of the tasks that a list has."""
+    page.click("#accept-many summary")
+    page.fill("#sample_count", "1")
+    page.click("#accept-many button.main")
+    page.wait_for_url("**/samples/*")
+
+
 def act_on_first(page: Any) -> None:
     """Set the priority of the first task that a list shows, by keyboard."""
     page.focus("input[name=task] >> nth=0")
@@ -168,6 +176,7 @@ SCENES: Sequence[Scene] = (
     Scene("people", "show_people", "/people"),
     Scene("review", "show_review", "/review"),
     Scene("review-list", "show_review_list", "/review/{review_project}"),
+    Scene("review-sample", "show_sample", "/review/{review_project}", prepare=draw_sample),
     Scene("review-completed", "show_review_list", "/review/project_preference?show=completed"),
     Scene("review-task", "show_review_task", "/review/{review_project}/tasks/{review_task}"),
     Scene("review-report", "show_review_task", "/review/{review_project}/tasks/{reported_task}"),
@@ -184,8 +193,10 @@ SCENES: Sequence[Scene] = (
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
+    Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("project-quality", "show_project", PROJECT),
     Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
     Scene(
         "quality-person",
@@ -235,6 +246,7 @@ SCENES: Sequence[Scene] = (
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
+    Scene("clone", "show_clone", f"{PROJECT}/clone"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling.answers import Answer, check
-from plaudit.core.labeling.questions import own_order, questions
+from plaudit.core.labeling.questions import Positions, own_order, questions
 from plaudit.core.tasks.forms import form_of
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.workspace.annotate import answer_words
-from plaudit.workspace.annotate.controls import Positions, control_of
+from plaudit.workspace.annotate.controls import control_of
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
 

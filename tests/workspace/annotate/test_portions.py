@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.labeling.questions import own_order, questions
+from plaudit.core.labeling.questions import Positions, own_order, questions
 from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.core.tasks.projects import change_project
@@ -17,7 +17,7 @@ from plaudit.model.core import PersonRole
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import portions
-from plaudit.workspace.annotate.controls import Positions, control_of
+from plaudit.workspace.annotate.controls import control_of
 from plaudit.workspace.annotate.portions import Plan, Size, TurnsQuery, all_places, plan_of
 from plaudit.workspace.annotate.question_index import question_index, spans_of
 from tests.support.annotators import AnnotationTeam, Worker, good_answers

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from plaudit.core.labeling.consensus import consolidate
-from plaudit.core.labeling.questions import questions
+from plaudit.core.labeling.questions import Positions, questions
 from plaudit.core.labeling.threads.suggestions import suggestion_for
 from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import Form
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.task import Thread
-from plaudit.workspace.annotate.controls import Positions, control_of
+from plaudit.workspace.annotate.controls import control_of
 from tests.support.annotators import AnnotationTeam, Worker, good_answers, make_content
 from tests.support.app_client import AppClient
 

@@ -11,8 +11,8 @@ from tests.support.annotators import AnnotationTeam
 from tests.support.harness import above_the_store
 
 REQUESTS_MAX = 4
-FILE_BYTES_MAX = 60_000
-"""Bytes of scripts, styles and icon as they are sent, compressed."""
+BYTES_MAX = 60_000
+"""Bytes of page, scripts, styles and icon as they are sent, compressed."""
 
 TEXTS = {
     "a.js": 'import { two as b, C } from "./in/b.js";\n\n/** A. */\nexport const a = b + C;\n',
@@ -30,16 +30,17 @@ def made(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> str:
 def test_an_annotation_page_is_few_files_and_few_bytes(shared_world):
     team = AnnotationTeam(shared_world.tenant())
     team.add()
-    given = {"Accept-Encoding": "gzip"}
+    given = {"accept-encoding": "gzip"}
     with team.world.connect() as client:
         worker = team.worker(client)
         worker.take()
-        page = worker.get(worker.at)
+        page = worker.get(worker.at, **given)
         urls = set(re.findall(r'"(/static/[^"]+)"', page.text))
-        sizes = [int(client.get(url, headers=given).headers["content-length"]) for url in urls]
+        answers = [page, *(client.get(url, headers=given) for url in urls)]
 
-    assert 1 + len(urls) <= REQUESTS_MAX
-    assert sum(sizes) <= FILE_BYTES_MAX
+    assert len(answers) <= REQUESTS_MAX
+    assert {one.headers["content-encoding"] for one in answers} == {"gzip"}
+    assert sum(int(one.headers["content-length"]) for one in answers) <= BYTES_MAX
 
 
 def test_a_module_comes_after_those_it_imports_and_gets_what_they_export(monkeypatch):

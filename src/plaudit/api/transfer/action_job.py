@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from plaudit.api.http.job_runner import JobRun
-from plaudit.core.managing import actions, undo
+from plaudit.core.managing import acceptances, actions, undo
 from plaudit.core.transfer import jobs
 from plaudit.model.core import Actor, ProjectRow
 from plaudit.model.managing import ActionState, TaskConditions
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.labeling.acceptances import Acceptance
 from plaudit.store.managing.actions import TaskAction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 
@@ -44,6 +45,25 @@ async def run_action(
             await actions.run(db, project, action, actor, conditions, report, ending=end_job)
 
     await run.run_in_thread(work)
+
+
+async def run_acceptance(
+    run: JobRun, project: ProjectRow, acceptance: Acceptance, action: TaskAction, actor: Actor
+) -> None:
+    """Accept the tasks outside of the sample of an acceptance, in a thread.
+
+    Raises Unavailable if the job was told to stop: what was accepted by then stays accepted.
+    """
+
+    def report(now: TaskAction) -> None:
+        run.tracker.report(done=now.looked_count)
+
+    async def end_job(tx: Transaction) -> None:
+        await jobs.finish_job(tx, run.job, run.tracker.progress)
+
+    await run.run_in_thread(
+        lambda db: acceptances.run(db, project, acceptance, action, actor, report, ending=end_job)
+    )
 
 
 async def find_running_job(tx: Transaction, project: ProjectRow, action_id: str) -> Job | None:

@@ -169,7 +169,14 @@ def unasked_results(
 
 def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:
     """Hash of a task's status, its completion and its current submissions, 24 hex digits."""
-    parts = [task.status.value, str(task.completed_ms), *(row.submission_id for row in current)]
+    return hash_revision(
+        task.status.value, task.completed_ms, [row.submission_id for row in current]
+    )
+
+
+def hash_revision(status: str, completed_ms: int | None, submission_ids: Sequence[str]) -> str:
+    """Hash of what a decision on a task depends on, 24 hex digits."""
+    parts = [status, str(completed_ms), *submission_ids]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 

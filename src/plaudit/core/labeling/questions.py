@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -238,3 +239,35 @@ def _inside(
         chunk,
         criterion,
     )
+
+
+class Positions:
+    """Positions of responses on the screen; looking one up costs the same in any turn."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._of: dict[str, dict[int, int]] = {}
+
+    def of(self, at: str) -> dict[int, int]:
+        """Positions of a turn's responses, from 1, by their indexes."""
+        if at not in self._of:
+            order = self._display.get(at, [])
+            self._of[at] = {index: position for position, index in enumerate(order, 1)}
+        return self._of[at]
+
+
+def address_in_turn(question: Question, positions: Positions) -> dict[str, Any]:
+    """The address of a question without its turn."""
+    target, address = question.target, dict[str, Any]()
+    if target.message is not None:
+        position = positions.of(target.at).get(target.message)
+        if position is not None:
+            address["position"] = position
+        else:
+            address["message"] = target.message
+    if target.chunk is not None:
+        address["chunk"] = target.chunk
+    if target.criterion is not None:
+        address["criterion"] = target.criterion
+    address["key"] = question.field.key
+    return address

@@ -20,6 +20,7 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
+from plaudit.core.labeling.adjudication.acceptance_samples import judge_in_samples
 from plaudit.core.labeling.adjudication.disagreement_reasons import (
     GivenReason,
     check_reasons,
@@ -61,6 +62,7 @@ async def accept(
     fixes: Any = (),
     reasons: Sequence[GivenReason] = (),
     revision: str | None = None,
+    kind: str = "accept",
 ) -> None:
     """Complete a task in review with the annotators' answers and the reviewer's `fixes`.
 
@@ -68,6 +70,7 @@ async def accept(
     replaces the answer to its question, and every open question needs one. `reasons` say why people
     disagreed. Raises AnswersRejected, InvalidContent for a reason of what nobody disagreed on;
     Conflict if the task is not in review or has another revision; Forbidden to who answered it.
+    `kind` is that of its note.
     """
     await _lock(tx, task, WorkState.in_review)
     state = await _review_state(tx, project, task, revision)
@@ -82,8 +85,9 @@ async def accept(
         )
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
-    await insert_note(tx, task.project_key, task.seq, user_id, "accept", detail)
+    await insert_note(tx, task.project_key, task.seq, user_id, kind, detail)
     await store_reasons(tx, task.project_key, task.seq, reasons)
+    await judge_in_samples(tx, task, user_id, is_right=not checked)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -169,6 +173,7 @@ async def send_back(
         "send_back",
         {"user_id": user_id, "comment": comment},
     )
+    await judge_in_samples(tx, task, reviewer_id, is_right=False)
 
 
 async def dismiss_report(

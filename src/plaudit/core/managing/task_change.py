@@ -9,15 +9,18 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct, structs
 
+from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling.adjudication.review_order import may_decide
+from plaudit.core.labeling.question_results import revision_of
 from plaudit.core.staffing import pools, requirements
 from plaudit.core.tasks import lifecycle, work_queue
-from plaudit.errors import Conflict
+from plaudit.errors import AnswersRejected, Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.model.managing import ActionKind
 from plaudit.model.staffing import Requirement
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import submissions
+from plaudit.store.labeling import acceptances, submissions
 from plaudit.store.managing import changed_tasks
 from plaudit.store.tasks import batches, task_changes, work_pools
 from plaudit.texts import N_
@@ -40,6 +43,9 @@ class ActionRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The batch that tasks are moved to; None is none."""
     people: tuple[str, ...] = ()
     """User ids of those whom tasks are for; none for anybody."""
+    acceptance_id: str | None = None
+    reviewer_id: str | None = None
+    """The acceptance after whose sample tasks are accepted, and its reviewer."""
 
 
 class WorkImage(Struct, frozen=True):
@@ -154,6 +160,48 @@ async def _assign(tx: Transaction, locked: LockedTask, request: ActionRequest) -
     return Before(head=task.head, requirement=known, left=left)
 
 
+async def _accept(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    """Accept a task in review as it is; what became of it is written to its acceptance."""
+    project, task = locked.project, locked.task
+    key, acceptance_id = project.project_key, request.acceptance_id
+    assert acceptance_id is not None
+    try:
+        before = await _accept_unchanged(tx, locked, request)
+    except LeftAlone as reason:
+        await acceptances.set_outcome(tx, key, acceptance_id, task.seq, str(reason))
+        raise
+    await acceptances.set_outcome(tx, key, acceptance_id, task.seq, "accepted")
+    return before
+
+
+async def _accept_unchanged(tx: Transaction, locked: LockedTask, request: ActionRequest) -> Before:
+    project, task, work = locked.project, locked.task, locked.work
+    assert request.acceptance_id is not None
+    assert request.reviewer_id is not None
+    _require(task, TaskStatus.pending)
+    if work is None or work.state is not WorkState.in_review:
+        raise LeftAlone(N_("it is not in review any more"))
+    current = await submissions.list_current(tx, task.project_key, task.seq)
+    known = await acceptances.find_revision(
+        tx, project.project_key, request.acceptance_id, task.seq
+    )
+    if revision_of(task, current) != known:
+        raise LeftAlone(N_("somebody changed their answers"))
+    if not may_decide(project, {one.user_id for one in current}, request.reviewer_id):
+        raise LeftAlone(N_("its reviewer answered it"))
+    try:
+        await review_decisions.accept(tx, project, task, request.reviewer_id, kind="accept_many")
+    except AnswersRejected as problem:
+        raise LeftAlone(N_("a question of it is undecided")) from problem
+    except InvalidContent as problem:
+        raise Conflict("what people answered cannot be delivered") from problem
+    return Before(
+        head=task.head,
+        work=_image(work),
+        submission_ids=[one.submission_id for one in current if one.reviewed_ms is None],
+    )
+
+
 async def requirement_of(tx: Transaction, task: StoredTask) -> Requirement:
     """Requirement of a task by itself; ANYBODY if it has none."""
     stored = await work_pools.find_requirement(tx, task.project_key, task.seq)
@@ -199,6 +247,7 @@ CHANGES: dict[ActionKind, Callable[[Transaction, LockedTask, ActionRequest], Awa
     ActionKind.priority: _prioritize,
     ActionKind.batch: _move,
     ActionKind.assign: _assign,
+    ActionKind.accept: _accept,
 }
 
 

@@ -49,7 +49,7 @@ from plaudit.texts import N_
 from plaudit.wire.v2 import render
 
 REOPENED_AT_ONCE_MAX = 5
-"""Reopened tasks that are restored in one transaction, each from all that it said."""
+"""Reopened or accepted tasks that are restored in one transaction, each from all that it said."""
 
 _CHANGED = N_("it has changed since")
 UNDOABLE = (ActionState.done, ActionState.broken, ActionState.cancelled)
@@ -62,7 +62,7 @@ _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
 def at_once(action: TaskAction) -> int:
     """Number of tasks that are restored in one transaction."""
-    is_large = action.kind is ActionKind.reopen
+    is_large = action.kind in (ActionKind.reopen, ActionKind.accept)
     return REOPENED_AT_ONCE_MAX if is_large else CHANGED_AT_ONCE_MAX
 
 
@@ -317,10 +317,38 @@ async def _restore_people(
     await pools.change_requirement(tx, task.project_key, task, before.requirement or ANYBODY)
 
 
+async def _restore_accepted(
+    tx: Transaction, locked: LockedTask, before: Before, after: After
+) -> None:
+    """Take an accepted task back into review, with its submissions as they are."""
+    project, task = locked.project, locked.task
+    key, seq, image = task.project_key, task.seq, before.work
+    assert image is not None
+    if task.status is not TaskStatus.completed or task.head != after.head:
+        raise LeftAlone(_CHANGED)
+    if task.batch_id is not None:
+        batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
+        if batch is not None and batch.status is BatchStatus.cancelled:
+            raise LeftAlone(N_("its batch is cancelled"))
+    await lifecycle.reopen_task(tx, project.environment_id, task, keeps_submissions=True)
+    work = await queue_store.find_work(tx, key, seq)
+    assert work is not None
+    placed = structs.replace(work, rank=image.rank, since_ms=image.since_ms)
+    await changed_tasks.place_work(tx, placed)
+    await queue_store.change_state(
+        tx, key, seq, expected=work.state, state=WorkState.in_review, reason=image.reason
+    )
+    if before.submission_ids:
+        await changed_tasks.clear_reviewed(tx, key, before.submission_ids)
+    await review_order.replace_rows(tx, key, seq, [("", "", 0)])
+    await changed_tasks.mark_undecided(tx, key, seq)  # the worker ranks what is in review
+
+
 _RESTORES: dict[ActionKind, Callable[[Transaction, LockedTask, Before, After], Awaitable[None]]] = {
     ActionKind.cancel: _restore_canceled,
     ActionKind.reopen: _restore_reopened,
     ActionKind.priority: _restore_priority,
     ActionKind.batch: _restore_batch,
     ActionKind.assign: _restore_people,
+    ActionKind.accept: _restore_accepted,
 }

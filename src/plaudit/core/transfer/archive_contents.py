@@ -136,7 +136,10 @@ LEFT_BEHIND = (
     ),
     LeftBehind(
         noun="saved views, and actions on many tasks",
-        tables=("saved_view", "task_action", "task_action_change"),
+        tables=(
+            *("saved_view", "task_action", "task_action_change"),
+            *("acceptance", "acceptance_task"),
+        ),
         reason="they are work of one server",
         remedy="save views again; what was done by then stays done",
     ),

@@ -38,7 +38,7 @@ from plaudit.wire.v2.parse import convert, moment
 
 DECISIONS = (
     *("accept", "correct", "send_back", "dismiss_report", "confirm_report"),
-    *("see_flag", "offer_again"),
+    *("see_flag", "offer_again", "accept_many"),
 )
 """Kinds of notes that are a decision of a reviewer or manager."""
 

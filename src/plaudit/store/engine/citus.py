@@ -88,6 +88,8 @@ DISTRIBUTED = {
     "saved_view": "project_key",
     "task_action": "project_key",
     "task_action_change": "project_key",
+    "acceptance": "project_key",
+    "acceptance_task": "project_key",
     "task_talk": "project_key",
     "talk_message": "project_key",
     "task_locator": "task_id",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 OrderWord = Literal["arrival", "newest", "completed", "disagreement", "flags"]
 KindWord = Literal["cancel", "reopen", "priority", "batch", "assign"]
+DoneWord = Literal["cancel", "reopen", "priority", "batch", "assign", "accept"]
 
 
 class ListedPerson(Struct, omit_defaults=True, kw_only=True):
@@ -73,7 +74,7 @@ class TaskActionAnswer(Struct, omit_defaults=True, kw_only=True):
     """
 
     id: str
-    action: KindWord
+    action: DoneWord
     state: Literal["running", "done", "broken", "cancelled", "undoing", "undone"]
     created_at: str
     by: str

@@ -16,6 +16,7 @@ import msgspec
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
+    Positions,
     Question,
     questions,
     responses,
@@ -25,7 +26,7 @@ from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.texts import N_
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
-from plaudit.workspace.annotate.controls import Control, Positions, control_of, why_key
+from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import ToolResults
 from plaudit.workspace.annotate.portions import Plan, Portion, Size, plan_of

@@ -7,12 +7,11 @@ back untouched.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import Display, Question
+from plaudit.core.labeling.questions import Positions, Question, address_in_turn
 from plaudit.core.labeling.threads.suggestions import Suggestion
 from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
@@ -89,21 +88,6 @@ class Control(Struct, frozen=True, kw_only=True):
         return self.is_graded and len(names) <= NAMED_MAX and is_short and is_brief
 
 
-class Positions:
-    """Positions of responses on the screen; looking one up costs the same in any turn."""
-
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._of: dict[str, dict[int, int]] = {}
-
-    def of(self, at: str) -> dict[int, int]:
-        """Positions of a turn's responses, from 1, by their indexes."""
-        if at not in self._of:
-            order = self._display.get(at, [])
-            self._of[at] = {index: position for position, index in enumerate(order, 1)}
-        return self._of[at]
-
-
 def control_of(number: int, question: Question, positions: Positions) -> Control:
     """The control of a question; `number` makes its id unique on the page."""
     field, target = question.field, question.target
@@ -144,23 +128,6 @@ def control_of(number: int, question: Question, positions: Positions) -> Control
         is_conditional=field.ask_if is not None,
         is_number=rules.is_number,
     )
-
-
-def address_in_turn(question: Question, positions: Positions) -> dict[str, Any]:
-    """The address of a question without its turn."""
-    target, address = question.target, dict[str, Any]()
-    if target.message is not None:
-        position = positions.of(target.at).get(target.message)
-        if position is not None:
-            address["position"] = position
-        else:
-            address["message"] = target.message
-    if target.chunk is not None:
-        address["chunk"] = target.chunk
-    if target.criterion is not None:
-        address["criterion"] = target.criterion
-    address["key"] = question.field.key
-    return address
 
 
 def why_key(field: Field, fields: Sequence[Field]) -> str | None:

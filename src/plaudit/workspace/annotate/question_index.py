@@ -12,8 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import Place, Question, place_of, source_of
-from plaudit.workspace.annotate.controls import Positions, address_in_turn
+from plaudit.core.labeling.questions import (
+    Place,
+    Positions,
+    Question,
+    address_in_turn,
+    place_of,
+    source_of,
+)
 from plaudit.workspace.annotate.portions import Plan
 
 

@@ -56,6 +56,7 @@ DONE = {
     ActionKind.priority: N_("Priority set"),
     ActionKind.batch: N_("Moved to a batch"),
     ActionKind.assign: N_("Given to people"),
+    ActionKind.accept: N_("Accepted after a sample"),
 }
 STATES = {
     ActionState.running: N_("under way"),
@@ -195,7 +196,7 @@ def _start(
 
 
 def _read_form(form: ActionForm) -> ActionRequest:
-    if form.action not in set(ActionKind):
+    if form.action not in set(ActionKind) - {ActionKind.accept}:
         raise InvalidContent(N_("choose what to do"), pointer="/action")
     kind = ActionKind(form.action)
     priority = None

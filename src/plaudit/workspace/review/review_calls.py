@@ -29,13 +29,22 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
-from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, query_of, task_path
+from plaudit.workspace.review.acceptance_pages import next_in_sample, sample_path
+from plaudit.workspace.review.review_pages import (
+    PROJECT,
+    TASK,
+    Disputed,
+    find_task,
+    query_of,
+    task_path,
+)
 
 
 class FixesSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """Answers that replace consolidated ones, and the revision they were made on.
 
-    `reasons` say why people disagreed; `question` and `person` are those of the list.
+    `reasons` say why people disagreed; `question`, `person` and `most` are those of the list, and
+    `sample` is the id of a sample that the task is looked at for.
     """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"why": DisagreementReason}
@@ -45,6 +54,8 @@ class FixesSent(Struct, forbid_unknown_fields=True, kw_only=True):
     reasons: list[GivenReason] = []
     question: str = ""
     person: str = ""
+    most: str = ""
+    sample: str = ""
 
 
 class SendBackForm(Struct, kw_only=True):
@@ -53,6 +64,7 @@ class SendBackForm(Struct, kw_only=True):
     revision: str
     user_id: str
     comment: str
+    sample: str = ""
 
 
 async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> NextTask | Response:
@@ -61,7 +73,8 @@ async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> Ne
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, request)
         task = await find_task(tx, request, project)
-        chosen = ReviewFilter(submitted.question, submitted.person)
+        most = float(Disputed(submitted.most)) if submitted.most in set(Disputed) else 1.0
+        chosen = ReviewFilter(submitted.question, submitted.person, most)
         place = await review_order.find_place(tx, project, task.seq, chosen)
         await review_decisions.accept(
             tx,
@@ -73,6 +86,9 @@ async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> Ne
             revision=submitted.revision,
         )
         await _note(tx, request, "accept_task", task, submitted)
+        if submitted.sample:
+            path = await next_in_sample(tx, project, submitted.sample, request.user.user_id)
+            return NextTask(next=path)
         following = await review_order.next_in_review(
             tx, project, place, chosen, request.user.user_id
         )
@@ -131,6 +147,8 @@ async def send_back(
         context.tx, request.user.organization_id, [submitted.user_id]
     )
     to = links.fill_path(PROJECT, project_id=project.project_id)
+    if submitted.sample:
+        to = sample_path(project, submitted.sample)
     return Redirect(
         to=to, flash=N_("Sent back to %(submitted)s.", submitted=names[submitted.user_id])
     )

@@ -23,8 +23,9 @@ from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow
-from plaudit.model.labeling import QueuedTask
+from plaudit.model.labeling import AcceptanceState, QueuedTask
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import acceptances as acceptances_store
 from plaudit.store.labeling import skips
 from plaudit.store.tasks import recent_completions, task_summaries
 from plaudit.store.tasks.task_summaries import TaskSummary
@@ -32,8 +33,10 @@ from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.review.acceptance_pages import sample_view
 from plaudit.workspace.review.review_pages import (
     PROJECT,
+    Disputed,
     ReviewTaskQuery,
     chosen_of,
     query_of,
@@ -42,6 +45,8 @@ from plaudit.workspace.review.review_pages import (
 )
 
 PAGE_MAX = 50
+SAMPLES_MAX = 5
+"""Samples under way that a list names, the newest."""
 PEOPLE_MAX = 200
 """People whom a list offers to choose among; of more the first by id."""
 
@@ -103,6 +108,13 @@ async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, A
         workers = await skips.list_workers(tx, project.project_key, limit=PEOPLE_MAX)
         names = await review_queue.display_names(tx, request.user.organization_id, workers)
         reasons = await disagreement_reasons.count_reasons(tx, project)
+        samples = await acceptances_store.list_acceptances(
+            tx,
+            project.project_key,
+            request.user.user_id,
+            AcceptanceState.sampling,
+            limit=SAMPLES_MAX,
+        )
     token = None
     if cursor is not None:
         token = page_tokens.encode(request.secret, request.user.environment_id, cursor)
@@ -117,6 +129,8 @@ async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, A
         "titles": titles_of(form_of(project_detail(project))),
         "people": sorted(names.items(), key=lambda person: person[1].casefold()),
         "reasons": {why.value: count for why, count in reasons.items()},
+        "samples": [sample_view(project, one) for one in samples],
+        "most_choices": [word.value for word in Disputed],
         "reasons_max": disagreement_reasons.COUNTED_MAX,
         "is_manager": permissions.has_role(request.user, PersonRole.manager),
     }

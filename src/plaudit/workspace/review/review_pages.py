@@ -6,13 +6,14 @@ A project's lists are in `review_lists`, what is decided in `review_calls`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from plaudit.api.http.parameters import NoQuery, Text
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.accounts import permissions
 from plaudit.core.labeling import (
     question_results,
@@ -44,11 +45,23 @@ TASK = "/review/{project_id}/tasks/{task_id}"
 AS_GOLD = "/projects/{project_id}/tasks/{task_id}/gold"
 
 
+class Disputed(StrEnum):
+    """Disagreement that a list of tasks in review is narrowed to."""
+
+    none = "0"
+    little = "0.1"
+    some = "0.25"
+
+
 class ReviewTaskQuery(Struct, frozen=True):
     """Query of GET /review/{project_id}/tasks/{task_id}: the list that it was opened from."""
 
     question: Annotated[str | None, Text(description="Key of a question, disputed.")] = None
     person: Annotated[str | None, Text(description="User id of somebody who answered.")] = None
+    most: Annotated[
+        Disputed | None, Enum(words=Disputed, description="The greatest disagreement.")
+    ] = None
+    sample: Annotated[str | None, Text(description="Id of a sample that it is part of.")] = None
 
 
 def task_path(project: ProjectRow, task_id: str, chosen: ReviewFilter = EVERYTHING) -> str:
@@ -59,7 +72,8 @@ def task_path(project: ProjectRow, task_id: str, chosen: ReviewFilter = EVERYTHI
 
 def query_of(chosen: ReviewFilter) -> str:
     """Query string of a list's choice, with its question mark; empty for everything."""
-    members = {"question": chosen.question_key, "person": chosen.user_id}
+    most = "" if chosen.most >= 1 else f"{chosen.most:g}"
+    members = {"question": chosen.question_key, "person": chosen.user_id, "most": most}
     said = urlencode({name: value for name, value in members.items() if value})
     return f"?{said}" if said else ""
 
@@ -79,7 +93,8 @@ async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 def chosen_of(query: ReviewTaskQuery) -> ReviewFilter:
     """Choice of tasks in review that a query names."""
-    return ReviewFilter(query.question or "", query.person or "")
+    most = 1.0 if query.most is None else float(query.most)
+    return ReviewFilter(query.question or "", query.person or "", most)
 
 
 async def find_task(tx: Transaction, request: PageRequest[Any], project: ProjectRow) -> StoredTask:
@@ -149,6 +164,7 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
+        "sample": request.query.sample or "",
         "reason": reason_words(opened.work),
         "review": shown,
         "shown": shown.task,
@@ -172,6 +188,8 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
                 "disputes": shown.disputes,
                 "question": request.query.question or "",
                 "person": request.query.person or "",
+                "most": request.query.most or "",
+                "sample": request.query.sample or "",
             }
         ),
     }
@@ -287,5 +305,6 @@ PAGES = (
         query=TurnsQuery,
         template="review/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
 )

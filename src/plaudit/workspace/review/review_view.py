@@ -16,7 +16,7 @@ from plaudit.core.labeling.adjudication.middle_answers import middle_ballot
 from plaudit.core.labeling.agreement import is_own_text
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
+from plaudit.core.labeling.questions import Positions, Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.threads.answer_reading import SCORE
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of, countable_answers
@@ -24,7 +24,7 @@ from plaudit.core.tasks.forms import Form
 from plaudit.texts import N_
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
-from plaudit.workspace.annotate.controls import Control, Positions, control_of
+from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
 from plaudit.workspace.annotate.question_index import spans_of
@@ -55,6 +55,7 @@ _DONE = {
     "offer_again": N_("offered it again to those who skipped it"),
     "report": N_("reported its content"),
     "accept": N_("accepted it"),
+    "accept_many": N_("accepted it with others, after a sample of them"),
     "correct": N_("corrected what was delivered"),
     "send_back": N_("sent it back to"),
     "dismiss_report": N_("put it back into the queue"),

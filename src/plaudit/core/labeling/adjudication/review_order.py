@@ -29,6 +29,7 @@ QUESTIONS_MAX = 20
 """Questions of a task that its list can be narrowed to: those of the greatest disagreement."""
 FIRST = (-MILLION - 1, 0)
 """Place before every task in review."""
+SEQ_MAX = 2**62
 LOOKED_AT = 50
 """Tasks among which a reviewer's next one is looked for."""
 
@@ -39,11 +40,17 @@ _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 class ReviewFilter(Struct, frozen=True):
     """Choice of tasks in review: disputed on one question, answered by one person; empty for all.
 
-    With a question the order is that of the disagreement on it.
+    With a question the order is that of the disagreement on it. `most` is the greatest disagreement
+    of a task that is chosen.
     """
 
     question_key: str = ""
     user_id: str = ""
+    most: float = 1.0
+
+    def start(self, after: tuple[int, int]) -> tuple[int, int]:
+        """The place from which these tasks are listed, at or after another one."""
+        return max(after, (-round(self.most * MILLION) - 1, SEQ_MAX))
 
 
 EVERYTHING = ReviewFilter()
@@ -119,7 +126,7 @@ async def list_in_review(
         chosen.question_key,
         chosen.user_id,
         reader_id=_barred(project, reader_id),
-        after=after,
+        after=chosen.start(after),
         limit=limit,
     )
     disputed = await review_order.list_questions(
@@ -165,7 +172,7 @@ async def next_in_review(
             chosen.question_key,
             chosen.user_id,
             reader_id=_barred(project, reader_id),
-            after=after,
+            after=chosen.start(after),
             limit=LOOKED_AT,
         )
         for queued, _, is_own in listed:

@@ -129,7 +129,7 @@ async function decide() {
   const isAccepting = task.standing === "in_review";
   try {
     const told = await send("POST", `${task.path}/${isAccepting ? "accept" : "correct"}`, {
-      revision: task.revision, fixes: sent, reasons: settling.reasons(), question: task.question, person: task.person,
+      revision: task.revision, fixes: sent, reasons: settling.reasons(), question: task.question, person: task.person, most: task.most, sample: task.sample,
     });
     sessionStorage.removeItem(KEPT);
     settling.forget();

@@ -1,0 +1,64 @@
+"""Samples of tasks in review, and what they say of the tasks that nobody looks at.
+
+Who wants to accept many tasks looks at a random sample of them first. Each is decided on as any
+other: accepted without a fix it was right, else wrong.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from plaudit.model.core import StoredTask
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import acceptances
+
+CONFIDENCE = 0.95
+
+RIGHT, WRONG = "right", "wrong"
+"""Outcomes of the tasks of a sample."""
+
+_STEPS = 60
+
+
+def draw(seqs: Sequence[int], count: int, seed: int) -> list[int]:
+    """Draw `count` tasks, each subset as likely as any other; the same ones for the same seed."""
+    return random.Random(seed).sample(sorted(seqs), count)
+
+
+def wrong_share_max(wrong: int, looked: int) -> float:
+    """Share of wrong tasks that is exceeded with a probability of at most 1 - CONFIDENCE.
+
+    The one-sided limit of Clopper and Pearson (1934), which is never too low: of a share beyond it,
+    so few wrong ones in a sample have a smaller probability. It is 1 without a task looked at.
+    """
+    if wrong >= looked:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if _at_most(wrong, looked, middle) > 1 - CONFIDENCE:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _at_most(wrong: int, looked: int, share: float) -> float:
+    """Probability of at most so many wrong ones among those looked at."""
+    term = (1 - share) ** looked
+    total = term
+    for number in range(wrong):
+        if share >= 1:
+            return 0.0
+        term *= (looked - number) / (number + 1) * share / (1 - share)
+        total += term
+    return total
+
+
+async def judge_in_samples(
+    tx: Transaction, task: StoredTask, user_id: str, *, is_right: bool
+) -> None:
+    """Write a reviewer's decision on a task to the samples of hers that it is part of."""
+    outcome = RIGHT if is_right else WRONG
+    await acceptances.judge_in_samples(tx, task.project_key, task.seq, user_id, outcome)

@@ -1,0 +1,333 @@
+"""Many tasks in review are accepted after a sample of them: what is accepted, and what never is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling.adjudication.acceptance_samples import draw, wrong_share_max
+from plaudit.core.labeling.adjudication.review_order import ReviewFilter
+from plaudit.core.managing import acceptances, actions
+from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound
+from plaudit.model.core import TaskStatus
+from plaudit.model.managing import ActionState
+from plaudit.store.labeling import acceptances as store
+from plaudit.store.managing import actions as actions_store
+from tests.managing.managed_project import BOSS, ManagedProject
+from tests.support.labeling_project import OVERALL
+
+EVERYTHING = ReviewFilter()
+
+
+class ReviewedProject(ManagedProject):
+    """A project in which tasks wait for reviewers, who accept many."""
+
+    def wait(self, count: int, *people: str) -> list[str]:
+        """So many tasks in review, answered by these people."""
+        ids = self.say(*[f"question {number}" for number in range(count)])
+        for _ in ids:
+            for user_id in people or ("ann", "bea"):
+                self.work_on(user_id)
+        return ids
+
+    def begin(self, user_id: str = "rae", chosen: Any = EVERYTHING, **sizes: int) -> Any:
+        wanted = {"sample_count": 2} | sizes
+        return self.write(lambda tx: acceptances.begin(tx, self.project, user_id, chosen, **wanted))
+
+    def sample(self, acceptance: Any) -> Any:
+        return self.write(lambda tx: acceptances.read_sample(tx, self.project, acceptance))
+
+    def sampled(self, acceptance: Any) -> list[str]:
+        """Ids of the tasks of a sample, in order."""
+        return [self.id_of(one.seq) for one in self.sample(acceptance).tasks]
+
+    def id_of(self, seq: int) -> str:
+        rows = self.rows("task")["task"]
+        return str(next(row for row in rows if seq in row[:3])[self.id_column(rows)])
+
+    @staticmethod
+    def id_column(rows: Any) -> int:
+        return next(at for at, value in enumerate(rows[0]) if str(value).startswith("task_"))
+
+    def accept_others(self, acceptance: Any, user_id: str = "rae") -> Any:
+        """Begin to accept what is outside of the sample; the acceptance and its action."""
+
+        async def work(tx: Any) -> Any:
+            locked = await acceptances.lock_own(tx, self.project, acceptance.acceptance_id, user_id)
+            action = await acceptances.begin_accepting(tx, self.project, locked)
+            return await acceptances.get_acceptance(tx, self.project, locked.acceptance_id), action
+
+        return self.write(work)
+
+    def run(self, acceptance: Any, action: Any, report: Any = lambda action: None) -> Any:
+        return self.world.run(
+            acceptances.run(self.world.db, self.project, acceptance, action, BOSS, report)
+        )
+
+    def left_out(self, acceptance: Any) -> dict[str, str]:
+        found = self.write(
+            lambda tx: store.list_left_out(
+                tx, self.project.project_key, acceptance.acceptance_id, limit=50
+            )
+        )
+        return {self.id_of(one.seq): one.outcome for one in found}
+
+    def statuses(self, ids: Any) -> list[TaskStatus]:
+        return [self.status(task_id) for task_id in ids]
+
+
+@pytest.fixture
+def project(world):
+    project = ReviewedProject(world, overlap=2, review="all", form={"fields": [OVERALL]})
+    yield project
+    assert project.violations() == {}
+
+
+FIX = [{"at": "t0u0", "position": 1, "key": "overall", "value": 5}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "looked", "most"),
+    [(0, 20, 0.1391), (1, 20, 0.2161), (0, 1, 0.95), (5, 100, 0.1023), (3, 3, 1.0), (0, 0, 1.0)],
+)
+def test_what_a_sample_says_is_the_limit_of_clopper_and_pearson(wrong, looked, most):
+    assert wrong_share_max(wrong, looked) == pytest.approx(most, abs=5e-5)
+
+
+def test_the_limit_is_kept_in_nineteen_of_twenty_samples():
+    truth, misses = 0.15, 0
+    tasks = [number < 150 for number in range(1000)]
+    for seed in range(1000):
+        wrong = sum(tasks[at] for at in draw(range(1000), 20, seed))
+        misses += wrong_share_max(wrong, 20) < truth
+
+    assert truth == sum(tasks) / len(tasks)
+    assert misses <= 60
+
+
+def test_after_a_sample_without_a_wrong_one_the_others_are_accepted_and_come_back(project):
+    ids = project.wait(5)
+    before = project.rows("task_work", "vote", "submission")
+    acceptance = project.begin()
+    drawn = project.sampled(acceptance)
+    with pytest.raises(Conflict):
+        project.accept_others(acceptance)
+    for task_id in drawn:
+        project.accept(task_id, user_id="rae")
+
+    accepting, action = project.accept_others(acceptance)
+    ended = project.run(accepting, action)
+
+    assert (ended.state, ended.changed_count) == (ActionState.done, 3)
+    assert set(project.statuses(ids)) == {TaskStatus.completed}
+    assert project.left_out(acceptance) == {}
+    undone = project.take_back(ended)
+    project.follow_settings()
+    assert undone.restored_count == 3
+    others = [task_id for task_id in ids if task_id not in drawn]
+    assert set(project.statuses(others)) == {TaskStatus.pending}
+    after = project.rows("task_work", "vote", "submission")
+    seqs = {project.seq(task_id) for task_id in others}
+
+    for table, column in (("task_work", 1), ("submission", 3), ("vote", 1)):
+        was, now = ([row for row in rows[table] if row[column] in seqs] for rows in (before, after))
+        assert now == was, table
+    for task_id in others:  # each can be decided on again
+        project.accept(task_id, user_id="rae")
+
+
+def test_a_wrong_one_in_the_sample_refuses_the_others_unless_it_is_allowed(project):
+    project.wait(7)
+    begun = {}
+    for wrong_max in (0, 1):
+        begun[wrong_max] = project.begin(wrong_max=wrong_max)
+        first, second = project.sampled(begun[wrong_max])
+        project.accept(first, FIX, "rae")
+        project.accept(second, (), "rae")
+
+    samples = [project.sample(begun[wrong_max]) for wrong_max in (0, 1)]
+
+    assert [(one.count("wrong"), one.is_refused) for one in samples] == [(1, True), (1, False)]
+    with pytest.raises(Conflict, match="too many"):
+        project.accept_others(begun[0])
+    assert project.run(*project.accept_others(begun[1])).changed_count == 3
+
+
+def test_what_was_sent_back_is_wrong_and_what_others_decided_does_not_count(project):
+    project.wait(5)
+    acceptance = project.begin()
+    first, second = project.sampled(acceptance)
+    project.decide(review_decisions.send_back, first, "rae", "ann", comment="Look again.")
+    project.accept(second, user_id="zoe")
+
+    sample = project.sample(acceptance)
+
+    assert [one.outcome for one in sample.tasks] == ["wrong", "changed"]
+    assert (sample.is_looked_at, sample.is_refused) == (True, True)
+
+
+def test_what_changed_meanwhile_is_left_out_and_named(project):
+    ids = project.wait(6)
+    acceptance = project.begin(sample_count=1)
+    [drawn] = project.sampled(acceptance)
+    project.accept(drawn, user_id="rae")
+    others = [task_id for task_id in ids if task_id != drawn]
+    done, back, again, *plain = others
+    project.accept(done, user_id="zoe")
+    for task_id in (back, again):
+        project.decide(review_decisions.send_back, task_id, "zoe", "ann", comment="Again.")
+    project.submit(project.resume(project.lease_on(again, "ann")), key="again")
+
+    ended = project.run(*project.accept_others(acceptance))
+
+    assert project.left_out(acceptance) == {
+        done: "it is completed",
+        back: "it is not in review any more",
+        again: "somebody changed their answers",
+    }
+    assert set(project.statuses(plain)) == {TaskStatus.completed}
+    assert ended.changed_count == 2
+    assert sum(json.loads(ended.skipped).values()) == 3
+
+
+def test_tasks_that_the_reviewer_answered_are_never_among_them(project):
+    project.wait(3)
+    own = project.wait(2, "ann", "rae")
+
+    acceptance = project.begin(sample_count=1)
+
+    rows = project.rows("acceptance_task")["acceptance_task"]
+    assert len(rows) == 3
+    assert not {project.seq(task_id) for task_id in own} & {row[2] for row in rows}
+    with pytest.raises(Forbidden):
+        project.accept_others(acceptance, "zoe")
+
+
+def test_a_setting_that_forbids_own_tasks_meanwhile_is_kept_too(project):
+    project.set(self_review=True)
+    own = project.wait(3, "ann", "rae")
+    acceptance = project.begin(sample_count=1)
+    [drawn] = project.sampled(acceptance)
+    project.accept(drawn, user_id="rae")
+    project.set(self_review=False)
+
+    project.run(*project.accept_others(acceptance))
+
+    others = [task_id for task_id in own if task_id != drawn]
+    assert project.left_out(acceptance) == dict.fromkeys(others, "its reviewer answered it")
+
+
+def test_unanimous_ones_can_be_chosen_and_undecided_ones_are_left_alone(world):
+    field = OVERALL | {"consolidate": "majority"}
+    project = ReviewedProject(world, overlap=2, review="all", form={"fields": [field]})
+    same = project.wait(3)
+    [split] = project.say("split")
+    project.work_on("ann")
+    project.work_on("bea", lambda possible: possible[-1])
+
+    acceptance = project.begin(sample_count=1, chosen=ReviewFilter(most=0.0))
+    everything = project.begin(sample_count=1)
+
+    for one in (acceptance, everything):
+        detail = acceptances.read_detail(one.detail)
+        assert detail.task_count == 3
+    assert project.seq(split) not in {
+        row[2] for row in project.rows("acceptance_task")["acceptance_task"]
+    }
+    assert len(same) == 3
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pointer"),
+    [
+        ({"sample_count": 0}, "/sample_count"),
+        ({"sample_count": 201}, "/sample_count"),
+        ({"sample_count": 3}, "/sample_count"),
+        ({"sample_count": 2, "wrong_max": 2}, "/wrong_max"),
+    ],
+)
+def test_a_sample_is_smaller_than_all_of_them(project, sizes, pointer):
+    project.wait(3)
+
+    with pytest.raises(InvalidContent) as refused:
+        project.begin(**sizes)
+
+    assert refused.value.pointer == pointer
+
+
+def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(project):
+    ids = project.wait(5)
+    acceptance = project.begin(sample_count=1)
+    [drawn] = project.sampled(acceptance)
+    project.accept(drawn, user_id="rae")
+    accepting, action = project.accept_others(acceptance)
+    key = project.project.project_key
+    some = project.write(
+        lambda tx: store.list_open(tx, key, acceptance.acceptance_id, after_seq=0, limit=2)
+    )
+    project.world.run(actions.apply_surely(project.world.db, project.project, action, BOSS, some))
+    with pytest.raises(Conflict):
+        project.accept_others(acceptance)
+    project.write(lambda tx: actions.cancel(tx, project.project, accepting.action_id))
+    with pytest.raises(Conflict):
+        project.run(accepting, action)
+
+    accepting, again = project.accept_others(acceptance)
+    ended = project.run(accepting, again)
+
+    assert (again.action_id, ended.changed_count) == (action.action_id, 4)
+    assert set(project.statuses(ids)) == {TaskStatus.completed}
+
+
+def test_an_acceptance_outlives_its_action_which_ages(project):
+    project.wait(2)
+    acceptance = project.begin(sample_count=1)
+    project.accept(project.sampled(acceptance)[0], user_id="rae")
+    accepting, action = project.accept_others(acceptance)
+    project.run(accepting, action)
+    project.write(lambda tx: actions_store.delete_action(tx, action.project_key, action.action_id))
+
+    found = project.write(lambda tx: acceptances.find_action(tx, project.project, accepting))
+
+    assert found is None
+    with pytest.raises(NotFound):
+        project.accept_others(acceptance)
+
+
+def test_of_two_reviewers_at_once_each_task_is_accepted_by_one(project):
+    ids = project.wait(6)
+    begun = []
+    for user_id in ("rae", "zoe"):
+        acceptance = project.begin(user_id, sample_count=1)
+        begun.append((user_id, acceptance, project.sampled(acceptance)[0]))
+    for user_id, _, drawn in begun:
+        if project.status(drawn) is TaskStatus.pending:
+            project.accept(drawn, user_id=user_id)
+    runs = []
+    for user_id, acceptance, _ in begun:
+        if project.sample(acceptance).is_looked_at:
+            runs.append(project.accept_others(acceptance, user_id))
+
+    async def both() -> Any:
+        return await asyncio.gather(
+            *(
+                acceptances.run(
+                    project.world.db, project.project, acceptance, action, BOSS, lambda action: None
+                )
+                for acceptance, action in runs
+            )
+        )
+
+    ended = project.world.run(both())
+
+    accepted = sum(one.changed_count for one in ended)
+    looked = sum(one.looked_count for one in ended)
+    skipped = sum(sum(json.loads(one.skipped).values()) for one in ended)
+    assert looked == accepted + skipped
+    assert set(project.statuses(ids)) == {TaskStatus.completed}
+    notes = [row for row in project.rows("task_note")["task_note"] if "accept" in str(row)]
+    assert len(notes) == 6

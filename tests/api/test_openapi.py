@@ -323,8 +323,12 @@ def _clean_page() -> Page:
     return Page(docs_page.render(DOCUMENT))
 
 
-@pytest.mark.parametrize("text", [" ".join(HOSTILE[at::3]) for at in range(3)])
-def test_hostile_text_in_the_document_stays_text(text):
+@pytest.mark.parametrize("part", range(3))
+def test_hostile_text_in_the_document_stays_text(part):
+    """A third of the texts each time, in every fifth path; all are drawn by the same templates."""
+    text = " ".join(HOSTILE[part::3])
+    some_paths = dict(list(DOCUMENT["paths"].items())[part::5])
+
     def poisoned(value: Any, at: str = "") -> Any:
         if isinstance(value, dict):
             return {name: poisoned(item, name) for name, item in value.items()}
@@ -333,7 +337,7 @@ def test_hostile_text_in_the_document_stays_text(text):
         is_free = at in ("description", "summary", "example", "title", "error", "detail", "url")
         return f"{value} {text}" if is_free and isinstance(value, str) else value
 
-    document = poisoned(DOCUMENT)
+    document = poisoned(DOCUMENT | {"paths": some_paths})
     document["info"]["title"] = text
     document["tags"][0]["name"] = text
     document["components"]["schemas"][text] = {"type": "string", "enum": [text], "pattern": text}

@@ -78,7 +78,7 @@ def measure_scale(plan: Plan) -> Iterator[Section]:
             data = (plan.kept or plan.work) / f"scale-{count}"
             build = _built(plan, count, data)
             builds.append(build)
-            server = running.enter_context(serve_plaudit(data))
+            server = running.enter_context(serve_plaudit(data, has_worker=False))
             stores.append((Store(server, build.task_count, plan.batch_tasks), data))
         trials = [
             each

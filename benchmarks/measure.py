@@ -29,10 +29,16 @@ class Trial:
 
 
 def trial(
-    name: str, server: Server, targets: Iterable[str], *, connections: int = load.CONNECTIONS
+    name: str,
+    server: Server,
+    targets: Iterable[str],
+    *,
+    connections: int = load.CONNECTIONS,
+    coding: str = "",
 ) -> Trial:
     """Return the trial that asks a server for `targets`, over and over."""
-    return Trial(name, server, cycle([server.get(each) for each in targets]), connections)
+    requests = [server.get(each, coding=coding) for each in targets]
+    return Trial(name, server, cycle(requests), connections)
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,8 @@ class Server:
     key: str
     log: Path
 
-    def get(self, target: str) -> bytes:
-        return load.get(self.port, target, self.key)
+    def get(self, target: str, *, coding: str = "") -> bytes:
+        return load.get(self.port, target, self.key, coding=coding)
 
     def cpu_seconds(self) -> float:
         """Return user plus system time of the process tree so far, ended children included."""

@@ -291,7 +291,8 @@ def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuil
         return None
     if disk_space.is_read_only(services.settings.data):
         return None
-    builder = PageFileBuilder(services.db, files, poll_s=poll_s)
+    is_packed = services.settings.compressed_pages
+    builder = PageFileBuilder(services.db, files, poll_s=poll_s, is_packed=is_packed)
     builder.start()
     return builder
 

@@ -131,9 +131,10 @@ def write_file(page: Any) -> None:
 
 
 def open_question(page: Any) -> None:
-    """Open the first question in the form editor."""
+    """Open the first question in the form editor, and the kinds; nothing is changed."""
     previewed(page)
     page.click("[data-toggle] >> nth=0")
+    page.click("#add-field")
 
 
 def computed(page: Any) -> None:

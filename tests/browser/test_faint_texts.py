@@ -1,4 +1,4 @@
-"""Contrast as the tests measure it in a second colour scheme: what axe finds, and what it leaves."""
+"""Contrast that the tests measure in a second colour scheme: what axe finds, what it leaves."""
 
 from __future__ import annotations
 

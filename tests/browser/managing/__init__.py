@@ -1,1 +1,1 @@
-"""Managers at work in a real browser."""
+"""Managers at work in a browser."""

@@ -196,6 +196,8 @@ SCENES: Sequence[Scene] = (
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
+    Scene("history", "show_history", "/history"),
+    Scene("project-history", "show_project_history", "/projects/{review_project}/history"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
     Scene("project-quality", "show_project", PROJECT),

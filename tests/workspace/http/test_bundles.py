@@ -45,7 +45,7 @@ def test_an_annotation_page_is_few_files_and_few_bytes(shared_world):
 
 def test_a_module_comes_after_those_it_imports_and_gets_what_they_export(monkeypatch):
     text = made(monkeypatch, TEXTS)
-    order = re.findall(r"^\$made\.set\('([^']+)'", text, re.M)
+    order = re.findall(r"^\$made\.has\('([^']+)'", text, re.M)
 
     assert order == ["c.js", "in/b.js", "a.js"]
     assert "const { two: b, C } = $made.get('in/b.js');" in text
@@ -55,6 +55,19 @@ def test_a_module_comes_after_those_it_imports_and_gets_what_they_export(monkeyp
     ]  # fmt: skip
     assert "/** A. */" not in text
     assert "// B" not in text
+
+
+def test_modules_that_few_pages_run_stand_apart_with_what_they_alone_import(monkeypatch):
+    monkeypatch.setitem(bundles.BUNDLES, "bundles/late.js", ("c.js",))
+    monkeypatch.setitem(bundles.APART, "c.js", "bundles/late.js")
+    text = made(monkeypatch, TEXTS)
+
+    apart = bundles.make("bundles/late.js", TEXTS.__getitem__, list(TEXTS))
+
+    assert re.findall(r"^\$made\.has\('([^']+)'", text, re.M) == ["in/b.js", "a.js"]
+    assert '"c.js":"./late.js"' in text
+    assert apart.startswith("export async function add($made, $lazy) {\n$made.has('c.js') || ")
+    assert apart.endswith("return { D, e };\n})());\n}\n")
 
 
 @pytest.mark.parametrize(

@@ -143,13 +143,14 @@ class Workspace:
     def layout(self, scope: Scope, browser: Browser) -> LayoutContext:
         """Layout context of this request: user, form token, theme, flash message."""
         token = self._token(browser.session) if browser.session else ""
+        user: SignedIn | None = scope.get("plaudit.user")
         return LayoutContext(
-            user=scope.get("plaudit.user"),
+            user=user,
             path=scope["path"],
             token=token,
             theme=browser.theme,
-            language=browser.language,
-            chosen_language=browser.chosen_language,
+            language=browser.language_for(user),
+            chosen_language=(user.language if user else "") or browser.chosen_language,
             flash=browser.flash,
             request_id=scope["plaudit.request_id"],
         )
@@ -162,25 +163,31 @@ class Workspace:
         """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
-        with speech.speaking(browser.language):
+        parts = path_parts(scope)
+        user = await self.user_of(scope, parts.get("project_id", ""))
+        scope["plaudit.user"] = user
+        with speech.speaking(browser.language_for(user)):
             try:
-                await self._serve(page, browser, scope, receive, send)
+                await self._serve(page, browser, user, parts, scope, receive, send)
             except Problem as problem:
                 if not browser.wants_page:  # its script shows it
                     problem.message = problem_texts.text_of(problem)
                 raise
 
     async def _serve(
-        self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send
+        self,
+        page: Page,
+        browser: Browser,
+        user: Any,  # None on open pages alone
+        parts: dict[str, str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        parts = path_parts(scope)
-        project_id = parts.get("project_id", "")
-        user: Any = await self.user_of(scope, project_id)  # None on open pages alone
-        scope["plaudit.user"] = user
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            require_access(page, user, project_id)
+            require_access(page, user, parts.get("project_id", ""))
             self.session_activity.touch(self.services.db, user)
         request = PageRequest(
             services=self._page_services,
@@ -191,6 +198,7 @@ class Workspace:
             receive=receive,
             cookie=browser.session,
             known_by=browser.known_by,
+            chosen_language=browser.chosen_language,
             origin=browser.origin,
         )
         if page.changes:

@@ -28,6 +28,7 @@ from benchmarks.ingest import measure_imports
 from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres.measurement import measure_postgres
+from benchmarks.postgres.replica import measure_replica
 from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "exports": measure_exports,
     "clients": measure_clients,
     "postgres": measure_postgres,
+    "replica": measure_replica,
     "claims": measure_claims,
     "commands": measure_commands,
     "crowd": measure_crowd,

@@ -75,7 +75,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return user plus system time of the process tree so far, ended children included."""
-        return sum(_cpu_ticks(pid) for pid in process_tree(self.process.pid)) / TICKS_PER_SECOND
+        return cpu_seconds_of(self.process.pid)
 
     def memory_mb(self) -> tuple[float, float]:
         """Return (RSS, USS) of the process tree in MB: all pages, and those shared with nobody."""
@@ -118,19 +118,27 @@ def import_tasks(data: Path, tasks: Path, project: str) -> None:
 
 
 def serve_plaudit(
-    data: Path, *, database: str | None = None, key: str = "", page_files: bool = True
+    data: Path,
+    *,
+    database: str | None = None,
+    replica: str = "",
+    key: str = "",
+    page_files: bool = True,
+    workers: int = 1,
 ) -> Server:
     """Serve the store in the folder `data` or in a database, with a new API key if none is given.
 
-    A store in a database must be given with its key. The page files of another one are built before
-    it is measured.
+    A store in a database must be given with its key, and may have a replica that is read. The page
+    files of another one are built before it is measured.
     """
     port = free_port()
     key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
+    command += [] if workers == 1 else ["--workers", str(workers)]
     environment = {**os.environ, "PLAUDIT_PAGE_FILES": str(int(page_files))}
-    log = data.with_suffix(".log" if page_files else ".tables.log")
+    environment["PLAUDIT_DATABASE_READ"] = replica
+    log = data.with_suffix(f"{'' if page_files else '.tables'}.{port}.log")
     server = _start("plaudit", command, port, log=log, key=key, environment=environment)
     try:
         if database is None and page_files:
@@ -206,6 +214,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def cpu_seconds_of(root: int) -> float:
+    """Return user plus system time of a process and its descendants, ended children included."""
+    return sum(_cpu_ticks(pid) for pid in process_tree(root)) / TICKS_PER_SECOND
 
 
 def process_tree(root: int) -> list[int]:

@@ -23,6 +23,7 @@ from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from plaudit.workspace.render import ahead
 from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
@@ -55,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
     )
+    ahead.PAUSE_S = 3600.0  # what is drawn ahead would be among the statements that tests count
     gc.disable()  # what collection makes stays; looking through it took a quarter of its time
 
 

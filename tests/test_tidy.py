@@ -215,7 +215,7 @@ def test_http_statuses_stand_in_the_api_and_its_client_alone():
 def test_nothing_but_the_outermost_frames_catches_everything():
     outermost = (
         *("api/http/middleware.py", "app.py", "cli/__init__.py", "worker.py"),
-        *("page_builder.py", "api/http/hot_route.py"),
+        *("page_builder.py", "api/http/hot_route.py", "workspace/render/ahead.py"),
         *("api/http/job_runner.py", "client/daemon_executor.py"),
         *("store/engine/sqlite.py", "store/engine/postgres", "store/engine/migrator.py"),
     )

@@ -31,9 +31,8 @@ SETTLE_SECONDS = 1.0
 """After a download, until the server has put the file among the blobs."""
 
 WHY_MISSED = (
-    "each byte is copied out of SQLite, joined with what every option shows, looked through for "
-    "separators, and written to a file before it is sent, so that a download goes on after it "
-    "broke off; the bare server copies it once. The file is about a sixth of the work."
+    "the places of all tasks are looked up, the records are read, joined with what every option "
+    "shows and put into chunks before they are sent; the bare server copies its bytes once."
 )
 
 

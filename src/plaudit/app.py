@@ -27,7 +27,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -98,6 +98,8 @@ from plaudit.workspace.projects import (
     action_pages,
     attention_pages,
     batch_pages,
+    clone_pages,
+    form_pages,
     member_pages,
     new_task_pages,
     palette_page,
@@ -108,8 +110,9 @@ from plaudit.workspace.projects import (
     talk_pages,
     task_list_pages,
     task_pages,
+    waiting_pages,
 )
-from plaudit.workspace.quality import own_pages, people_pages, quality_pages
+from plaudit.workspace.quality import overview_pages, own_pages, people_pages, quality_pages
 from plaudit.workspace.quality_control import (
     feedback_pages,
     gold_pages,
@@ -175,12 +178,12 @@ def all_pages() -> tuple[Page, ...]:
         ),
         *(review_pages, review_lists, review_calls, acceptance_pages, feedback_pages, gold_pages),
         qualification_pages,
-        *(project_pages, settings_pages, batch_pages, task_list_pages, task_pages, action_pages),
-        *(new_task_pages, attention_pages, talk_pages),
+        *(project_pages, settings_pages, form_pages, batch_pages, task_list_pages, task_pages),
+        *(action_pages, new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
-        *(quality_pages, people_pages, own_pages),
+        *(overview_pages, quality_pages, people_pages, own_pages),
         *(
             api_key_pages,
             message_pages,
@@ -221,6 +224,7 @@ def create_app(
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
+        await replica_reads.start(services, metrics)
         worker = None
         if with_worker:
             worker = Worker(
@@ -234,8 +238,11 @@ def create_app(
             threading.Thread(target=workspace.views.compile_templates, daemon=True).start()
         yield
         meter.stop()
+        if services.replica is not None:
+            await services.replica.stop()
         if builder is not None:
             await builder.stop()
+        await workspace.ahead.stop()
         stopping = [
             workspace.render_pool.stop(),
             services.jobs.stop(STOP_S),

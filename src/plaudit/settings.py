@@ -38,9 +38,10 @@ PIPELINED_MAX = 32
 """Most requests of one connection that wait behind the one that is being answered."""
 INFLATED_BYTES_MAX = 4 * 1024**3
 BYTES_MAX = 2**62
+DATABASE_READ_LAG_MS = 100
 ORG_REQUESTS_IN_WORK = 2
 ORG_REQUESTS_WAITING = 100
-ORG_REQUESTS_MAX = 1000
+NUMBER_MAX = 1000
 WAITS_MAX = 100
 WAIT_SECONDS_MAX = 7 * 24 * 3600
 
@@ -72,6 +73,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     data: Path = Path("plaudit-data")
     database: str | None = None
     database_pooler: bool = False
+    database_read: str | None = None
+    """URL of a hot standby of `database`, which answers reads of the v2 API."""
+    database_read_lag_ms: int = DATABASE_READ_LAG_MS
+    """Milliseconds that it may be behind; so long a read waits for it."""
     attachments: str | None = None
     secret_file: Path | None = None
     public_url: str | None = None
@@ -126,6 +131,10 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DATA": "Folder of the embedded store; default ./plaudit-data.",
     "PLAUDIT_DATABASE": "URL of a PostgreSQL database instead of the embedded store.",
     "PLAUDIT_DATABASE_POOLER": "1 where a transaction pooler stands before PostgreSQL.",
+    "PLAUDIT_DATABASE_READ": "URL of a hot standby of that PostgreSQL, which then answers GET "
+    "requests of the v2 API.",
+    "PLAUDIT_DATABASE_READ_LAG_MS": "How many milliseconds the standby may be behind: so long a "
+    "request waits for it, 1 to 1000; default 100. Beyond, PLAUDIT_DATABASE answers.",
     "PLAUDIT_ATTACHMENTS": "Where attachments lie: a folder (default DATA/attachments), or the URL "
     "of an object store: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.",
     "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
@@ -176,6 +185,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
         database_pooler=_flag(env, "PLAUDIT_DATABASE_POOLER"),
+        database_read=env.get("PLAUDIT_DATABASE_READ") or None,
+        database_read_lag_ms=_number(env, "PLAUDIT_DATABASE_READ_LAG_MS", DATABASE_READ_LAG_MS),
         attachments=env.get("PLAUDIT_ATTACHMENTS") or None,
         secret_file=Path(secret) if secret else None,
         public_url=_public_url(env.get("PLAUDIT_PUBLIC_URL") or None),
@@ -208,6 +219,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_DATA": str(settings.data),
         "PLAUDIT_DATABASE": settings.database or "",
         "PLAUDIT_DATABASE_POOLER": str(int(settings.database_pooler)),
+        "PLAUDIT_DATABASE_READ": settings.database_read or "",
+        "PLAUDIT_DATABASE_READ_LAG_MS": str(settings.database_read_lag_ms),
         "PLAUDIT_ATTACHMENTS": settings.attachments or "",
         "PLAUDIT_SECRET_FILE": str(settings.secret_path),
         "PLAUDIT_PUBLIC_URL": settings.public_url or "",
@@ -259,8 +272,8 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 0 < int(text) <= ORG_REQUESTS_MAX:
-        raise Misconfigured(f"{name} must be a number from 1 to {ORG_REQUESTS_MAX}")
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 0 < int(text) <= NUMBER_MAX:
+        raise Misconfigured(f"{name} must be a number from 1 to {NUMBER_MAX}")
     return int(text)
 
 

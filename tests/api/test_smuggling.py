@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from plaudit import app
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.openapi import document
+from plaudit.errors import InvalidContent
 from plaudit.settings import Settings
 from plaudit.store.engine import migrator
 from plaudit.wire.manage.resources import TaskRow
+from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.unknown_members import is_slip
 from tests.support.harness import one_engine
 from tests.support.operations import GOOD, NAMES, NEEDED, WRITING, ask, calling
@@ -85,14 +88,18 @@ def test_there_is_something_to_smuggle():
 @one_engine
 @pytest.mark.parametrize("operation", OURS, ids=lambda one: one.operation_id)
 def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, operation):
+    """Each body is read before the operation begins; some of them are sent, all of them read."""
     good = good_body(operation)
+    names = sorted(FIELDS - set(operation.body.__struct_fields__))
     before = everything(world)
     with calling(world, ann) as client:
-        for number, name in enumerate(sorted(FIELDS - set(operation.body.__struct_fields__))):
-            for value in (SMUGGLED, None) if number < 5 else (SMUGGLED,):
-                answer = send(client, operation, good | {name: value})
-                assert answer.status_code == 400, (name, answer.text)
-                assert f"'{name}'" in answer.json()["error"]
+        for name, value in itertools.product(names[::40], (SMUGGLED, None)):
+            answer = send(client, operation, good | {name: value})
+            assert answer.status_code == 400, (name, answer.text)
+            assert f"'{name}'" in answer.json()["error"]
+        for name in names:
+            with pytest.raises(InvalidContent, match=f"'{name}'"):
+                convert(good | {name: SMUGGLED}, operation.body)
         assert everything(world) == before
         assert send(client, operation, good).status_code == 200
 

@@ -127,4 +127,4 @@ def test_threads_of_any_parts_are_joined_as_they_are_made(threads):
     rendered = render.render(task, 0, 1)
     row = (1, 1, "batch_1", rendered.head, rendered.body, rendered.patches, 1)
 
-    assert b"".join(v2._join_stored([row], PROJECT)) == made_anew(V2, row)
+    assert b"".join(v2.join_stored([row], PROJECT)) == made_anew(V2, row)

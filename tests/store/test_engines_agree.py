@@ -108,7 +108,7 @@ async def revoke(world: World, key: str) -> None:
     environment_id = await api_keys.get_environment(world.db, "default", "live")
 
     async def work(tx):
-        found = await organizations.find_key_by_digest(tx, world.secret.key_digests(key)[0])
+        found, _ = await organizations.find_key_by_digest(tx, world.secret.key_digests(key)[0])
         await organizations.revoke_key(
             tx, environment_id=environment_id, key_id=found.key_id, now=1
         )

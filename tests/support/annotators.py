@@ -15,6 +15,7 @@ from plaudit.store.accounts import organizations
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.wire.v2.task import Thread
+from plaudit.workspace.http import form_tokens
 from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
@@ -120,11 +121,11 @@ class Worker:
 
     def __init__(self, team: AnnotationTeam, client: AppClient, token: str) -> None:
         self.team, self.client, self.token = team, client, token
-        self.csrf = team.world.secret.form_tokens(token)[0]
+        self.csrf = form_tokens.mask(team.world.secret.form_tokens(token)[0])
         self.at = ""
 
-    def get(self, path: str) -> Any:
-        return self.client.get(path, headers=self._headers(), follow_redirects=False)
+    def get(self, path: str, **headers: str) -> Any:
+        return self.client.get(path, headers=self._headers() | headers, follow_redirects=False)
 
     def form(self, path: str, **fields: str) -> Any:
         """Press the button of a form."""

@@ -44,8 +44,9 @@ ONE_THING = {
     "get_quality_job", "ask_quality", "show_quality_person", "show_quality_pseudonym",
     "show_upload", "ask_upload", "get_import_sample", "show_new_task", "get_skills", "get_access",
     "get_requirement", "show_skills",
-    "show_own_messages", "show_talk", "get_task_action", "show_task_action", "ask_task_action",
-    "show_sample", "ask_sample", "get_review",
+    "show_own_messages", "show_talk", "show_clone",
+    "get_task_action", "show_task_action", "ask_task_action", "show_sample", "ask_sample",
+    "get_review",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 

@@ -71,6 +71,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "set_batch_metadata": {"metadata": {"swept": True}},
     "create_delivery": {"name": "Swept"},
     "create_project": {"name": "Swept"},
+    "clone_project": {"name": "Swept again"},
     "complete_task": {"threads": [make_thread()]},
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
     "create_gold": {
@@ -282,6 +283,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "partition_delivery": [{"delivery_id": NAMES["delivery_id"], "n": "2"}],
     "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "clone_project": [
+        _IN_PROJECT,
+        _IN_PROJECT | {"name": "Once more", "parts": ["questions", "members", "gold"]},
+    ],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "get_qualification": [_IN_PROJECT],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from plaudit.api.http.client_address import peer_address
 from plaudit.api.http.metrics import Metrics
@@ -17,6 +17,7 @@ from plaudit.api.http.operation import JSON, Call, Operation, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.openapi import docs_page
 from plaudit.errors import NotFound
+from plaudit.store.engine.engine import ReplicaState
 
 DOCS_POLICY = (
     b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -26,10 +27,18 @@ _STATIC = Path(__file__).parent / "openapi" / "static"
 _STATIC_TYPES = {"docs.css": "text/css; charset=utf-8", "docs.js": "text/javascript; charset=utf-8"}
 
 
-class Health(Struct):
-    """The state of the server in a word."""
+class ReplicaHealth(Struct):
+    """State of the replica of PLAUDIT_DATABASE_READ, and how far it is behind."""
+
+    state: ReplicaState
+    lag_ms: int
+
+
+class Health(Struct, omit_defaults=True):
+    """The state of the server in a word, and of its replica where it reads one."""
 
     status: str
+    replica: ReplicaHealth | UnsetType = UNSET
 
 
 async def get_health(call: Call[NoQuery]) -> Health:
@@ -38,10 +47,16 @@ async def get_health(call: Call[NoQuery]) -> Health:
 
 
 async def get_readiness(call: Call[NoQuery]) -> Health:
-    """GET /readyz: 200 if the store and the attachments answer; raises Unavailable."""
+    """GET /readyz: 200 if the store and the attachments answer; raises Unavailable.
+
+    A replica is told of, but the server is ready without it.
+    """
     await call.services.db.check()
     await call.services.objects.check()
-    return Health("ready")
+    replica = call.services.replica
+    if replica is None:
+        return Health("ready")
+    return Health("ready", ReplicaHealth(replica.state, round(replica.lag_s * 1000)))
 
 
 async def get_root(call: Call[NoQuery]) -> Response:

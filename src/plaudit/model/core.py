@@ -88,12 +88,21 @@ DEFAULT_OPTS = Opts.model_parameters
 ALL_OPTS = Opts(15)
 
 
+class LogMark(Struct, frozen=True):
+    """A moment of the store: its epoch, and how far its log was written (bytes from its origin)."""
+
+    epoch: int
+    position: int
+
+
 class Caller(Struct, frozen=True):
     """An authenticated caller of the API, in the live or test environment of its key."""
 
     environment_id: str
     key_id: str
     role: Role
+    log_mark: LogMark = LogMark(0, 0)
+    """Moment of the key's look-up, for replicas; the position is 0 without one."""
 
 
 class Actor(Struct, frozen=True):

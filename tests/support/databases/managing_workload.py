@@ -8,11 +8,22 @@ import pytest
 
 from plaudit.core.labeling import task_notes
 from plaudit.core.labeling.adjudication.review_order import ReviewFilter
-from plaudit.core.managing import acceptances, actions, saved_views, talks, task_list
+from plaudit.core.managing import (
+    acceptances,
+    actions,
+    clones,
+    saved_views,
+    talks,
+    task_list,
+    waiting,
+)
+from plaudit.core.managing.clones import ClonePart
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import AcceptanceState
 from plaudit.model.managing import TalkSide, TaskOrder
+from plaudit.model.staffing import TaskQuota
+from plaudit.store.accounts import project_members
 from plaudit.store.labeling import acceptances as acceptances_store
 from plaudit.store.managing import actions as actions_store
 from plaudit.store.managing import saved_views as views_store
@@ -22,6 +33,7 @@ from plaudit.store.tasks import tasks as tasks_store
 from tests.managing.managed_project import BOSS, ManagedProject
 from tests.support.harness import World
 from tests.support.labeling_project import OVERALL
+from tests.support.pages.browser_client import add_person
 
 
 def put_through_lists_and_actions(world: World) -> None:
@@ -56,10 +68,25 @@ def put_through_lists_and_actions(world: World) -> None:
         )
     project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
     _talk(project, project.take("dan"))
+    _wait(project)
     project.follow_settings()
     _reopen(project, first)
     _accept_many(project)
     project.write(lambda tx: actions.delete_old(tx, limit=10))
+
+
+def _wait(project: ManagedProject) -> None:
+    """Look why tasks wait, and what keeps them from somebody with a quota."""
+    one, key = project.project, project.project.project_key
+    who = add_person(project.world, email="waiting@example.com")
+    project.take(who.user_id)
+    quota = TaskQuota(1, 2)
+    project.write(
+        lambda tx: project_members.set_access(tx, key, is_members_only=False, quota=quota)
+    )
+    project.write(lambda tx: waiting.waiting_tasks(tx, one, who.organization_id))
+    project.write(lambda tx: waiting.waiting_people(tx, one, who.organization_id))
+    project.write(lambda tx: clones.clone_project(tx, one, name="Like it", parts=set(ClonePart)))
 
 
 def _accept_many(project: ManagedProject) -> None:

@@ -64,7 +64,9 @@ class Cluster:
     def copy_of(self, primary: Cluster) -> Cluster:
         """Make the files of a streaming standby of another cluster."""
         target = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
-        _run("pg_basebackup", "-D", str(self.data), *target, "-R", "-X", "stream", "-c", "fast")
+        _run(
+            "pg_basebackup", "-D", str(self.data), *target, "-R", "-X", "stream", "-c", "fast", "-N"
+        )
         return self
 
     def url(self, port: int | None = None) -> str:

@@ -30,8 +30,8 @@ SQL_BEGINS = re.compile(
     r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|LOCK|COPY|TRUNCATE|BEGIN"
     r"|COMMIT|ROLLBACK|SAVEPOINT|LISTEN|NOTIFY|SET|DO)\b"
 )
-OWN_TRANSACTIONS = ("sqlite.py", "postgres.py", "postgres_session.py")
-"""The only files that begin and end transactions, and that open connections to write."""
+OWN_TRANSACTIONS = ("sqlite.py", "postgres.py", "postgres_session.py", "replica.py")
+"""The only files that begin and end transactions, and that open connections to a database."""
 
 _TOKEN = re.compile(r"'[^']*'|:?[A-Za-z_]\w*|\d+|::|<>|<=|>=|[^\s\w]")
 

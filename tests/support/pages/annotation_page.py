@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 from scaleapi import ScaleClient
 
+from plaudit.workspace.http import form_tokens
 from tests.support.annotators import AnnotationTeam, state_of
 from tests.support.harness import Server
 from tests.support.pages.chromium import Remote, Seen
@@ -49,9 +50,10 @@ class AnnotatorTab:
 
     def take(self) -> Remote:
         """Take the next task without the queue's page, and wait until its own page works."""
+        token = form_tokens.mask(self.team.world.secret.form_tokens(self._session)[0])
         taken = httpx2.post(
             self.server.url + self.team.path,
-            data={"csrf": self.team.world.secret.form_tokens(self._session)[0]},
+            data={"csrf": token},
             headers={"Cookie": f"plaudit={self._session}", "Origin": self.server.url},
         )
         assert taken.status_code == 303, taken.text

@@ -139,8 +139,8 @@ def open_question(page: Any) -> None:
 def computed(page: Any) -> None:
     """Have the quality of a project computed, unless it was, and come back to the page."""
     path = page.url
-    if page.locator("text=Compute quality").count():
-        page.click("text=Compute quality")
+    if not page.locator(".as-of").count():
+        page.click(".empty form button")
         page.wait_for_selector(".as-of")
         page.goto(path)
 
@@ -193,8 +193,10 @@ SCENES: Sequence[Scene] = (
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
+    Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
+    Scene("project-quality", "show_project", PROJECT),
     Scene("quality-people", "show_quality_people", f"{QUALITY}/people", prepare=computed),
     Scene(
         "quality-person",
@@ -244,6 +246,7 @@ SCENES: Sequence[Scene] = (
     Scene("test", "show_qualification", "/projects/{tested_project}/qualification"),
     Scene("test-begun", "show_queue", "/work/{tested_project}", "annotator"),
     Scene("paused", "show_queue", "/work/{ruled_project}", "annotator"),
+    Scene("clone", "show_clone", f"{PROJECT}/clone"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

@@ -48,7 +48,8 @@ def test_responses_stand_in_the_order_of_the_lease_and_are_counted_from_one():
 def test_questions_about_responses_stand_in_the_order_of_the_screen():
     [thread] = annotation_view.build(FORM, telling_content(), SHOWN, texts=TextBatch()).threads
 
-    [row, *_] = thread.turns[0].rows
+    [group] = thread.turns[0].groups
+    row = group.rows[0]
 
     assert [cell.about for cell in row.cells] == ["Response 1", "Response 2"]
     assert [f'"position":{number}' in cell.address for number, cell in enumerate(row.cells, 1)] == [

@@ -66,6 +66,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "undo_accepting": {},
     "dismiss_report": {},
     "create_project_on_page": {"name": "New", "form": "SFT"},
+    "clone_project_on_page": {"name": "Like it"},
     "save_settings": {"name": "Changed"},
     "save_guidelines": {"guidelines": "x"},
     "preview_guidelines": {"text": "x"},

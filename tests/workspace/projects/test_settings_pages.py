@@ -303,6 +303,57 @@ def test_the_editor_works_without_a_script_as_json(world, mia, project):
     assert [one.action for one in entries(world)] == ["save_questions"]
 
 
+def test_questions_that_somebody_else_saved_meanwhile_are_not_replaced_unseen(world, mia, project):
+    path = path_of(project, "/form")
+    version = version_in(mia.get(path).text)
+    hers = {"fields": FORM["fields"][:1]}
+    mine = {"fields": FORM["fields"][:2]}
+
+    mia.post(path, {"form": json.dumps(hers), "version": version})
+    refused = mia.post(path, {"form": json.dumps(mine), "version": version})
+    kept = all_projects(world)["P"].form
+    again = mia.post(path, {"form": json.dumps(mine), "version": version_in(refused.text)})
+
+    assert refused.status_code == 409
+    assert "Somebody else saved other questions" in refused.text
+    assert escape(json.dumps(mine)) in refused.text
+    assert kept == hers
+    assert again.status_code == 303
+    assert all_projects(world)["P"].form == mine
+
+
+def test_the_usual_questions_have_a_version_too(world, mia, project):
+    path = path_of(project, "/form")
+    before = version_in(mia.get(path).text)
+    mia.post(path, {"form": "", "version": before})
+    usual = version_in(mia.get(path).text)
+
+    refused = mia.post(path, {"form": json.dumps(FORM), "version": before})
+
+    assert (usual, refused.status_code) == ("none", 409)
+    assert all_projects(world)["P"].form is None
+
+
+def version_in(text: str) -> str:
+    found = re.search(r'name="version" value="([^"]+)"', text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_preview_can_be_answered_and_has_sections(mia, project):
+    asked = {"key": "why", "level": "turn", "type": "text", "title": "Why?", "section": "end"}
+    asked["ask_if"] = {"key": "ok", "operator": "is", "value": False}
+    form = {
+        "fields": [{"key": "ok", "level": "turn", "type": "boolean"}, asked],
+        "sections": [{"key": "end", "title": "In the end", "description": "Be brief."}],
+    }
+
+    text = drawn(mia, path_of(project, "/form"), form=form, responses=2).text
+
+    assert "[0,&#34;is&#34;,[false]]" in text
+    assert re.search(r"<summary><bdi>In the end</bdi></summary>\s*<p[^>]*>Be brief.</p>", text)
+
+
 @pytest.mark.parametrize(
     ("form", "pointer", "message"),
     [

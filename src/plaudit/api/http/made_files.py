@@ -46,10 +46,10 @@ class MadeFiles:
     def __init__(self, objects: BlobStore) -> None:
         self._objects = objects
         self._kept: dict[str, OrderedDict[str, MadeFile]] = {}
-        self._making: dict[tuple[str, str], asyncio.Task[MadeFile]] = {}
+        self._making: dict[tuple[str, str], asyncio.Task[MadeFile | None]] = {}
         self._untaken: dict[tuple[str, str], MadeFile] = {}
 
-    def begin(self, environment_id: str, token: str, task: asyncio.Task[MadeFile]) -> None:
+    def begin(self, environment_id: str, token: str, task: asyncio.Task[MadeFile | None]) -> None:
         """Remember a file that is being made, and sent as `token` meanwhile, until it is made."""
         key = environment_id, token
         self._making[key] = task

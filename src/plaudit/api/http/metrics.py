@@ -94,6 +94,29 @@ class Metrics:
             registry=self._registry,
         )
 
+    def add_replica(self) -> None:
+        """Add the metrics of a replica and its reads; there are none without one."""
+        self._reads = Counter(
+            "plaudit_replica_reads",
+            "Reads that the replica was to answer, by who answered, and why if it was the primary.",
+            ("answered_by", "reason"),
+            registry=self._registry,
+        )
+        self._replica_ready = Gauge(
+            "plaudit_replica_ready",
+            "1 while the replica answers, else 0; the least of the serving processes.",
+            (),
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
+        self._replica_lag = Gauge(
+            "plaudit_replica_lag_seconds",
+            "Seconds since the primary wrote what the replica lacks; 0 if it lacks nothing.",
+            (),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count a finished request and its duration in seconds."""
         self.observe_many(operation, status, (seconds,))
@@ -145,6 +168,15 @@ class Metrics:
     def count_refusal(self, kind: str) -> None:
         """Count a request that was refused because too many of its organization waited."""
         self._refusals.labels(kind).inc()
+
+    def count_read(self, answered_by: str, reason: str) -> None:
+        """Count a read that the replica was to answer; `reason` is empty where it did."""
+        self._reads.labels(answered_by, reason).inc()
+
+    def set_replica(self, *, is_ready: bool, lag_s: float) -> None:
+        """Set the replica's state and lag."""
+        self._replica_ready.set(int(is_ready))
+        self._replica_lag.set(lag_s)
 
     def text(self) -> bytes:
         """Metrics in Prometheus' text format, summed over all serving processes."""

@@ -32,6 +32,7 @@ from plaudit.api.http.operation import (
     Services,
     respond,
 )
+from plaudit.api.http.replica_reads import ANSWERED_BY
 from plaudit.api.http.stall_meter import StallMeter, Steps
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import rate_limits
@@ -254,6 +255,12 @@ class Edge:
     def _note(self, scope: Scope, request_id: str, outcome: dict[str, Any], seconds: float) -> None:
         operation = scope.get("plaudit.operation", "none")
         self._metrics.observe(operation, outcome["status"], seconds)
+        fields = {}
+        if (answered_by := scope.get(ANSWERED_BY)) is not None:
+            self._metrics.count_read(*answered_by)
+            fields["answered_by"], reason = answered_by
+            if reason:
+                fields["replica"] = reason
         caller, user = scope.get("plaudit.caller"), scope.get("plaudit.user")
         self._log.info(
             "request",
@@ -266,6 +273,7 @@ class Edge:
             ms=round(seconds * 1000, 2),
             key_id=None if caller is None else caller.key_id,
             user_id=None if user is None else user.user_id,
+            **fields,
         )
 
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from http import HTTPStatus
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from plaudit import json_guard
-from plaudit.api.http import allocator
+from plaudit.api.http import allocator, replica_reads
 from plaudit.api.http.admission import Permit
 from plaudit.api.http.bodies import (
     SMALL_BODY,
@@ -41,11 +41,14 @@ from plaudit.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from plaudit.model.core import Actor, Caller, Role
 from plaudit.settings import STREAM_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
-from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.engine.engine import Database, Reads, Transaction
 from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.unknown_members import refuse_misspelt
+
+if TYPE_CHECKING:  # it needs the extra for PostgreSQL
+    from plaudit.store.engine.replica import Replica
 
 Q = TypeVar("Q", bound=Struct)
 
@@ -81,7 +84,9 @@ class Services:
         self.made_files = MadeFiles(self.objects)
         self.page_files: PageFiles | None = None
         """Page files of the store; None on PostgreSQL, or where they are switched off."""
-        self.wake: Callable[[], None] = _do_nothing
+        self.replica: Replica | None = None
+        """Replica that answers reads of the v2 API, None without one."""
+        self.wake: Callable[[], None] = lambda: None
         """Wakes this process's worker, if it has one, to look for due webhook messages."""
 
 
@@ -89,6 +94,8 @@ class Call(Struct, Generic[Q]):
     """Decoded request of an operation; `caller` is None on open operations."""
 
     services: Services
+    db: Reads
+    """Source of a handler whose operation a replica may answer."""
     caller: Caller
     query: Q
     path: dict[str, str]
@@ -251,6 +258,7 @@ class Endpoint:
             raise Forbidden
         call = Call(
             services=self._services,
+            db=self._services.db,
             caller=caller,
             query=decode(operation.query, scope["query_string"]),
             path=path_parts(scope),
@@ -262,7 +270,7 @@ class Endpoint:
         else:
             if operation.streams:
                 refuse_length(dict(scope["headers"]), STREAM_BYTES_MAX)
-            answer = await operation.handler(call)
+            answer = await replica_reads.answer(operation, call)
         if type(answer) is list:
             await respond(send, 200, answer, JSON)
         elif type(answer) is FileBody:
@@ -347,10 +355,6 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """Idempotency-Key of a request, None without one; raises InvalidParameter if malformed."""
     value = headers.get(b"idempotency-key")
     return None if value is None else idempotency.check_key(value.decode("latin-1"))
-
-
-def _do_nothing() -> None:
-    return None
 
 
 def path_parts(scope: Scope) -> dict[str, str]:

@@ -236,7 +236,7 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
             made = await making.wait(call.receive, may_begin=may_begin)
         if not isinstance(made, MadeFile):
             started = _headers(name, making.token)
-            return Stream(making.pieces(made), None, media_type(name), started)
+            return Stream(making.pieces(made, call.receive), None, media_type(name), started)
         digest = made.digest
         size = await services.objects.size(made.key) or 0
     return await _stream(call, choices, digest, size, name)

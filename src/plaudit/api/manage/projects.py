@@ -12,6 +12,8 @@ from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
+from plaudit.core.managing import clones
+from plaudit.core.managing.clones import ClonePart
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.templates import Template
@@ -54,6 +56,16 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     import_mapping: dict[str, Any] | None = None
     gold: GoldSettings | None = None
     repeats: RepeatSettings | None = None
+
+
+class CloneProject(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A clone: its name, and the parts that it takes along; all but gold where they are absent."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"parts": ClonePart}
+
+    id: str | None = None
+    name: str
+    parts: list[ClonePart] | None = None
 
 
 class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -137,6 +149,26 @@ async def change_project(
     return resources.project(project)
 
 
+async def clone_project(
+    call: Call[NoQuery], body: CloneProject, context: WriteContext
+) -> ManagedProject:
+    """POST /manage/v1/projects/{project_id}/clone: create a project like another one."""
+    project = await find_project(context.tx, context.environment_id, call.path["project_id"])
+    if project is None:
+        raise NotFound("there is no such project")
+    parts = clones.USUAL if body.parts is None else set(body.parts)
+    clone = await clones.clone_project(
+        context.tx, project, name=body.name, parts=parts, project_id=body.id
+    )
+    await context.note(
+        "project",
+        clone.project_id,
+        project_key=clone.project_key,
+        detail={"from": project.project_id, "parts": sorted(parts)},
+    )
+    return resources.project(clone)
+
+
 def _plain(name: str, value: Any) -> Any:
     """Form or template as built-in types, as the store keeps it; any other value unchanged."""
     return msgspec.to_builtins(value) if name in ("form", "template") and value else value
@@ -172,6 +204,26 @@ OPERATIONS = (
         answer_description="The project.",
         example=examples.MANAGED_PROJECT,
         body_example=examples.CREATE_PROJECT,
+    ),
+    declare(
+        "clone_project",
+        "POST",
+        "/projects/{project_id}/clone",
+        role=Role.admin,
+        handler=clone_project,
+        body=CloneProject,
+        summary="Create a project like another one",
+        description="It takes along `parts`: `questions`, `guidelines`, `conversation` (the "
+        "template, and how tables are read), `work` (how many people, review, times, names), "
+        "`quality` (rules, test, how often gold is given), `members`, `views` (saved lists) and "
+        "`gold` (gold tasks, up to 500 of 16 MiB, only with `questions`); without it all but "
+        "`gold`. Never tasks, or what people answered. What only members see, only they see of "
+        "the clone. 409 if there is a project of that name or id.",
+        answer=ManagedProject,
+        answer_description="The new project.",
+        example=examples.MANAGED_PROJECT,
+        body_example={"name": "Next month", "parts": ["questions", "guidelines", "work"]},
+        errors=(404, 409),
     ),
     declare(
         "get_managed_project",

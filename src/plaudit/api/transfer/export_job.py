@@ -23,9 +23,16 @@ from plaudit.api.transfer.export_choices import (
 )
 from plaudit.core.transfer import jobs
 from plaudit.errors import Misconfigured
+from plaudit.formats.exporting.export_format import ExportContainer
+from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.run import ExportResult, run_export
 from plaudit.formats.exporting.selection import votes_of_tasks
-from plaudit.formats.exporting.whole_tasks.placed_lines import tasks_of
+from plaudit.formats.exporting.whole_tasks.placed_lines import (
+    PlacedTasks,
+    may_come_from_files,
+    tasks_of,
+)
+from plaudit.settings import Settings
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.page_files.places import page_files_of
@@ -110,6 +117,20 @@ async def write_export(
         lambda count: run.tracker.report(done=count),
         votes_of=votes_of_tasks(db, source.project),
     )
+
+
+def placed_tasks(
+    db: Database, settings: Settings, choices: ExportChoices, source: ExportSource
+) -> PlacedTasks | None:
+    """Tasks of an export whose lines may come from page files as they are; None of another one."""
+    files, export_format = page_files_of(settings), EXPORT_FORMATS[choices.format]
+    is_whole = choices.part is None and choices.container == ExportContainer.jsonl
+    is_split = choices.split is not None
+    if files is None or not (
+        is_whole and may_come_from_files(export_format, source.choice, is_split=is_split)
+    ):
+        return None
+    return PlacedTasks(db, files, source.project, source.batch, source.choice)
 
 
 def file_digest(path: Path) -> str:

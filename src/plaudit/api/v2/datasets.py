@@ -103,7 +103,7 @@ class GetSchema(Struct, frozen=True):
 
 async def list_datasets(call: Call[NoQuery]) -> wire.DatasetList:
     """GET /v2/datasets: all datasets, oldest first."""
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         rows = await datasets_store.list_datasets(tx, call.caller.environment_id)
     return wire.DatasetList(datasets=[wire.dataset(row) for row in rows])
 
@@ -112,7 +112,7 @@ async def list_dataset_deliveries(
     call: Call[ListDatasetDeliveries],
 ) -> wire.DatasetDeliveryList:
     """GET /v2/datasets/deliveries: deliveries of one dataset, or of all datasets."""
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.list_deliveries(
             tx,
             call.caller.environment_id,
@@ -132,7 +132,7 @@ async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
         next_token=query.next_token,
         expand=query.expand,
     )
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.get_delivery_page(
             tx, call.services.secret, call.caller.environment_id, task_query
         )
@@ -150,7 +150,7 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
         next_token=query.next_token,
         expand=query.expand,
     )
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.get_task_page(
             tx, call.services.secret, call.caller.environment_id, task_query
         )
@@ -159,7 +159,7 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
 async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
     """GET /v2/datasets/task: one task; raises NotFound."""
     assert call.query.task_id is not None
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         body = await listing.get_task(
             tx, call.caller.environment_id, call.query.task_id, call.query.expand
         )
@@ -170,7 +170,7 @@ async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
 
 async def get_dataset_task_attachment(call: Call[NoQuery]) -> Response:
     """GET /v2/datasets/task/{taskId}/response_url/{attachmentId}: redirect to a signed link."""
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         attachment = await datasets.find_attachment(
             tx, call.caller.environment_id, call.path["taskId"], call.path["attachmentId"]
         )
@@ -180,7 +180,7 @@ async def get_dataset_task_attachment(call: Call[NoQuery]) -> Response:
 async def get_schema(call: Call[GetSchema]) -> wire.SchemaAnswer:
     """GET /v2/schema: one schema; raises NotFound."""
     assert call.query.schema_id is not None
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         schema = await schemas.get_schema(tx, call.caller.environment_id, call.query.schema_id)
     return wire.SchemaAnswer(schema=wire.schema(schema))
 

@@ -102,7 +102,7 @@ class ListDeliveryTasks(Struct, frozen=True):
 async def list_deliveries(call: Call[ListDeliveries]) -> DeliveryList:
     """GET /v2/deliveries: all deliveries of a project, oldest first."""
     query = call.query
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.delivery_list(
             tx,
             call.caller.environment_id,
@@ -129,7 +129,7 @@ async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
         expand=query.expand,
         opts=default if query.opts is None else sum(int(Opts[name]) for name in query.opts),
     )
-    async with services.db.read() as tx:
+    async with call.db.read() as tx:
         parts = await listing.delivery_page(
             tx, services.secret, call.caller.environment_id, delivery_query
         )
@@ -153,7 +153,7 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
         limit=query.limit,
         next_token=query.next_token,
     )
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.row_page(
             tx, call.services.secret, call.caller.environment_id, row_query
         )

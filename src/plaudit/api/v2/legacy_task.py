@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(_RawThreads).decode
 async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
     """GET /v1/task/{taskId}: one task in the older shape; raises NotFound."""
     environment_id = call.caller.environment_id
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         task = await tasks.find_task(tx, environment_id, call.path["taskId"])
         if task is None:
             raise NotFound("there is no such task")

@@ -199,7 +199,7 @@ async def task_parts(
 async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
     """GET /v2/tasks: one page of tasks."""
     services = call.services
-    async with services.db.read(snapshot=False) as tx:
+    async with call.db.read(snapshot=False) as tx:
         body = FileBody(await page_parts(services, tx, call.caller, call.query))
     return _bare(b"".join(body.read())) if services.settings.bare_annotations else body
 
@@ -207,7 +207,7 @@ async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
 async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
     """GET /v2/task: one task; raises NotFound."""
     services = call.services
-    async with services.db.read() as tx:
+    async with call.db.read() as tx:
         parts = await task_parts(services, tx, call.caller, call.query)
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
@@ -215,7 +215,7 @@ async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
 async def get_project(call: Call[GetProject]) -> resources.Project:
     """GET /v2/project: one project by id or name; raises InvalidParameter, NotFound."""
     scope = ScopeNames(call.query.project_id, call.query.project_name)
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         project = await find_project(tx, call.caller.environment_id, scope)
     if project is None:
         raise InvalidParameter("give project_id or project_name", param="project_id")
@@ -224,7 +224,7 @@ async def get_project(call: Call[GetProject]) -> resources.Project:
 
 async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
     """GET /v2/projects: all projects, oldest first."""
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         rows = await projects.list_projects(
             tx,
             call.caller.environment_id,
@@ -237,7 +237,7 @@ async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
 async def get_batch(call: Call[GetBatch]) -> resources.Batch:
     """GET /v2/batch: one batch by id or name; raises InvalidParameter, NotFound."""
     scope = ScopeNames(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         batch = await find_batch(tx, call.caller.environment_id, scope, None)
         if batch is None:
             raise InvalidParameter("give batch_id or batch_name", param="batch_id")
@@ -258,7 +258,7 @@ async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
         next_token=query.next_token,
         expand=query.expand,
     )
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         return await listing.batch_page(
             tx, call.services.secret, call.caller.environment_id, batch_query
         )
@@ -267,7 +267,7 @@ async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
 async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
     """GET /v2/annotation: one annotation with all its details; raises NotFound."""
     assert call.query.annotation_id is not None
-    async with call.services.db.read() as tx:
+    async with call.db.read() as tx:
         annotation = await annotation_search.find_annotation(
             tx, call.caller.environment_id, call.query.annotation_id
         )

@@ -271,12 +271,15 @@ def header_digests(secret: ServerSecret, header: str | None) -> list[bytes]:
 async def find_caller(tx: Transaction, digests: Sequence[bytes]) -> Caller:
     """Return the caller whose active key has one of these digests; raises Unauthenticated."""
     for digest in digests:
-        key = await organizations.find_key_by_digest(tx, digest)
-        if key is None:
+        found = await organizations.find_key_by_digest(tx, digest)
+        if found is None:
             continue
+        key, mark = found
         is_expired = key.expires_ms is not None and key.expires_ms <= clock.now_ms()
         if key.revoked_ms is None and not is_expired:
-            return Caller(environment_id=key.environment_id, key_id=key.key_id, role=key.role)
+            return Caller(
+                environment_id=key.environment_id, key_id=key.key_id, role=key.role, log_mark=mark
+            )
     raise Unauthenticated
 
 

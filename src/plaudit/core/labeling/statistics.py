@@ -12,7 +12,8 @@ from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, statistics
-from plaudit.store.tasks import projects, recent_completions, work_lists
+from plaudit.store.managing import waiting
+from plaudit.store.tasks import recent_completions, work_lists
 
 COUNTED_MAX = 100_000
 """The most rows that are counted; a count of it means that many or more."""
@@ -60,18 +61,15 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     """Count a project's tasks and the work on them."""
     key = project.project_key
     skipped = await task_work.list_skipped(tx, project, limit=SKIPPED_MAX)
-    statuses = {
-        status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
-        for status in STORED_STATUSES
-    }
+    states = await waiting.count_states(
+        tx, key, [WorkState.in_review, WorkState.quarantined], most=COUNTED_MAX
+    )
     return ProjectProgress(
-        statuses=statuses,
+        statuses=await waiting.count_statuses(tx, key, STORED_STATUSES, most=COUNTED_MAX),
         waiting=await work_lists.count_free(tx, key, limit_max=COUNTED_MAX),
         held=await statistics.count_open_leases(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
-        in_review=await statistics.count_waiting(tx, key, WorkState.in_review, most=COUNTED_MAX),
-        quarantined=await statistics.count_waiting(
-            tx, key, WorkState.quarantined, most=COUNTED_MAX
-        ),
+        in_review=states[WorkState.in_review],
+        quarantined=states[WorkState.quarantined],
         unasked=await statistics.count_unasked(tx, key, most=COUNTED_MAX),
         flagged=await flags.count_flagged(tx, key, most=COUNTED_MAX),
         skipped=len(skipped.rows),

@@ -61,6 +61,23 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
     return lease
 
 
+async def list_likely(tx: Transaction, project: ProjectRow, user_id: str) -> list[tuple[int, int]]:
+    """Tasks (project_key, seq) that a person may be given next, as far as can be foreseen.
+
+    The next one of the queue and gold that they had not, since nobody knows which of these it will
+    be; not their own tasks again. Needs no write transaction.
+    """
+    ordinary = await free_tasks.find_next(tx, project, user_id)
+    if ordinary is None:
+        return []
+    likely = [(project.project_key, ordinary[0])]
+    if gold_settings(project).rate:
+        key = control_key(project.project_key)
+        unseen = await gold.list_unseen(tx, key, user_id, from_seq=0, limit=CANDIDATES_MAX)
+        likely += [(key, seq) for seq, _ in unseen]
+    return likely
+
+
 async def count_waiting(
     tx: Transaction, project: ProjectRow, user_id: str, *, limit_max: int
 ) -> int:

@@ -35,7 +35,7 @@ def _make(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Sk
     yield ExportRow(ordered, Origin(value["task_id"]))
 
 
-def _join_stored(rows: Sequence[PageRow], project: ProjectRow) -> Iterator[bytes]:
+def join_stored(rows: Sequence[PageRow], project: ProjectRow) -> Iterator[bytes]:
     """Lines that `_make` gives, joined of what the store has of the tasks."""
     project_json = _encode(project.project_id)
     refs = {
@@ -57,7 +57,7 @@ FORMATS = (
         purpose="For plaudit import --format v2, and for programs that know Scale's API.",
         columns=(),
         make=_make,
-        join_stored=_join_stored,
+        join_stored=join_stored,
         containers=(ExportContainer.jsonl,),
         is_of_completed=False,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model.core import ApiKeyRow, Role
+from plaudit.model.core import ApiKeyRow, LogMark, Role
 from plaudit.store.engine.engine import Row, Transaction
 
 _KEY_COLUMNS = "key_id, environment_id, name, role, display, created_ms, expires_ms, revoked_ms"
@@ -103,12 +103,13 @@ async def insert_key(tx: Transaction, key: ApiKeyRow, digest: bytes) -> None:
     )
 
 
-async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None:
-    """Find the key with this digest, revoked and expired ones included."""
+async def find_key_by_digest(tx: Transaction, digest: bytes) -> tuple[ApiKeyRow, LogMark] | None:
+    """Find the key with this digest, revoked and expired ones included, and the store's moment."""
     row = await tx.one(
-        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE digest = :digest", {"digest": digest}
+        f"SELECT {tx.log_position}, {_KEY_COLUMNS} FROM api_key WHERE digest = :digest",
+        {"digest": digest},
     )
-    return _api_key(row) if row else None
+    return (_api_key(row[1:]), LogMark(tx.epoch, row[0])) if row else None
 
 
 async def find_key(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyRow | None:

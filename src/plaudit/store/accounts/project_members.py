@@ -104,6 +104,17 @@ async def put_member(
     )
 
 
+async def copy_members(tx: Transaction, project_key: int, *, to_key: int, now: int) -> int:
+    """Make all members of a project members of another one that has none; their number."""
+    return await tx.run(
+        "INSERT INTO project_member (project_key, member_id, role_rank, tasks_per_day,"
+        " tasks_in_all, added_ms) SELECT CAST(:to_key AS BIGINT), member_id, role_rank,"
+        " tasks_per_day, tasks_in_all, CAST(:now AS BIGINT) FROM project_member"
+        " WHERE project_key = :project_key",
+        {"project_key": project_key, "to_key": to_key, "now": now},
+    )
+
+
 async def delete_member(tx: Transaction, project_key: int, member_id: str) -> bool:
     """Delete a member; False if they were none."""
     return bool(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ from plaudit.store.engine.migrator import Dialect
 
 if TYPE_CHECKING:
     from plaudit.store.engine.postgres import PostgresDatabase
+    from plaudit.store.engine.replica import Replica
 
 FILE_NAME = "plaudit.sqlite"
+_SCHEMES = ("postgresql://", "postgres://")
 
 
 def prepare(settings: Settings) -> list[str]:
@@ -47,6 +50,29 @@ def open_database(settings: Settings, *, patient: bool = False) -> Database:
     return _open(settings, create=False, patient=patient)
 
 
+async def open_replica(
+    settings: Settings, db: Database, on_look: Callable[[Replica], None]
+) -> Replica | None:
+    """Open the replica of an open store that the settings name, None if they name none.
+
+    It is watched once it is started, and `on_look` is called after each look. Raises
+    Misconfigured for one that is no replica of the store.
+    """
+    if settings.database_read is None:
+        return None
+    if settings.database is None:
+        raise Misconfigured("--database-read needs --database: the embedded store has no replica")
+    if not settings.database_read.startswith(_SCHEMES):
+        raise Misconfigured("--database-read takes a URL that begins with postgresql://")
+    opened: Replica = await import_module("plaudit.store.engine.replica").open_replica(
+        settings.database_read,
+        db,
+        lag_s_max=settings.database_read_lag_ms / 1000,
+        on_look=on_look,
+    )
+    return opened
+
+
 async def require_current(db: Database, settings: Settings) -> None:
     """Raise StoreRefused unless the store has exactly the schema of this version."""
     await migrator.require_current(db, _dialect(settings))
@@ -73,7 +99,7 @@ def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
 
 def _open_postgres(settings: Settings, *, patient: bool) -> Database:
     url = settings.database or ""
-    if not url.startswith(("postgresql://", "postgres://")):
+    if not url.startswith(_SCHEMES):
         raise Misconfigured("--database takes a URL that begins with postgresql://")
     # Imported here alone: a command on SQLite does not wait for it, nor need the extra.
     try:
@@ -82,7 +108,12 @@ def _open_postgres(settings: Settings, *, patient: bool) -> Database:
         ).PostgresDatabase
     except ImportError as exc:
         raise Misconfigured("PostgreSQL needs the extra: pip install 'plaudit[postgres]'") from exc
-    return engine(url, behind_pooler=settings.database_pooler, patient=patient)
+    return engine(
+        url,
+        behind_pooler=settings.database_pooler,
+        patient=patient,
+        has_replica=settings.database_read is not None,
+    )
 
 
 def _dialect(settings: Settings) -> Dialect:

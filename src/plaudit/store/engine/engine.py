@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from plaudit.store.engine.word_index import WordIndex
@@ -27,6 +28,28 @@ class RunAgain(Exception):
 
     Only for what another transaction can change meanwhile, so never while SQLite writes.
     """
+
+
+class AskPrimary(Exception):
+    """Raised by a read of a replica that the primary has to answer instead; whoever reads begins
+    anew there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """State of the replica, or `conflict` where replay took away what a statement was reading,
+        or `failed`."""
+
+
+class ReplicaState(StrEnum):
+    """State of a replica; only a ready one is asked."""
+
+    starting = "starting"
+    ready = "ready"
+    behind = "behind"
+    gone = "gone"
+    promoted = "promoted"
+    foreign = "foreign"
 
 
 class Transaction(Protocol):
@@ -57,6 +80,14 @@ class Transaction(Protocol):
     @property
     def word_index(self) -> WordIndex:
         """SQL of the engine's full-text index."""
+        ...
+
+    @property
+    def log_position(self) -> str:
+        """SQL expression for how far the log is written, all acknowledged commits included.
+
+        It is 0 where no replica is read.
+        """
         ...
 
     async def now_ms(self) -> int:
@@ -93,8 +124,8 @@ class Write(Protocol):
     def __call__(self, work: Work[T]) -> Awaitable[T]: ...
 
 
-class Database(Protocol):
-    """An open database."""
+class Reads(Protocol):
+    """Source of reads: a database, or a replica of it for one request."""
 
     def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Transaction]:
         """A read transaction, for a bounded number of rows; await nothing else inside it.
@@ -103,6 +134,10 @@ class Database(Protocol):
         where no two statements must agree.
         """
         ...
+
+
+class Database(Reads, Protocol):
+    """An open database."""
 
     def read_at_once(self, work: Work[T]) -> T:
         """Run work that reads one snapshot to its end, and return its result.

@@ -67,18 +67,13 @@ _DUPLICATE = re.compile("duplicate key value violates unique constraint")
 """Message of a Citus worker that refused rows of a COPY, which the coordinator hands on as its own
 fault; else it is a UniqueViolationError."""
 
-_INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
-"""SQL for a text that changes when the server recovers from a crash or a standby takes over.
-
-Recovery resets the statistics, even where the postmaster survived the crash.
-"""
 _NOW_SQL = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 _WRITING = "ISOLATION LEVEL READ COMMITTED"
 _READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
 _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_XACT_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
+_XACT_SQL = f"SELECT pg_current_xact_id()::text, {postgres_session.INCARNATION}"
 _OUTCOME_SQL = (
-    f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation,"
+    f"SELECT pg_xact_status(:id::text::xid8), {postgres_session.INCARNATION} = :incarnation,"
     " to_regclass('pg_dist_node') IS NOT NULL"
 )
 _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
@@ -87,9 +82,10 @@ _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
 class PostgresTransaction:
     """The statements of one transaction on one connection."""
 
-    def __init__(self, connection: Any, epoch: int) -> None:
+    def __init__(self, connection: Any, epoch: int, log_position: str = "0") -> None:
         self._connection = connection
         self.epoch = epoch
+        self.log_position = log_position
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
     for_update = " FOR UPDATE"
@@ -132,8 +128,16 @@ class PostgresDatabase:
     `patient` lets statements run as long as they take, for an operator's own commands.
     """
 
-    def __init__(self, url: str, *, behind_pooler: bool = False, patient: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        behind_pooler: bool = False,
+        patient: bool = False,
+        has_replica: bool = False,
+    ) -> None:
         self._url = url
+        self._log_position = postgres_session.LOG_POSITION if has_replica else "0"
         self.behind_pooler = behind_pooler
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
         self._settings = postgres_session.settings(self._statement_seconds)
@@ -233,14 +237,14 @@ class PostgresDatabase:
             if await postgres_session.open_behind_pooler(
                 connection, mode, self._settings, history, seconds
             ):
-                return PostgresTransaction(connection, history.epoch)
+                return PostgresTransaction(connection, history.epoch, self._log_position)
             if self._history is history:  # else another transaction has read it by now
                 self._history = postgres_session.UNKNOWN_HISTORY
         raise Unavailable("the store is changing hands")
 
     def without_begin(self, connection: Any) -> PostgresTransaction:
         """Statements that are a transaction each; not for a pooler, which may separate them."""
-        return PostgresTransaction(connection, self._history.epoch)
+        return PostgresTransaction(connection, self._history.epoch, self._log_position)
 
     async def _read_history(self, connection: Any) -> postgres_session.History:
         self._history = await postgres_session.read_history(

@@ -24,6 +24,16 @@ from plaudit.store.engine.planning import PLANNING
 IDLE_IN_TRANSACTION_SECONDS_MAX = 5
 """Less than a statement may take, so that a waiter outlives an idle holder of the lock."""
 
+INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
+"""SQL for a text that changes when the server recovers from a crash or a standby takes over.
+
+Recovery resets the statistics, even where the postmaster survived the crash.
+"""
+LOG_POSITION = (
+    "CAST(pg_wal_lsn_diff(CASE WHEN current_setting('synchronous_commit') = 'off'"
+    " THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END, '0/0') AS BIGINT)"
+)
+"""SQL for how far the log of a primary holds commits that were acknowledged."""
 _TIMELINE_SQL = (
     "CASE WHEN pg_is_in_recovery() THEN '0'"
     " ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END"

@@ -50,6 +50,7 @@ class SqliteTransaction:
     skip_locked = ""
     for_update = ""
     word_index = word_index.SQLITE
+    log_position = "0"
 
     async def now_ms(self) -> int:
         return cast("int", self._execute(_NOW_SQL).fetchall()[0][0])

@@ -31,6 +31,7 @@ class SteadyReads:
     skip_locked = ""
     for_update = ""
     word_index = word_index.SQLITE
+    log_position = "0"
 
     def __init__(self, connection: apsw.Connection, epoch: int) -> None:
         self.epoch = epoch

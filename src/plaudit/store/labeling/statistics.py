@@ -7,7 +7,6 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
-from plaudit.model.labeling import WorkState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
@@ -132,16 +131,6 @@ async def count_open_leases(tx: Transaction, project_key: int, *, now: int, most
         "SELECT COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_key = :project_key"
         " AND ended_ms IS NULL AND expires_ms > :now LIMIT :most) AS found",
         {"project_key": project_key, "now": now, "most": most},
-    )
-    return int(row[0]) if row else 0
-
-
-async def count_waiting(tx: Transaction, project_key: int, state: WorkState, *, most: int) -> int:
-    """Count tasks that are in review or quarantined (`state`), up to `most`."""
-    row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
-        " AND state = :state AND state <> 'open' LIMIT :most) AS found",
-        {"project_key": project_key, "state": state.value, "most": most},
     )
     return int(row[0]) if row else 0
 

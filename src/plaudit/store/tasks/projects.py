@@ -196,17 +196,6 @@ async def count_tasks_by_project(
     return [count for _, count in sorted(rows)]
 
 
-async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, most: int) -> int:
-    """Number of tasks of a project in a status, counted up to `most`."""
-    row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_key = :project_key"
-        " AND status = :status LIMIT :most) AS found",
-        {"project_key": project_key, "status": status.code, "most": most},
-    )
-    assert row is not None
-    return int(row[0])
-
-
 async def next_completion_time(tx: Transaction, project_key: int, now: int) -> int:
     """Take the project's next completion time: `now` (milliseconds), or one more than the last.
 

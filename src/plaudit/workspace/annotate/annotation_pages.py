@@ -1,7 +1,6 @@
 """The annotators' pages: a project's queue, one task, and a person's own recent submissions.
 
-A task is taken with a POST and shown with a GET, which changes nothing. What happens on the page
-itself is in `work_calls`.
+A task is taken with a POST and shown with a GET, which changes nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.annotate import annotation_view, lease_words
+from plaudit.workspace.annotate import annotation_view, lease_words, next_tasks
 from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
@@ -213,6 +212,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         waiting_count = await assigning.count_waiting(tx, project, user_id, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
+    if is_open:
+        next_tasks.begin(request, project)
     return {
         "project": project,
         "batch_name": opened.batch_name,
@@ -319,12 +320,7 @@ def sentence(message: str) -> str:
 
 
 def _state(
-    opened: OpenTask,
-    shown: TaskShown,
-    now_ms: int,
-    guidelines: str,
-    *,
-    is_open: bool,
+    opened: OpenTask, shown: TaskShown, now_ms: int, guidelines: str, *, is_open: bool
 ) -> dict[str, Any]:
     """Initial state of the page's scripts; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -390,6 +386,7 @@ PAGES = (
         handler=show_task,
         template="annotate/task.html",
         is_large=True,
+        is_compressed=True,
     ),
     Page(
         page_id="show_turns",
@@ -399,6 +396,7 @@ PAGES = (
         query=TurnsQuery,
         template="annotate/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
     *(
         Page(

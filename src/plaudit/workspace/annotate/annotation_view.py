@@ -34,6 +34,7 @@ from plaudit.workspace.annotate.question_index import QuestionIndex, question_in
 from plaudit.workspace.annotate.task_shown import (
     GridRow,
     MessageShown,
+    QuestionGroup,
     Section,
     Step,
     TaskShown,
@@ -142,8 +143,8 @@ class _Builder:
             if len(self._content) == 1
             else say("Conversation %(number)s", number=t + 1)
         )
-        controls = self._controls.of(f"t{t}", level=Level.thread) if sections[-1].is_last else []
-        return ThreadShown(f"t{t}", name, sections, controls)
+        groups = self._groups(f"t{t}", None, []) if sections[-1].is_last else []
+        return ThreadShown(f"t{t}", name, sections, groups)
 
     def _section(self, plan: Plan, number: int, most: Size | None) -> Section:
         place, parts = plan.places[number], plan.context(number, most)
@@ -194,10 +195,28 @@ class _Builder:
                 self._message(at, turn, index, position, tools)
                 for position, index in enumerate(order, 1)
             ],
-            rows=self._rows(at, order),
-            criteria=self._criteria(at, turn, order),
-            controls=self._controls.of(at, level=Level.turn),
+            groups=self._groups(at, turn, order),
         )
+
+    def _groups(self, at: str, turn: Turn | None, order: list[int]) -> list[QuestionGroup]:
+        """Questions about a turn, or about a thread where it is None, by the form's sections."""
+        level = Level.thread if turn is None else Level.turn
+        controls, fields = self._controls.of(at, level=level), self._form.fields
+        groups = []
+        for section in (None, *self._form.sections):
+            key = None if section is None else section.key
+            inside = [field for field in fields if field.section == key]
+            group = QuestionGroup(
+                title=None if section is None else built_in(section.title),
+                description=None if section is None else section.description,
+                is_folded=section is not None and section.folded,
+                rows=[] if turn is None else self._rows(at, order, inside),
+                criteria=[] if turn is None else self._criteria(at, turn, order, inside),
+                controls=[control for control in controls if control.section == key],
+            )
+            if group.rows or group.criteria or group.controls:
+                groups.append(group)
+        return groups
 
     def _prompt(self, at: str, turn: Turn, tools: ToolResults) -> list[MessageShown]:
         below = {index for listed in tools.values() for index in listed}
@@ -264,8 +283,8 @@ class _Builder:
         body = self._rendered(chunk.text, own)
         return Step(number + 1, message_parts.chunk_kind(chunk), body, chunk.text, own)
 
-    def _rows(self, at: str, order: list[int]) -> list[GridRow]:
-        fields = [field for field in self._form.fields if field.level is Level.message]
+    def _rows(self, at: str, order: list[int], inside: Sequence[Field]) -> list[GridRow]:
+        fields = [field for field in inside if field.level is Level.message]
         whys = {why_key(field, fields) for field in fields} - {None}
         rows = []
         for field in fields:
@@ -288,8 +307,10 @@ class _Builder:
             )
         return rows
 
-    def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[GridRow]:
-        fields = [field for field in self._form.fields if field.level is Level.criterion]
+    def _criteria(
+        self, at: str, turn: Turn, order: list[int], inside: Sequence[Field]
+    ) -> list[GridRow]:
+        fields = [field for field in inside if field.level is Level.criterion]
         whys = {why_key(field, fields) for field in fields} - {None}
         rows = []
         for rubric in turn.rubrics or ():

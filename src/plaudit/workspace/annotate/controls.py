@@ -67,6 +67,10 @@ class Control(Struct, frozen=True, kw_only=True):
     key: str
     suggestion: Suggestion | None = None
     """Answer that the task came with, which somebody may take over."""
+    section: str | None = None
+    """Key of the form's section that it stands in."""
+    is_conditional: bool = False
+    """True if it is asked only where another question is answered so."""
     is_number: bool = False
     """True if its values are numbers; those that the page sends are texts."""
 
@@ -120,6 +124,8 @@ def control_of(number: int, question: Question, positions: Positions) -> Control
         opens_at=rules.why_below(field),
         text_key=f"q{number}",
         key=field.key,
+        section=field.section,
+        is_conditional=field.ask_if is not None,
         is_number=rules.is_number,
     )
 

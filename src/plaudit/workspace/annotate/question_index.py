@@ -12,14 +12,22 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import Positions, Question, address_in_turn
+from plaudit.core.labeling.questions import (
+    Place,
+    Positions,
+    Question,
+    address_in_turn,
+    place_of,
+    source_of,
+)
 from plaudit.workspace.annotate.portions import Plan
 
 
 class QuestionIndex(Struct, frozen=True):
     """`places` are `[at, shape, section]` in order; the section is where it is drawn.
 
-    A shape is a list of questions, each with its address and, if it is required, `required`.
+    A shape is a list of questions, each with its address and, if it is required, `required`. With
+    `ask_if` it has a condition: `[number in the shape, operator, values]`, of an earlier question.
     """
 
     shapes: list[list[dict[str, Any]]]
@@ -45,11 +53,20 @@ def question_index(
     for at, numbers in spans.items():
         if at not in sections:  # a conversation without turns
             continue
-        shape = tuple(_line(asked[number], positions) for number in numbers)
+        inside = [asked[number] for number in numbers]
+        numbered = {place_of(question): n for n, question in enumerate(inside)}
+        shape = tuple(_line(question, positions, numbered) for question in inside)
         places.append((at, shapes.setdefault(shape, len(shapes)), sections[at]))
     return QuestionIndex([[dict(line) for line in shape] for shape in shapes], places)
 
 
-def _line(question: Question, positions: Positions) -> tuple[tuple[str, Any], ...]:
-    address = address_in_turn(question, positions)
-    return tuple(address.items()) + (("required", True),) * question.field.required
+def _line(
+    question: Question, positions: Positions, numbered: Mapping[Place, int]
+) -> tuple[tuple[str, Any], ...]:
+    line = tuple(address_in_turn(question, positions).items())
+    line += (("required", True),) * question.field.required
+    source, condition = source_of(question), question.field.ask_if
+    if source is None or condition is None:
+        return line
+    values = condition.value if isinstance(condition.value, list) else [condition.value]
+    return (*line, ("ask_if", (numbered[source], condition.operator.value, tuple(values))))

@@ -58,6 +58,20 @@ class GridRow(Struct, frozen=True):
     weight: float | None = None
 
 
+class QuestionGroup(Struct, frozen=True):
+    """The questions of one section of the form about a turn or thread; `title` is None without one.
+
+    `rows` and `criteria` are lines of grids, `controls` stand for themselves.
+    """
+
+    title: str | None
+    description: str | None
+    is_folded: bool
+    rows: list[GridRow]
+    criteria: list[GridRow]
+    controls: list[Control]
+
+
 class TurnShown(Struct, frozen=True, kw_only=True):
     """A turn that is asked about, or one that led there (`is_asked` is false)."""
 
@@ -70,9 +84,8 @@ class TurnShown(Struct, frozen=True, kw_only=True):
     """First line of the prompt of a turn that is not asked about."""
     continued: MessageShown | None = None
     """The response with which the conversation went on, where that is known."""
-    rows: list[GridRow] = []
-    criteria: list[GridRow] = []
-    controls: list[Control] = []
+    groups: list[QuestionGroup] = []
+    """Those with questions, in the order of the form."""
 
 
 class Section(Struct, frozen=True):
@@ -104,8 +117,8 @@ class ThreadShown(Struct, frozen=True):
     name: str
     sections: list[Section]
     """Up to the last turn that is asked about."""
-    controls: list[Control]
-    """Of the whole conversation; they stand in its last section."""
+    groups: list[QuestionGroup]
+    """Questions about the whole conversation; they stand in its last section."""
 
     @property
     def turns(self) -> list[TurnShown]:

@@ -6,7 +6,6 @@ get matching files, and browsers may cache them forever.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from functools import cache
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from plaudit.api.http.operation import Response
 from plaudit.errors import NotFound
-from plaudit.workspace.http import bundles
+from plaudit.workspace.http import bundles, compression
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {
@@ -27,8 +26,7 @@ _IMMUTABLE = b"public, max-age=31536000, immutable"
 _VERSION_CHARS = 16
 _UNPACKED = frozenset({"image/png"})
 """Media types that are compressed already."""
-
-_GZIP = re.compile(rb"(?:^|,)\s*gzip\s*(?:;\s*q=(?:1|0\.0*[1-9])[\d.]*\s*)?(?:,|$)", re.IGNORECASE)
+_LEVEL = 9
 
 
 @cache
@@ -49,7 +47,7 @@ def _read() -> dict[str, tuple[bytes, str]]:
 @cache
 def _compressed(name: str) -> bytes:
     """Content of a file, as gzip."""
-    return gzip.compress(_read()[name][0], mtime=0)
+    return compression.compress(_read()[name][0], _LEVEL)
 
 
 def text_of(name: str) -> str:
@@ -108,7 +106,7 @@ class Assets:
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"content-security-policy", b"default-src 'none'; sandbox"),
         ]
-        if content_type not in _UNPACKED and _GZIP.search(accepted):
+        if content_type not in _UNPACKED and compression.takes_gzip(accepted):
             content = _compressed(name)
             headers.append((b"content-encoding", b"gzip"))
         return Response(content, 200, content_type, headers)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import CrossSite
 from plaudit.model.core import SignedIn
+from plaudit.workspace.http import form_tokens
 from plaudit.workspace.language import languages
 from plaudit.workspace.language.languages import Language
 
@@ -138,13 +139,13 @@ class Browser:
             raise CrossSite
 
     def require_token(self, secret: ServerSecret, token: str) -> None:
-        """Raise CrossSite unless the CSRF token was made for this browser's session cookie."""
+        """Raise CrossSite unless a masked CSRF token was made for this browser's session cookie."""
         if not self.session:
             raise CrossSite(
                 "the browser sent no cookie; allow cookies for this server, and open it by https"
             )
-        valid_tokens = secret.form_tokens(self.session)
-        if not any(hmac.compare_digest(valid.encode(), token.encode()) for valid in valid_tokens):
+        valid_tokens, sent = secret.form_tokens(self.session), form_tokens.unmask(token)
+        if not any(hmac.compare_digest(valid, sent) for valid in valid_tokens):
             raise CrossSite
 
     def _set(self, name: str, value: str) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 A module becomes a function that runs once and returns what the module exports; it gets what it
 imports from those before it. That takes modules as ours are: named imports at the beginning,
 exports by declaration, no circle. Comments and indentation are left out. The files are served too.
+Modules that few pages run stand in bundles apart, which the others load when they first need them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/task.css": (
@@ -24,8 +27,13 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         *("annotate/questions.css", "annotate/grid.css", "review/review.css"),
     ),
     "bundles/review.js": ("shared/shell.js", "review/main.js"),
+    "bundles/palette.js": ("shared/palette.js",),
+    "bundles/spans.js": ("annotate/widgets/spans.js",),
 }
 """Files of each bundle, in their order; of scripts those that a page names."""
+
+APART = {BUNDLES[name][0]: name for name in ("bundles/palette.js", "bundles/spans.js")}
+"""Bundles that others load with `import()`, by the module that is wanted then."""
 
 TextOf = Callable[[str], str]
 """Text of a file by its path."""
@@ -37,11 +45,24 @@ _LAZY = re.compile(r"\bimport\(")
 _LAZY_NAMED = re.compile(r"\bimport\((?:`(\.[\w./]+)/\$\{\w+\}\.js`|\"(\.[\w./]+\.js)\")\)")
 _COMMENT_LINE = re.compile(r"^\s*//.*\n|^\s*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n", re.M)
 _CSS_COMMENT = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|/\*.*?\*/", re.S)
-_LAZILY = (
-    "const $made = new Map();\n"
-    "const $lazy = async (folder, path) =>"
-    " $made.get(new URL(path, `https://x/${folder}/`).pathname.slice(1));\n"
-)
+_LAZILY = """\
+const $made = new Map();
+const $apart = %s;
+const $loading = {};
+const $load = async (name) => {
+try {
+await (await import($apart[name])).add($made, $lazy);
+} finally {
+delete $loading[name];
+}
+};
+const $lazy = async (folder, path) => {
+const name = new URL(path, `https://x/${folder}/`).pathname.slice(1);
+if (!$made.has(name)) await ($loading[name] ??= $load(name));
+return $made.get(name);
+};
+"""
+"""Begins a bundle. What could not be loaded is asked for again when it is next wanted."""
 
 
 def make(name: str, text_of: TextOf, names: Sequence[str]) -> str:
@@ -52,8 +73,11 @@ def make(name: str, text_of: TextOf, names: Sequence[str]) -> str:
     order: list[str] = []
     for part in parts:
         _arrange(part, text_of, names, order, ())
-    places = {module: f"$made.get({module!r})" for module in order}
-    return _LAZILY + "".join(_module(module, text_of(module), places) for module in order)
+    modules = "".join(_module(module, text_of(module), order) for module in order)
+    if parts[0] in APART:
+        return f"export async function add($made, $lazy) {{\n{modules}}}\n"
+    apart = {module: f"./{posixpath.basename(other)}" for module, other in APART.items()}
+    return _LAZILY % msgspec.json.encode(apart).decode() + modules
 
 
 def _arrange(
@@ -75,18 +99,20 @@ def _arrange(
             if (other.startswith(found) and "/" not in other[len(found) :] if found
                 else other == _joined(folder, path)) and other.endswith(".js")
         ]  # fmt: skip
-    for other in (*wanted, *later):
+    for other in (*wanted, *(other for other in later if other not in APART)):
         _arrange(other, text_of, names, order, (*above, module))
     order.append(module)
 
 
-def _module(name: str, text: str, places: dict[str, str]) -> str:
-    """One module as a statement that adds its exports to `$made`."""
+def _module(name: str, text: str, made: Sequence[str]) -> str:
+    """One module as a statement that adds its exports to `$made`, unless they are there."""
     folder = posixpath.dirname(name)
 
     def take(match: re.Match[str]) -> str:
         named = match[1].replace(" as ", ": ")
-        return f"const {{{named}}} = {places[_joined(folder, match[2])]};"
+        other = _joined(folder, match[2])
+        assert other in made, f"{name} imports {other}, which is not there"
+        return f"const {{{named}}} = $made.get({other!r});"
 
     body = _IMPORT.sub(take, _bare_script(text))
     exported = [match[2] for match in _EXPORT.finditer(body)]
@@ -94,7 +120,7 @@ def _module(name: str, text: str, places: dict[str, str]) -> str:
     left = _LEFT.findall(body)
     assert not left, f"{name} has what a bundle cannot: {left[0]}"
     return (
-        f"$made.set({name!r}, await (async () => {{\n{body}"
+        f"$made.has({name!r}) || $made.set({name!r}, await (async () => {{\n{body}"
         f"return {{ {', '.join(exported)} }};\n}})());\n"
     )
 

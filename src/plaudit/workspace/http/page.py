@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from markupsafe import Markup
 from msgspec import Struct
 from starlette.types import Receive
@@ -34,6 +35,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database
+from plaudit.workspace.render.ahead import Ahead
 from plaudit.workspace.render.render_pool import RenderPool
 from plaudit.workspace.render.text_batch import TextBatch
 
@@ -54,6 +56,7 @@ class PageServices(Struct, frozen=True):
     destinations: re.Pattern[str]
     """Matches the paths that a sign-in may redirect to."""
     render_pool: RenderPool
+    ahead: Ahead
 
     @property
     def jobs(self) -> JobRunner:
@@ -83,8 +86,12 @@ class PageRequest(Struct, Generic[Q]):
 
     def aside(self) -> AbstractAsyncContextManager[None]:
         """Be without the request's permit meanwhile, for a wait that burdens nobody."""
-        permit: Permit = self.scope["plaudit.permit"]
-        return permit.aside()
+        permit: Permit | None = self.scope["plaudit.permit"]
+        return nullcontext() if permit is None else permit.aside()
+
+    def later(self) -> PageRequest[Q]:
+        """This request for work after its answer, which has no permit to be without."""
+        return msgspec.structs.replace(self, scope=self.scope | {"plaudit.permit": None})
 
     async def build(self, layout: Callable[[TextBatch], T]) -> T:
         """Lay out a page and render its texts outside the event loop, as `RenderPool.build`."""
@@ -192,6 +199,9 @@ class Page(Struct, frozen=True, kw_only=True):
     """The handler is `(request, submitted)` and opens its own transactions, if any."""
     is_large: bool = False
     """True where the response is as large as a task: its template is filled in a thread."""
+    is_compressed: bool = False
+    """True where the response is compressed, in the thread of a large one. Only for a page that
+    shows nothing of its request: see `compression`."""
     is_long: bool = False
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None

@@ -27,6 +27,10 @@ def check_pages(pages: Sequence[Page]) -> None:
             raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
         if page.role == ANYONE and page.body_limit != OPEN_BODY and page.changes:
             raise ValueError(f"{page.page_id} is open, so its body has the limit of OPEN_BODY")
+        if page.is_compressed and (
+            page.method != "GET" or page.role == ANYONE or not (page.is_large and page.template)
+        ):
+            raise ValueError(f"{page.page_id} is no large page of somebody, so it stays as it is")
         if page.form_page is not None and (
             page.form_page not in ids or not ids[page.form_page].template
         ):

@@ -39,7 +39,7 @@ from plaudit.errors import (
 from plaudit.model.core import SignedIn
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
-from plaudit.workspace.http import form_data, links, page_checks
+from plaudit.workspace.http import compression, form_data, form_tokens, links, page_checks
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
 from plaudit.workspace.http.compiled_templates import compiled_templates
@@ -54,6 +54,7 @@ from plaudit.workspace.http.page import (
 from plaudit.workspace.http.project_access import require_access, require_seen
 from plaudit.workspace.http.views import LayoutContext, Views
 from plaudit.workspace.language import problem_texts, speech
+from plaudit.workspace.render.ahead import Ahead
 from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
@@ -89,8 +90,15 @@ class Workspace:
         """Writes when sessions were last used; stop it before the database is closed."""
         self.render_pool = RenderPool()
         """Renders the texts of pages; its processes end with `stop`."""
+        self.ahead = Ahead()
+        """Draws what is likely to be asked for next; stop it before the pool and the database."""
         self._page_services = PageServices(
-            services, Throttle(), EntryThrottle(), links.compile_paths(viewed), self.render_pool
+            services,
+            Throttle(),
+            EntryThrottle(),
+            links.compile_paths(viewed),
+            self.render_pool,
+            self.ahead,
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -134,18 +142,22 @@ class Workspace:
 
     def layout(self, scope: Scope, browser: Browser) -> LayoutContext:
         """Layout context of this request: user, form token, theme, flash message."""
-        tokens = self.services.secret.form_tokens(browser.session) if browser.session else [""]
         user: SignedIn | None = scope.get("plaudit.user")
+        token = self._token(browser.session) if browser.session else ""
         return LayoutContext(
             user=user,
             path=scope["path"],
-            token=tokens[0],
+            token=token,
             theme=browser.theme,
             language=browser.language_for(user),
             chosen_language=(user.language if user else "") or browser.chosen_language,
             flash=browser.flash,
             request_id=scope["plaudit.request_id"],
         )
+
+    def _token(self, session: str) -> str:
+        """A form token for this session cookie, masked."""
+        return form_tokens.mask(self.services.secret.form_tokens(session)[0])
 
     async def serve(self, page: Page, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
@@ -321,7 +333,8 @@ class Workspace:
                 )
             case dict():
                 assert page.template is not None, f"{page.page_id} has no template"
-                return self._page(page.template, request, browser, result)
+                answer = self._page(page.template, request, browser, result)
+                return _compressed(answer, browser) if page.is_compressed else answer
         return Response(_encode(result), 200, JSON, [(b"vary", b"Cookie, Accept-Language")])
 
     def _page(
@@ -337,7 +350,7 @@ class Workspace:
             cookies.append(browser.set_session(token))
             layout = msgspec.structs.replace(
                 self.layout(request.scope, browser),
-                token=self.services.secret.form_tokens(token)[0],
+                token=self._token(token),
             )
         else:
             layout = self.layout(request.scope, browser)
@@ -357,6 +370,16 @@ class Workspace:
         if redirect.known_by:
             headers.append(browser.set_known_by(redirect.known_by))
         return Response(b"", 303, "text/plain", headers)
+
+
+def _compressed(answer: Response, browser: Browser) -> Response:
+    """A page as gzip where the browser takes that."""
+    headers = [*answer.headers, (b"vary", b"Accept-Encoding")]
+    body = answer.body
+    if compression.takes_gzip(browser.header("accept-encoding").encode("latin-1")):
+        headers.append((b"content-encoding", b"gzip"))
+        body = compression.compress(body)
+    return msgspec.structs.replace(answer, body=body, headers=headers)
 
 
 class _Dispatch:

@@ -11,7 +11,6 @@ from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
-from plaudit.core.quality_control import listing
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.overlap import OVERLAP_MAX
@@ -132,33 +131,6 @@ async def create_project(
     )
 
 
-async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}: overview with progress, pace and settings."""
-    async with request.db.read() as tx:
-        project = await get_project(tx, request)
-        progress = await statistics.progress(tx, project)
-        unasked = await statistics.list_unasked(tx, project) if progress.unasked else []
-        pace = await statistics.pace(tx, project, clock.now_ms())
-        attention = await listing.count_attention(tx, project, limit_max=statistics.COUNTED_MAX)
-    detail = project_detail(project)
-    form = form_of(detail)
-    statuses = {status.value: count for status, count in progress.statuses.items()}
-    return {
-        "project": project,
-        "detail": detail,
-        "field_count": len(form.fields),
-        "has_own_form": detail.form is not None,
-        "progress": progress,
-        "unasked": unasked,
-        "attention": attention,
-        "statuses": statuses,
-        "parts": charts.shares(statuses),
-        "most": statistics.COUNTED_MAX,
-        "pace": pace,
-        "pace_chart": charts.days_chart(pace),
-    }
-
-
 async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/charts: charts of pace, times per task and answer values."""
     async with request.db.read() as tx:
@@ -210,15 +182,6 @@ PAGES = (
         form=NewProject,
         body_limit=TEXT_BODY,
         form_page="show_new_project",
-    ),
-    Page(
-        page_id="show_project",
-        path=PROJECT,
-        role=PersonRole.manager,
-        handler=show_project,
-        template="projects/project.html",
-        tab=N_("Overview"),
-        tab_order=10,
     ),
     Page(
         page_id="show_charts",

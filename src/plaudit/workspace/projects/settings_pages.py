@@ -1,4 +1,4 @@
-"""Settings pages of a project: name and rules, guidelines, opening conversation, questions.
+"""Settings pages of a project: name and rules, guidelines, opening conversation.
 
 Each page writes its own fields only, so that concurrent changes of other fields are kept. Previews
 are POST requests because drafts do not fit into a URL; they write nothing.
@@ -6,47 +6,35 @@ are POST requests because drafts do not fit into a URL; they write nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
-from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.labeling.questions import own_order, questions
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks import projects, templates
-from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import (
-    LIKERT,
-    PRESETS,
-    RULES,
     Form,
-    Level,
-    ScaleDirection,
-    TextUse,
-    form_of,
 )
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, Review
 from plaudit.texts import N_
-from plaudit.wire.v2.annotation import POSSIBLE_VALUES
 from plaudit.wire.v2.resources import project_detail
-from plaudit.wire.v2.task import MessageRole
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.language.speech import say
-from plaudit.workspace.language.words import built_in
-from plaudit.workspace.projects import judges_form, sample
+from plaudit.workspace.projects import judges_form
 from plaudit.workspace.projects.judges_form import JudgesForm
-from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
+from plaudit.workspace.projects.project_pages import PROJECT, general_values
 from plaudit.workspace.render.text_batch import TextBatch
 
 SETTINGS = f"{PROJECT}/settings"
-FORM = f"{SETTINGS}/form"
 GUIDELINES = f"{SETTINGS}/guidelines"
 TEMPLATE = f"{SETTINGS}/template"
 
@@ -83,18 +71,6 @@ class TemplateForm(Struct):
     template: str | None = None
 
 
-class QuestionsForm(Struct):
-    """Form of the questions as JSON; blank removes the project's own ones."""
-
-    form: str | None = None
-
-
-class QuestionsQuery(Struct, frozen=True):
-    """Query of GET …/settings/form."""
-
-    start: Annotated[str | None, Text(description="`empty` begins without questions.")] = None
-
-
 class GuidelinesTyped(Struct, forbid_unknown_fields=True):
     """Draft of the guidelines, for a preview."""
 
@@ -106,13 +82,6 @@ class TemplateTyped(Struct, forbid_unknown_fields=True):
 
     template: str
     variables: str
-
-
-class QuestionsTyped(Struct, forbid_unknown_fields=True):
-    """Draft of the questions, and the number of sample responses, for a preview."""
-
-    form: Any
-    responses: int = 2
 
 
 async def show_settings(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -143,7 +112,9 @@ async def save_settings(
         changes[name] = changes[name] or None
     changes["judges"] = judges_form.read_judges(submitted)
     with judges_form.own_pointers():
-        return await _save(request, context, changes, SETTINGS, say("The settings are saved."))
+        return await save_changes(
+            request, context, changes, SETTINGS, say("The settings are saved.")
+        )
 
 
 async def show_guidelines(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -164,17 +135,19 @@ async def save_guidelines(
 ) -> Redirect:
     """POST …/settings/guidelines: save the guidelines."""
     changes = {"guidelines": submitted.guidelines}
-    return await _save(request, context, changes, GUIDELINES, say("The guidelines are saved."))
+    return await save_changes(
+        request, context, changes, GUIDELINES, say("The guidelines are saved.")
+    )
 
 
 async def preview_guidelines(
     request: PageRequest[NoQuery], submitted: GuidelinesTyped
 ) -> TemplateResponse:
     """POST …/settings/guidelines/preview: render a draft."""
-    await _require_project(request)
+    await require_project(request)
     text = submitted.text[: projects.GUIDELINES_CHARS_MAX]
     rendered = await request.render(text)
-    return _preview(markdown=rendered)
+    return preview_of(markdown=rendered)
 
 
 async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -186,11 +159,11 @@ async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "has_own": value is not None,
-        "text": _pretty(msgspec.to_builtins(template)),
+        "text": pretty(msgspec.to_builtins(template)),
         "variables": template.variables,
         "optional": template.optional,
         "responses": template.responses,
-        "values": _pretty(
+        "values": pretty(
             {name: say("(a value for %(name)s)", name=name) for name in template.variables}
             | {template.responses: [say("A response."), say("Another response.")]}
         ),
@@ -206,7 +179,7 @@ async def save_template(
         if submitted.template is None
         else form_data.parse_json_field(submitted.template, "/template")
     )
-    return await _save(
+    return await save_changes(
         request, context, {"template": value}, TEMPLATE, say("The opening conversation is saved.")
     )
 
@@ -215,7 +188,7 @@ async def preview_template(
     request: PageRequest[NoQuery], submitted: TemplateTyped
 ) -> TemplateResponse:
     """POST …/settings/template/preview: render the conversation that a draft makes."""
-    await _require_project(request)
+    await require_project(request)
 
     def layout(texts: TextBatch) -> Any:
         try:
@@ -234,83 +207,19 @@ async def preview_template(
         )
 
     try:
-        return _preview(view=await request.build(layout))
+        return preview_of(view=await request.build(layout))
     except InvalidContent as exc:
-        return _preview(fault=exc)
+        return preview_of(fault=exc)
 
 
-async def show_questions(request: PageRequest[QuestionsQuery]) -> dict[str, Any]:
-    """GET …/settings/form: editor of the questions with a preview."""
-    async with request.db.read() as tx:
-        project = await get_project(tx, request)
-    detail = project_detail(project)
-    form = form_of(detail)
-    if request.query.start == EMPTY and detail.form is None:
-        form = Form(fields=[])
-    return {
-        "project": project,
-        "has_own_form": detail.form is not None,
-        "text": _pretty(msgspec.to_builtins(form)),
-        "levels": list(Level),
-        "types": list(RULES),
-        "roles": list(MessageRole),
-        "scales": list(ScaleDirection),
-        "uses": list(TextUse),
-        "presets": list(PRESETS),
-        "vocabulary": annotation_view.as_json(
-            {
-                "rules": RULES,
-                "valued": list(POSSIBLE_VALUES),
-                "presets": msgspec.to_builtins(PRESETS),
-                "likert": LIKERT,
-            }
-        ),
-    }
-
-
-async def save_questions(
-    request: PageRequest[NoQuery], submitted: QuestionsForm, context: WriteContext
-) -> Redirect:
-    """POST …/settings/form: save the questions; raises InvalidContent."""
-    value = None if submitted.form is None else form_data.parse_json_field(submitted.form, "/form")
-    flash = (
-        say("The questions are saved.")
-        if value is not None
-        else say("The usual questions are asked.")
-    )
-    return await _save(request, context, {"form": value}, FORM, flash)
-
-
-async def preview_questions(
-    request: PageRequest[NoQuery], submitted: QuestionsTyped
-) -> TemplateResponse:
-    """POST …/settings/form/preview: render the annotation page of a draft."""
-    await _require_project(request)
-    count = max(0, min(sample.RESPONSES_MAX, submitted.responses))
-
-    def layout(texts: TextBatch) -> tuple[Any, list[str]]:
-        form = read_form(submitted.form)
-        content = sample.conversation(form, count)
-        asked = {id(question.field) for question in questions(form, content)}
-        unasked = [
-            built_in(field.title or field.key) for field in form.fields if id(field) not in asked
-        ]
-        return annotation_view.build(form, content, own_order(content), texts=texts), unasked
-
-    try:
-        view, unasked = await request.build(layout)
-    except InvalidContent as exc:
-        return _preview(fault=exc)
-    return _preview(view=view, unasked=unasked)
-
-
-async def _save(
+async def save_changes(
     request: PageRequest[NoQuery],
     context: WriteContext,
     changes: dict[str, Any],
     path: str,
     flash: str,
 ) -> Redirect:
+    """Save changes of a project, note them, and lead to a page."""
     public_id = request.path["project_id"]
     before, project = await projects.change_project(
         context.tx, context.environment_id, public_id, changes
@@ -324,27 +233,35 @@ async def _save(
     return Redirect(to=links.fill_path(path, project_id=public_id), flash=flash)
 
 
-async def _require_project(request: PageRequest[NoQuery]) -> None:
+async def require_project(request: PageRequest[NoQuery]) -> None:
+    """Raise NotFound unless the user may see the project."""
     async with request.db.read(snapshot=False) as tx:
         await get_project(tx, request)
 
 
-def _preview(
+def preview_of(
     *,
     view: Any = None,
     markdown: Any = None,
     fault: InvalidContent | None = None,
     unasked: list[str] | None = None,
 ) -> TemplateResponse:
+    """Response with a preview, or with what is wrong with the draft."""
+    index, texts = "", ""
+    if view is not None and view.questions is not None:
+        index, texts = annotation_view.as_json(view.questions), annotation_view.as_json(view.texts)
     context = {"view": view, "markdown": markdown, "fault": fault, "unasked": unasked or []}
+    context |= {"index": index, "texts": texts}
     return TemplateResponse(template=PREVIEW, context=context)
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
+    """Indented JSON of a value."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-def _editor(page_id: str, path: str, handler: Any, template: str, **fields: Any) -> Page:
+def editor_page(page_id: str, path: str, handler: Any, template: str, **fields: Any) -> Page:
+    """Declaration of a page that edits a part of the settings."""
     return Page(
         page_id=page_id,
         path=path,
@@ -355,7 +272,8 @@ def _editor(page_id: str, path: str, handler: Any, template: str, **fields: Any)
     )
 
 
-def _saving(page_id: str, path: str, handler: Any, form: type[Struct], form_page: str) -> Page:
+def saving_page(page_id: str, path: str, handler: Any, form: type[Struct], form_page: str) -> Page:
+    """Declaration of the POST that saves such a part."""
     return Page(
         page_id=page_id,
         method="POST",
@@ -368,7 +286,8 @@ def _saving(page_id: str, path: str, handler: Any, form: type[Struct], form_page
     )
 
 
-def _previewing(page_id: str, path: str, handler: Any, body: type[Struct]) -> Page:
+def previewing_page(page_id: str, path: str, handler: Any, body: type[Struct]) -> Page:
+    """Declaration of the POST that draws a draft."""
     return Page(
         page_id=page_id,
         method="POST",
@@ -382,7 +301,7 @@ def _previewing(page_id: str, path: str, handler: Any, body: type[Struct]) -> Pa
 
 
 PAGES = (
-    _editor(
+    editor_page(
         "show_settings",
         SETTINGS,
         show_settings,
@@ -390,16 +309,11 @@ PAGES = (
         tab=N_("Settings"),
         tab_order=90,
     ),
-    _saving("save_settings", SETTINGS, save_settings, GeneralForm, "show_settings"),
-    _editor("show_guidelines", GUIDELINES, show_guidelines, "projects/guidelines.html"),
-    _saving("save_guidelines", GUIDELINES, save_guidelines, GuidelinesForm, "show_guidelines"),
-    _previewing("preview_guidelines", GUIDELINES, preview_guidelines, GuidelinesTyped),
-    _editor("show_template", TEMPLATE, show_template, "projects/template.html"),
-    _saving("save_template", TEMPLATE, save_template, TemplateForm, "show_template"),
-    _previewing("preview_template", TEMPLATE, preview_template, TemplateTyped),
-    _editor(
-        "show_questions", FORM, show_questions, "projects/form_editor.html", query=QuestionsQuery
-    ),
-    _saving("save_questions", FORM, save_questions, QuestionsForm, "show_questions"),
-    _previewing("preview_questions", FORM, preview_questions, QuestionsTyped),
+    saving_page("save_settings", SETTINGS, save_settings, GeneralForm, "show_settings"),
+    editor_page("show_guidelines", GUIDELINES, show_guidelines, "projects/guidelines.html"),
+    saving_page("save_guidelines", GUIDELINES, save_guidelines, GuidelinesForm, "show_guidelines"),
+    previewing_page("preview_guidelines", GUIDELINES, preview_guidelines, GuidelinesTyped),
+    editor_page("show_template", TEMPLATE, show_template, "projects/template.html"),
+    saving_page("save_template", TEMPLATE, save_template, TemplateForm, "show_template"),
+    previewing_page("preview_template", TEMPLATE, preview_template, TemplateTyped),
 )

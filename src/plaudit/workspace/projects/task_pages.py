@@ -184,6 +184,7 @@ PAGES = (
         handler=show_task,
         template="projects/task.html",
         is_large=True,
+        is_compressed=True,
     ),
     Page(
         page_id="show_managed_turns",
@@ -193,6 +194,7 @@ PAGES = (
         query=TurnsQuery,
         template="projects/turns.html",
         is_large=True,
+        is_compressed=True,
     ),
     *(
         Page(

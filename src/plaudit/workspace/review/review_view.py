@@ -43,7 +43,7 @@ from plaudit.workspace.review.text_choices import (
     list_choices,
 )
 
-STATES = ("unresolved", "disputed", "agreed", "unanswered")
+STATES = ("unresolved", "disputed", "agreed", "unasked", "unanswered")
 """States of a question, in the order in which questions are shown."""
 
 _DONE = {
@@ -227,6 +227,8 @@ def _has_texts(result: QuestionResult) -> bool:
 
 def _state(result: QuestionResult) -> str:
     """One of STATES."""
+    if not result.is_asked and result.answer is None:
+        return "unasked"
     if result.is_unresolved:
         return "unresolved"
     if result.is_disputed:
@@ -383,7 +385,7 @@ def _quiet_thread(thread: ThreadShown) -> ThreadShown:
         )
         for section in thread.sections
     ]
-    return msgspec.structs.replace(thread, sections=sections, controls=[])
+    return msgspec.structs.replace(thread, sections=sections, groups=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:
@@ -398,9 +400,7 @@ def _quiet_turn(turn: TurnShown) -> TurnShown:
         prompt=[_quiet_message(message) for message in turn.prompt],
         responses=responses,
         continued=continued,
-        rows=[],
-        criteria=[],
-        controls=[],
+        groups=[],
     )
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 from msgspec import Struct
 
 from plaudit.errors import Unavailable
 from plaudit.formats.exporting import selection
+from plaudit.formats.exporting.export_format import ExportFormat
 from plaudit.formats.exporting.run import ExportRequest, Tasks
 from plaudit.formats.exporting.selection import (
     ChosenTask,
@@ -28,7 +28,7 @@ from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.page_files.file_runs import FileRun, OpenFile
 from plaudit.store.page_files.places import PageFiles, TaskPlace
 from plaudit.store.tasks import task_heads
-from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
+from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2 import export_lines
 
 PLACES_PER_READ = 500
@@ -36,6 +36,9 @@ BYTES_PER_READ = 1024 * 1024
 """Bytes of records that are read and joined at once, unless one is longer."""
 
 _LINE_FEED = 10
+
+Place = tuple[int, int, int, int]
+"""Start and length of a record, and of its fixes."""
 
 
 def tasks_of(
@@ -47,142 +50,158 @@ def tasks_of(
     choice: TaskChoice,
 ) -> Tasks:
     """Tasks of an export, from page files if there are any and they can give its lines."""
-    is_joined = request.format.join_stored is not None and not request.splits
-    if files is not None and is_joined and _may_choose(choice):
-        return _choose_lines(db, files, project, batch, choice, with_ids=request.has_manifest)
+    if files is not None and may_come_from_files(
+        request.format, choice, is_split=bool(request.splits)
+    ):
+        placed = PlacedTasks(db, files, project, batch, choice)
+        return _choose_lines(placed, with_ids=request.has_manifest)
     return choose_tasks(db, project, batch, choice, with_displays=request.format.shows_places)
 
 
-def _may_choose(choice: TaskChoice) -> bool:
-    """True if the tasks of a choice are told by their places: no bodies or heads decide on it."""
+def may_come_from_files(export_format: ExportFormat, choice: TaskChoice, *, is_split: bool) -> bool:
+    """True if places tell the tasks of an export: no bodies or heads decide on them."""
     is_range_by_time = choice.until is not None and (
         choice.completed_after is not None or choice.completed_before is not None
     )
-    return choice.delivery is None and not choice.metadata and not is_range_by_time
+    is_chosen_by_keys = choice.delivery is None and not choice.metadata and not is_range_by_time
+    return export_format.join_stored is not None and is_chosen_by_keys and not is_split
 
 
-async def _choose_lines(
-    db: Database,
-    files: PageFiles,
-    project: ProjectRow,
-    batch: BatchRow | None,
-    choice: TaskChoice,
-    *,
-    with_ids: bool,
-) -> AsyncIterator[JoinedLines | list[ChosenTask]]:
-    """Yield the tasks of a choice in pieces, in the order of `choose_tasks`.
-
-    A piece has lines, or rows of tasks that have no place.
-    """
-    where = choice.filter_of(project, batch)
-    cursor, bound = await first_and_last(db, project, where, choice)
-    has_more, limit = True, selection.TASKS_PER_READ
-    while has_more:
-        async with db.read() as tx:
-            places, has_more = await files.list_places(
-                tx, where, after=cursor, bound=bound, limit=PLACES_PER_READ
-            )
-            steps, is_cut = await _steps(tx, files, where, places, limit)
-        has_more = has_more or is_cut
-        for step in steps:
-            if step.file is None:
-                limit = fitting(step.rows, selection.TASKS_PER_READ)
-                yield [ChosenTask(row) for row in step.rows]
-                cursor = _cursor_after(step.rows[-1])
-                continue
-            try:
-                for done, lines in _lines(step.file, step.places, with_ids=with_ids):
-                    yield lines
-                    cursor = _cursor_after(done)
-            except Unavailable:  # the file was cut short; its tasks are read from the tables then
-                has_more = True
-                break
-
-
-class _Step(Struct):
-    """Neighbours in a listing whose records are in one file, or without it their rows."""
+class Neighbours(Struct):
+    """Neighbours in a listing: their places in one file, or without a file their rows."""
 
     file: OpenFile | None
     places: Sequence[TaskPlace] = ()
     rows: list[PageRow] = []
 
-
-async def _steps(
-    tx: Transaction, files: PageFiles, where: TaskFilter, places: Sequence[TaskPlace], limit: int
-) -> tuple[list[_Step], bool]:
-    """The tasks of these places, of those without a file up to `limit` rows; True if that is short.
-
-    Then the steps end with the rows.
-    """
-    steps = []
-    for number, group in groupby(places, lambda place: max(place[2], 0)):
-        found = list(group)
-        file = await files.find_file(tx, number) if number else None
-        if file is not None:
-            steps.append(_Step(file, found))
-            continue
-        rows, is_cut = await task_heads.list_tasks_at(
-            tx, where, [place[0] for place in found[:limit]]
-        )
-        steps.append(_Step(None, rows=rows))
-        if is_cut or len(found) > limit:
-            return steps, True
-    return steps, False
+    def runs(self) -> Iterator[Sequence[TaskPlace]]:
+        """Places that lie one behind the other, up to BYTES_PER_READ."""
+        begin, first, end = 0, 0, -1
+        for number, (_, _, _, start, length, _, _) in enumerate(self.places):
+            if start != end or start + length - first > BYTES_PER_READ:
+                if number:
+                    yield self.places[begin:number]
+                begin, first = number, start
+            end = start + length
+        yield self.places[begin:]
 
 
-def _cursor_after(row: Sequence[Any]) -> TaskCursor:
+class PlacedTasks:
+    """Tasks of a choice in the order of `choose_tasks`, some at a time."""
+
+    def __init__(
+        self,
+        db: Database,
+        files: PageFiles,
+        project: ProjectRow,
+        batch: BatchRow | None,
+        choice: TaskChoice,
+    ) -> None:
+        self.has_more = True
+        self._db = db
+        self._files = files
+        self._project = project
+        self._choice = choice
+        self._where = choice.filter_of(project, batch)
+        self._cursor: TaskCursor | None = None
+        self._bound = 0
+        self._row_limit = selection.TASKS_PER_READ
+
+    async def read(self) -> list[Neighbours]:
+        """The next tasks; sets `has_more`."""
+        if self._cursor is None:
+            self._cursor, self._bound = await first_and_last(
+                self._db, self._project, self._where, self._choice
+            )
+        async with self._db.read() as tx:
+            places, self.has_more = await self._files.list_places(
+                tx, self._where, after=self._cursor, bound=self._bound, limit=PLACES_PER_READ
+            )
+            found = await self._neighbours(tx, places)
+        if found:
+            self._cursor = _cursor_after((found[-1].places or found[-1].rows)[-1])
+        return found
+
+    def go_back_to(self, row: TaskPlace | PageRow | None) -> None:
+        """Read on behind this one of the tasks that were read, from the first one if None."""
+        self.has_more = True
+        self._cursor = None if row is None else _cursor_after(row)
+
+    async def _neighbours(self, tx: Transaction, places: Sequence[TaskPlace]) -> list[Neighbours]:
+        """The tasks of these places; they end after some of the first ones without a file."""
+        found = []
+        for number, group in groupby(places, lambda place: max(place[2], 0)):
+            listed = list(group)
+            file = await self._files.find_file(tx, number) if number else None
+            if file is not None:
+                found.append(Neighbours(file, listed))
+                continue
+            seqs = [place[0] for place in listed[: self._row_limit]]
+            rows, is_cut = await task_heads.list_tasks_at(tx, self._where, seqs)
+            found.append(Neighbours(None, rows=rows))
+            self._row_limit = fitting(rows, selection.TASKS_PER_READ)
+            if is_cut or len(seqs) < len(listed):
+                self.has_more = True
+                break
+        return found
+
+
+def _cursor_after(row: TaskPlace | PageRow) -> TaskCursor:
     return TaskCursor(row[1] or 0, row[0])
 
 
-def _lines(
-    file: OpenFile, places: Sequence[TaskPlace], *, with_ids: bool
-) -> Iterator[tuple[TaskPlace, JoinedLines]]:
-    """Lines of tasks in one file, and the last of their places; raises Unavailable."""
-    start = 0
-    while start < len(places):
-        end = _end_of_run(places, start)
-        run = places[start:end]
-        yield run[-1], _joined(file, run, with_ids=with_ids)
-        start = end
+async def _choose_lines(
+    tasks: PlacedTasks, *, with_ids: bool
+) -> AsyncIterator[JoinedLines | list[ChosenTask]]:
+    """Lines of tasks that are in files, and rows of others, in their order."""
+    last: TaskPlace | PageRow | None = None
+    while tasks.has_more:
+        for found in await tasks.read():
+            if found.file is None:
+                yield [ChosenTask(row) for row in found.rows]
+                last = found.rows[-1]
+                continue
+            try:
+                for run in found.runs():
+                    places = [place[3:] for place in run]
+                    lines, ids = join_run(found.file, places, with_ids=with_ids)
+                    yield JoinedLines(lines, len(run), ids)
+                    last = run[-1]
+            except Unavailable:  # the file was cut short; its tasks are read from the tables then
+                tasks.go_back_to(last)
+                break
 
 
-def _end_of_run(places: Sequence[TaskPlace], start: int) -> int:
-    """End of the places from `start` on that lie one behind the other, up to BYTES_PER_READ."""
-    first = places[start][3]
-    at = first
-    for number in range(start, len(places)):
-        place, length = places[number][3:5]
-        if place != at or (at > first and at + length - first > BYTES_PER_READ):
-            return number
-        at += length
-    return len(places)
+def join_run(
+    file: OpenFile, run: Sequence[Place], *, with_ids: bool = False
+) -> tuple[bytes, list[bytes]]:
+    """Lines of records that lie one behind the other, and their members `task_id` if asked for.
 
-
-def _joined(file: OpenFile, run: Sequence[TaskPlace], *, with_ids: bool) -> JoinedLines:
-    """Lines of records that lie one behind the other."""
-    first, last = run[0][3], run[-1]
-    records = bytearray(FileRun(file, first, last[3] + last[4] - first).read())
+    Raises Unavailable where the file has been cut short.
+    """
+    first, last = run[0][0], run[-1]
+    records = bytearray(FileRun(file, first, last[0] + last[1] - first).read())
     view, fixes = memoryview(records), _Fixes(file, run)
     parts: list[bytes | memoryview] = []
     ids, at = [], 1
-    for _, _, _, place, _, fixes_start, fixes_length in run:
-        begin = place - first
+    for start, _, fixes_start, fixes_length in run:
+        begin = start - first
         records[begin] = _LINE_FEED  # in place of the comma
         if with_ids:
             ids.append(export_lines.id_member(records, begin))
         if fixes_length:
-            for start, cut, put in export_lines.unpacked(fixes.read(fixes_start, fixes_length)):
-                parts += view[at : begin + start], put
-                at = begin + start + cut
-    return JoinedLines(b"".join((*parts, view[at:], b"\n")), len(run), ids)
+            for place, cut, put in export_lines.unpacked(fixes.read(fixes_start, fixes_length)):
+                parts += view[at : begin + place], put
+                at = begin + place + cut
+    return b"".join((*parts, view[at:], b"\n")), ids
 
 
 class _Fixes:
     """Fixes of a run of records; those of neighbours lie one behind the other, in most cases."""
 
-    def __init__(self, file: OpenFile, run: Sequence[TaskPlace]) -> None:
+    def __init__(self, file: OpenFile, run: Sequence[Place]) -> None:
         self._file = file
-        ranges = [place[5:] for place in run if place[6]]
+        ranges = [place[2:] for place in run if place[3]]
         self._start = ranges[0][0] if ranges else 0
         end = ranges[-1][0] + ranges[-1][1] if ranges else 0
         is_together = 0 <= end - self._start == sum(length for _, length in ranges)

@@ -51,7 +51,8 @@ export function bindKeys({ task, index, store, sync, submit, layout, current, di
   /** The first question of a kind, nearest to where the focus is. */
   function near(selector) {
     const section = document.activeElement?.closest?.(".asked");
-    return section?.querySelector(selector) ?? document.querySelector(selector);
+    const asked = (part) => [...(part?.querySelectorAll(selector) ?? [])].find((one) => !one.closest("[data-unasked]"));
+    return asked(section) ?? asked(document) ?? null;
   }
 
   function edit(selector) {

@@ -18,6 +18,7 @@ import { bindUnfolding, unfoldTurn } from "./judging/turn_fold.js";
 import { TurnNav } from "./judging/turn_nav.js";
 import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
+import { bindConditions, showAsked } from "./judging/conditions.js";
 import { Drawn, readQuestions } from "./questions.js";
 import { Turns } from "../shared/turns.js";
 import { taskAt } from "../shared/net.js";
@@ -28,8 +29,8 @@ import { t } from "../shared/texts.js";
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const index = readQuestions(task.questions);
-const { addresses, required, sections } = index;
-const store = new Store(addresses);
+const { addresses, required, sections, conditions } = index;
+const store = new Store(addresses, conditions);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
 const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
@@ -65,6 +66,7 @@ function bindPart(part) {
   bindSteps(part, store);
   bindSuggestions(part, store);
   bindUnfolding(part);
+  showAsked(part, store);
 }
 
 /** Draw the turns in which a step is incorrect: only there is it known whether it is put right. */
@@ -170,6 +172,7 @@ async function start() {
   drawn.drawAll();
   sync.revision = from.revision;
   bindPart(root);
+  bindConditions(root, store, () => drawn.titles());
   new Progress(store, index, drawn, current);
   const nav = new TurnNav(root, store, index, turns, current);
   bindLinks();

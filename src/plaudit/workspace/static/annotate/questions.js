@@ -3,21 +3,28 @@
 import { keyOf } from "./store.js";
 import { bindWidgets } from "./widgets.js";
 
-/** Read the index of question_index.py: `addresses` in order, those that are `required`, and by a turn's
- * or thread's path the number of the section in which it is drawn. */
+/** Read the index of question_index.py: `addresses` in order, those that are `required`, by a turn's or
+ * thread's path the number of the section in which it is drawn, and by the key of a question its condition. */
 export function readQuestions({ shapes, places }) {
   const addresses = [];
   const required = [];
   const sections = new Map();
+  const conditions = new Map();
   for (const [at, shape, section] of places) {
     sections.set(at, section);
-    for (const { required: isRequired, ...rest } of shapes[shape]) {
+    const first = addresses.length;
+    for (const { required: isRequired, ask_if: condition, ...rest } of shapes[shape]) {
       const address = { at, ...rest };
+      if (condition) conditions.set(keyOf(address), condition);
       addresses.push(address);
       if (isRequired) required.push(address);
     }
+    for (const address of addresses.slice(first)) {
+      const [number, operator, values] = conditions.get(keyOf(address)) ?? [];
+      if (values) conditions.set(keyOf(address), { source: addresses[first + number], operator, values });
+    }
   }
-  return { addresses, required, sections };
+  return { addresses, required, sections, conditions };
 }
 
 /** The questions that are drawn. */

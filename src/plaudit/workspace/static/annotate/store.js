@@ -19,6 +19,7 @@
  */
 
 import { isBlank } from "./blank.js";
+import { meets } from "./meets.js";
 
 const PARTS = ["at", "position", "message", "chunk", "criterion", "key"];
 const FLAGS = ["not_applicable", "cannot_assess"];
@@ -47,12 +48,15 @@ export function withoutAddress(given) {
 export class Store {
   #answers = new Map();
   #addresses = new Map();
+  #conditions;
   #listeners = [];
 
   /** `isReadOnly` stands for itself: while true, `set` does nothing. */
   isReadOnly = false;
 
-  constructor(addresses) {
+  /** `conditions` are those of readQuestions(). */
+  constructor(addresses, conditions = new Map()) {
+    this.#conditions = conditions;
     for (const address of addresses) this.#addresses.set(keyOf(address), address);
   }
 
@@ -81,6 +85,31 @@ export class Store {
     this.#tell({ key, address, isOwn: true });
   }
 
+  get hasConditions() {
+    return this.#conditions.size > 0;
+  }
+
+  /** Whether a question is asked, as others are answered. */
+  isAsked(address) {
+    const condition = this.#conditions.get(keyOf(address));
+    return !condition || (this.isAsked(condition.source) && meets(condition, this.get(condition.source)));
+  }
+
+  /** Keys of the questions with a condition that are asked. */
+  askedKeys() {
+    return new Set([...this.#conditions.keys()].filter((key) => this.isAsked(this.#addresses.get(key))));
+  }
+
+  /** Whether there is an answer to the question with a key. */
+  holds(key) {
+    return this.#answers.has(key);
+  }
+
+  /** The answers to what is asked; `list()` has those that are set aside as well. */
+  listAsked() {
+    return this.list().filter((answer) => this.isAsked(answer));
+  }
+
   /** All answers as the server takes them, in the order of the questions. */
   list() {
     const found = [];
@@ -105,6 +134,11 @@ export class Store {
       this.#answers.set(key, withoutAddress(given));
     }
     this.#tell({ key: null, address: null, isOwn: false });
+  }
+
+  /** Whether a question is asked and has no answer. */
+  isMissing(address) {
+    return this.isAsked(address) && !this.isAnswered(address);
   }
 
   /** Whether an answer has a value or says why it has none. */

@@ -59,7 +59,7 @@ export class Submit {
       showFaults(found);
       return;
     }
-    await this.#go({ client_key: newKey(), lease_version: this.#task.lease_version, answers: this.#store.list() });
+    await this.#go({ client_key: newKey(), lease_version: this.#task.lease_version, answers: this.#store.listAsked() });
   }
 
   /** Go on with a submission that this browser does not know to have arrived. */
@@ -116,7 +116,7 @@ export class Submit {
   /** What the form requires and nobody has answered; the server judges by the same rule. */
   #missing() {
     return this.#required
-      .filter((address) => !this.#store.isAnswered(address))
+      .filter((address) => this.#store.isMissing(address))
       .map((address) => ({ ...address, message_index: address.message, message: t("an answer is required") }));
   }
 
@@ -187,6 +187,7 @@ function ownFaults(store) {
   for (const question of document.querySelectorAll("[data-question]")) {
     const address = JSON.parse(question.dataset.address);
     const fault = (message) => faults.push({ ...address, message_index: address.message, message });
+    if (question.closest("[data-unasked]")) continue;
     if (question.dataset.demanded !== undefined && !store.isAnswered(address)) fault("put the first incorrect step right");
     if (question.querySelector("input[type=number]")?.validity.badInput) fault("this is no number");
   }

@@ -1,13 +1,12 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
+import { ConditionBox } from "./condition_box.js";
+import { conditionWords, sentenceOf } from "./form_words.js";
 import { isComposing } from "../shared/pressed.js";
 import { t } from "../shared/texts.js";
 
 const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
 const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];
-const LEVELS = {
-  message: t("each response"), turn: t("turn"), thread: t("conversation"), chunk: t("each step"), criterion: t("each criterion"),
-};
 let cardCount = 0;
 
 /** Optional controls by name: true where a level and type use them. */
@@ -24,15 +23,18 @@ function fitting(level, type, valued) {
 }
 
 export class FieldCard {
-  /** Callbacks: `changed()` after every change, `moved(card, by)` and `removed(card)` by buttons. */
-  constructor(field, vocabulary, { changed, moved, removed }) {
+  /** Callbacks: `changed()` after every change, `moved(card, by)`, `copied(card)` and `removed(card)` by
+   * buttons, `opened(card)` before its body is shown, `renamed(card, key)` with the key that it had. */
+  constructor(field, vocabulary, { changed, moved, copied, removed, opened, renamed }) {
     this.vocabulary = vocabulary;
     this.changed = changed;
     this.element = document.getElementById("field-card").content.firstElementChild.cloneNode(true);
     this.element.card = this;
     this.number = (cardCount += 1);
+    this.opened = opened;
+    this.condition = new ConditionBox(this.element.querySelector("[data-condition]"), () => this.update());
     this.label();
-    this.listen(moved, removed);
+    this.listen({ moved, copied, removed, renamed });
     this.fill(field);
   }
 
@@ -54,11 +56,18 @@ export class FieldCard {
     this.body = body;
   }
 
-  listen(moved, removed) {
+  listen({ moved, copied, removed, renamed }) {
     this.toggle.addEventListener("click", () => this.open(this.body.hidden));
     for (const button of this.element.querySelectorAll("[data-move]")) {
       button.addEventListener("click", () => moved(this, Number(button.dataset.move), button));
     }
+    this.element.querySelector("[data-copy]").addEventListener("click", () => copied(this));
+    let key = null;
+    this.find("key").addEventListener("focus", () => { key = this.find("key").value; });
+    this.find("key").addEventListener("input", () => {
+      renamed(this, key);
+      key = this.find("key").value;
+    });
     this.element.querySelector("[data-remove]").addEventListener("click", () => removed(this));
     this.element.querySelector("[data-add-value]").addEventListener("click", () => {
       const rows = this.rows();
@@ -76,13 +85,16 @@ export class FieldCard {
   }
 
   open(isOpen) {
+    if (isOpen) this.opened(this);
     this.body.hidden = !isOpen;
     this.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
   fill(field) {
     this.rest = {};
+    this.condition.condition = field.ask_if && structuredClone(field.ask_if);
     for (const [name, value] of Object.entries(field)) {
+      if (["ask_if", "section"].includes(name)) continue;
       const control = this.find(name);
       if (control === null) this.rest[name] = value;
       else if (!BOXES.includes(name) && name !== "consolidate") control.value = value ?? "";
@@ -156,11 +168,20 @@ export class FieldCard {
   }
 
   name() {
-    const called = this.find("title").value || this.find("key").value || t("New question");
+    const field = this.read();
+    const called = field.title || field.key || t("New question");
     this.element.querySelector("[data-name]").textContent = called;
-    this.element.querySelector("[data-kind]").textContent =
-      `${LEVELS[this.find("level").value]} · ${this.find("type").selectedOptions[0]?.textContent ?? ""}`;
-    for (const button of this.element.querySelectorAll("[data-says]")) button.textContent = button.dataset.says + called;
+    this.element.querySelector("[data-kind]").textContent = field.required ? t("%(sentence)s · required", { sentence: sentenceOf(field) }) : sentenceOf(field);
+    for (const said of this.element.querySelectorAll("[data-says]")) said.textContent = said.dataset.says + called;
+  }
+
+  /** Say when it is asked; `fields` are those before it. */
+  nameCondition(fields) {
+    const line = this.element.querySelector("[data-condition-words]");
+    const { condition } = this.condition;
+    line.hidden = !condition;
+    line.textContent = condition ? conditionWords(condition, this.condition.sourceAmong(fields, this.read())) : "";
+    if (!this.body.hidden) this.condition.offer(this.read(), fields);
   }
 
   place(number) {
@@ -179,6 +200,7 @@ export class FieldCard {
     const least = this.find("chars_min").value;
     if (this.shown.chars_min && least !== "") field.chars_min = Number(least);
     if (this.shown.values) this.readValues(field);
+    if (this.condition.condition) field.ask_if = this.condition.condition;
     return field;
   }
 

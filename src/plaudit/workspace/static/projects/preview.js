@@ -16,6 +16,8 @@ export class Preview {
     this.state = document.getElementById("preview-state");
     this.timer = 0;
     this.stop = () => {};
+    /** Called with #drawn once what it holds is on the page. */
+    this.onDrawn = () => {};
   }
 
   /** Schedule an update after a keystroke. */
@@ -41,6 +43,7 @@ export class Preview {
     const scrolled = this.target.scrollTop;
     this.target.replaceChildren(...document.importNode(drawn, true).childNodes);
     for (const box of this.target.querySelectorAll("[data-why]")) box.hidden = false;
+    this.onDrawn(drawn);
     this.target.scrollTop = scrolled;
   }
 }

@@ -3,6 +3,7 @@
 
 import { announce } from "../../shared/shell.js";
 import { firstField } from "../faults.js";
+import { unfold } from "./fold.js";
 import { keyOf } from "../store.js";
 import { isTurnFolded, unfoldTurn } from "./turn_fold.js";
 import { t } from "../../shared/texts.js";
@@ -10,7 +11,9 @@ import { t } from "../../shared/texts.js";
 const WRITTEN = '[data-widget="text"], [data-widget="response"], details';
 const MARKED = '[data-widget="spans"]';
 
-const isShown = (one) => one.getClientRects().length > 0;
+/** In a section that is folded a question is out of sight, and not out of reach. */
+const isShown = (one) => one.getClientRects().length > 0
+  || (one.closest("details.form-section:not([open])") !== null && one.closest("[data-unasked], [hidden]") === null);
 const addressOf = (question) => JSON.parse(question.dataset.address);
 
 export class Current {
@@ -60,6 +63,7 @@ export class Current {
     const { all } = this;
     const first = all.find((one) => this.#isOpen(one)) ?? all[0];
     if (!first) return;
+    unfold(first);
     if (first.matches(`${WRITTEN}, ${MARKED}`)) this.stand(first, isScrolled);
     else firstField(first)?.focus({ preventScroll: !isScrolled });
   }
@@ -171,7 +175,7 @@ export class Current {
   }
 
   #isOpen(question) {
-    if (this.#store.isAnswered(addressOf(question))) return false;
+    if (!this.#store.isMissing(addressOf(question))) return false;
     if ("required" in question.dataset) return true;
     return !question.matches(`details, ${MARKED}`) && question.querySelector("[data-digit]") !== null;
   }
@@ -188,7 +192,7 @@ export class Current {
       .filter((one) => "required" in one.dataset && this.#isOpen(one))
       .map((one) => [this.#sectionOf(one), one]);
     const undrawn = new Set(this.#index.required
-      .filter((address) => !isDrawn(this.#index.sections.get(address.at)) && !this.#store.isAnswered(address))
+      .filter((address) => !isDrawn(this.#index.sections.get(address.at)) && this.#store.isMissing(address))
       .map(({ at }) => this.#index.sections.get(at)));
     return [...open, ...[...undrawn].map((section) => [section, null])].sort(([one], [other]) => one - other);
   }

@@ -22,6 +22,8 @@ const questionsOf = (unit) =>
 /** Open what an element is folded in. */
 export function unfold(element) {
   unfoldTurn(element);
+  const section = element?.closest("details.form-section");
+  if (section) section.open = true;
   element?.closest(".is-folded")?.classList.remove("is-folded");
 }
 
@@ -60,7 +62,7 @@ export class Folding {
   #foldTurn(section) {
     const { turn } = section.dataset;
     const { required, sections } = this.#index;
-    const needed = required.filter(({ at }) => sections.get(at) === sections.get(turn));
+    const needed = required.filter((address) => sections.get(address.at) === sections.get(turn) && this.#store.isAsked(address));
     const isDone = needed.every((address) => this.#store.isAnswered(address));
     if (!needed.length || !isDone || !this.#isWanted() || section.querySelector(".is-wrong")) return;
     const isOne = ![...sections.keys()].some((at) => at.startsWith("t1"));

@@ -18,7 +18,6 @@ export class Progress {
   #index;
   #drawn;
   #current;
-  #needed;
   #isAsked = false;
 
   constructor(store, index, drawn, current) {
@@ -26,7 +25,6 @@ export class Progress {
     this.#index = index;
     this.#drawn = drawn;
     this.#current = current;
-    this.#needed = new Set(index.required.map(keyOf));
     document.getElementById("next-open").addEventListener("click", () => current.goToOpen());
     document.getElementById("missing").addEventListener("click", ({ target }) => {
       const button = target.closest("button");
@@ -36,9 +34,19 @@ export class Progress {
     this.#show();
   }
 
+  #all = null;
+
+  /** Keys of the required questions that are asked. */
+  #needed() {
+    this.#all ??= new Set(this.#index.required.map(keyOf));
+    if (!this.#store.hasConditions) return this.#all;
+    return new Set(this.#index.required.filter((address) => this.#store.isAsked(address)).map(keyOf));
+  }
+
   #show() {
-    const count = this.#needed.size;
-    const done = this.#store.countAnswered(this.#needed);
+    const needed = this.#needed();
+    const count = needed.size;
+    const done = this.#store.countAnswered(needed);
     const bar = document.getElementById("done");
     bar.hidden = !count;
     bar.max = count || 1;
@@ -56,7 +64,7 @@ export class Progress {
   /** What is missing: questions by their title, or, where several turns are asked about, turns. */
   #list() {
     const { required, sections } = this.#index;
-    const missing = required.filter((address) => !this.#store.isAnswered(address));
+    const missing = required.filter((address) => this.#store.isMissing(address));
     const isByTurn = new Set(sections.values()).size > 1;
     const isOne = ![...sections.keys()].some((at) => at.startsWith("t1"));
     const titles = isByTurn ? new Map() : this.#drawn.titles();

@@ -81,13 +81,17 @@ export class TurnNav {
   }
 
   #openOf(at) {
-    return this.#needed.get(at).filter((address) => !this.#store.isAnswered(address)).length;
+    return this.#needed.get(at).filter((address) => this.#store.isMissing(address)).length;
+  }
+
+  #countOf(at) {
+    return this.#needed.get(at).filter((address) => this.#store.isAsked(address)).length;
   }
 
   /** Where somebody is, and how far: "Turn 3 · 3 of 8 · 1 of 3 answers". */
   #place() {
     const paths = [...this.#buttons.keys()];
-    const count = this.#needed.get(this.#at).length;
+    const count = this.#countOf(this.#at);
     const answers = count ? ` · ${tn("%(done)s of %(count)s answers", "%(done)s of %(count)s answers", count, { done: count - this.#openOf(this.#at) })}` : "";
     document.getElementById("turn-place").textContent =
       `${this.#buttons.get(this.#at).name} · ${t("%(number)s of %(count)s", { number: paths.indexOf(this.#at) + 1, count: paths.length })}${answers}`;
@@ -106,7 +110,7 @@ export class TurnNav {
   #list() {
     for (const [at, { button, state, name }] of this.#buttons) {
       const open = this.#openOf(at);
-      const text = open ? `${open}` : this.#needed.get(at).length ? "✓" : "";
+      const text = open ? `${open}` : this.#countOf(at) ? "✓" : "";
       if (state.textContent === text && button.ariaLabel) continue;
       state.textContent = text;
       button.classList.toggle("is-done", text === "✓");

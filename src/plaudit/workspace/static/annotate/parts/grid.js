@@ -7,6 +7,10 @@ const positionOf = (element) => JSON.parse(element.dataset.address).position ?? 
 /** A box that asks why opens when the value beside it is low, or when it holds something. */
 export function bindWhys(root, store) {
   for (const why of root.querySelectorAll("[data-why]")) {
+    if ("conditional" in why.dataset) { // its own condition says when it is asked
+      why.hidden = false;
+      continue;
+    }
     const row = why.closest(".row");
     const cell = [...row.querySelectorAll(".cell")].find((one) => positionOf(one) === positionOf(why));
     const address = JSON.parse(why.dataset.address);
@@ -32,7 +36,8 @@ export function bindScores(root, store) {
         const weight = Number(row.dataset.weight ?? 1);
         if (weight > 0) most += weight;
         for (const cell of row.querySelectorAll(".cell")) {
-          const { value } = store.get(JSON.parse(cell.dataset.address));
+          const address = JSON.parse(cell.dataset.address);
+          const { value } = store.isAsked(address) ? store.get(address) : {};
           const score = typeof value === "object" && value !== null ? value.score : Number(value ?? NaN);
           if (!Number.isFinite(score)) continue;
           sums.set(positionOf(cell), (sums.get(positionOf(cell)) ?? 0) + score * weight);
@@ -57,7 +62,8 @@ export function bindSteps(root, store) {
       let isFirst = true;
       for (const { verdict, text } of steps) {
         if (!verdict || !text) continue;
-        const isWrong = store.get(JSON.parse(verdict.dataset.address)).value === "incorrect";
+        const address = JSON.parse(verdict.dataset.address);
+        const isWrong = store.isAsked(address) && store.get(address).value === "incorrect";
         const isWanted = isWrong && isFirst;
         if (isWrong) isFirst = false;
         text.hidden = !isWanted && !store.isAnswered(JSON.parse(text.dataset.address)) && !text.contains(document.activeElement);

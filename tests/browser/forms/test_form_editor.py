@@ -86,6 +86,7 @@ def test_a_manager_puts_questions_together_and_an_annotator_is_asked_them(office
 
     # By mouse: a graded question about each response.
     page.click("#add-field")
+    page.click("#kinds >> text=Rate on a scale")
     page.keyboard.type("Taste")
     page.fill("#fields .value-row:nth-child(1) [data-label]", "Bland")
     for _ in range(3):
@@ -96,15 +97,16 @@ def test_a_manager_puts_questions_together_and_an_annotator_is_asked_them(office
     # By keyboard: a remark about the turn, moved before the other.
     page.focus("#add-field")
     page.keyboard.press("Enter")
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
     page.keyboard.type("In a word?")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Control+A")
-    page.keyboard.type("word")
     page.keyboard.press("Tab")
     page.keyboard.type("the turn")
     page.keyboard.press("Tab")
-    page.keyboard.type("text")
+    page.keyboard.type("a text")
     page.keyboard.press("Alt+ArrowUp")
+    page.fill("#fields > li:first-child [data-field=key]", "word")
     page.wait_for_function("() => document.querySelectorAll('#preview textarea').length === 1")
     asked, order = titles(page), cards(page)
     page.click("#save")
@@ -268,6 +270,7 @@ def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office):
 def test_enter_belongs_to_an_input_method_while_it_composes(office, composed):
     page = office.open_editor()
     page.click("#add-field")
+    page.keyboard.press("Enter")
     press = """(init) => !document.activeElement.dispatchEvent(
       new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...init }))"""
     value = page.locator("#fields > :last-child .value-row input").nth(1)

@@ -1,0 +1,123 @@
+"""Spool of an export's lines: where they lie in page files, and those that lie nowhere.
+
+It is a temporary file of some bytes a task. One thread adds to it; others read the lines
+meanwhile or later, as often as they like, and get the same bytes each time: what a place names does
+not change while an answer can be sending it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from array import array
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+from plaudit.formats.exporting import v2
+from plaudit.formats.exporting.whole_tasks.placed_lines import (
+    Neighbours,
+    Place,
+    PlacedTasks,
+    join_run,
+)
+from plaudit.model.core import ProjectRow
+from plaudit.store.page_files.file_runs import OpenFile
+
+_HEAD = struct.Struct("<iI")
+"""Number of an open file, below 0 for lines themselves; and bytes of what follows."""
+_LINES = -1
+_PLACE_NUMBERS = 4
+
+
+class LineSpool:
+    """Lines of an export in their order."""
+
+    def __init__(self, folder: Path) -> None:
+        descriptor, path = tempfile.mkstemp(dir=folder, prefix="lines-")
+        Path(path).unlink()
+        self._spool = OpenFile(0, descriptor)
+        self._files: list[OpenFile] = []
+        self._end = 0
+        self.records_size = 0
+        """Bytes of the records and of the other lines so far: about the size of all lines."""
+
+    def add_places(self, found: Neighbours) -> None:
+        """Add neighbours that are in one file; raises OSError."""
+        assert found.file is not None
+        if not self._files or self._files[-1] is not found.file:
+            self._files.append(found.file)
+        for run in found.runs():
+            places = array("q", [number for place in run for number in place[3:]])
+            self._add(len(self._files) - 1, places.tobytes())
+            self.records_size += run[-1][3] + run[-1][4] - run[0][3]
+
+    def add_lines(self, lines: bytes) -> None:
+        """Add lines that are in no file; raises OSError."""
+        self._add(_LINES, lines)
+        self.records_size += len(lines)
+
+    def _add(self, number: int, content: bytes) -> None:
+        packed = b"".join((_HEAD.pack(number, len(content)), content))
+        written = 0
+        while written < len(packed):
+            place = self._end + written
+            written += os.pwrite(self._spool.fd, memoryview(packed)[written:], place)
+        self._end += written  # others may read it from now on
+
+    def read(self, at: int) -> tuple[bytes, int]:
+        """Lines from a place in the spool on, and the place behind them; none where it ends now.
+
+        The first place is 0. Raises Unavailable where a page file has been cut short, and OSError.
+        """
+        if at >= self._end:
+            return b"", at
+        number, size = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))
+        content = os.pread(self._spool.fd, size, at + _HEAD.size)
+        if number != _LINES:
+            content, _ = join_run(self._files[number], _places(content))
+        return content, at + _HEAD.size + size
+
+    def all_lines(self) -> Iterator[bytes]:
+        """Lines from the first one on, as far as there are any; raises what `read` raises."""
+        lines, at = self.read(0)
+        while lines:
+            yield lines
+            lines, at = self.read(at)
+
+
+class SpooledLines:
+    """Lines of a spool as a file that grows, read from its beginning."""
+
+    def __init__(self, spool: LineSpool) -> None:
+        self._spool = spool
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        """The next lines, about a megabyte of them; none where the spool ends now."""
+        lines, self._at = self._spool.read(self._at)
+        return lines
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """About the size so far; the place stays the beginning."""
+        return self._spool.records_size
+
+    def close(self) -> None:
+        """Do nothing: the spool is closed when nobody refers to it."""
+
+
+async def spooled(tasks: PlacedTasks, spool: LineSpool, project: ProjectRow) -> AsyncIterator[int]:
+    """Add the lines of all tasks to a spool, and tell the number of tasks each time."""
+    join = v2.join_stored
+    while tasks.has_more:
+        for found in await tasks.read():
+            if found.file is not None:
+                spool.add_places(found)
+            for lines in join(found.rows, project):
+                spool.add_lines(lines)
+            yield len(found.places) + len(found.rows)
+
+
+def _places(content: bytes) -> Sequence[Place]:
+    numbers = array("q", content)
+    return list(zip(*(iter(numbers),) * _PLACE_NUMBERS, strict=True))

@@ -1,0 +1,159 @@
+"""Downloads of whole tasks that are sent from page files: kept only where somebody may go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from plaudit.api.transfer import export_making
+from plaudit.errors import Unavailable
+from plaudit.formats.exporting.whole_tasks import placed_lines
+from plaudit.settings import Settings
+from tests.support.builders import make_message, make_task, make_thread, make_turn
+from tests.support.harness import World
+from tests.support.network.leaving_client import scope_of
+from tests.support.operations import calling
+from tests.support.running.built_files import BuiltFiles, built_files
+from tests.transfer.judged_exports import path_of
+
+TARGET = path_of(format="v2")
+TASKS = 60
+
+
+@pytest.fixture
+def settings(sqlite_settings: Settings) -> Settings:
+    return sqlite_settings
+
+
+@pytest.fixture
+def built(world: World, monkeypatch) -> Iterator[BuiltFiles]:
+    monkeypatch.setattr(export_making, "EARLY_BYTES", 2_000)
+    monkeypatch.setattr(export_making, "EARLY_S", 20.0)
+    monkeypatch.setattr(placed_lines, "BYTES_PER_READ", 3_000)
+    thread = make_thread(turns=[make_turn(messages=[make_message("user", "x" * 900)])])
+    world.load(make_task(f"task_{number}", threads=[thread]) for number in range(TASKS))
+    with built_files(world, overwrite_s=1e6) as built:
+        yield built
+
+
+def take(client: Any, after_first: Callable[[], Any] | None = None, *, leaves: bool = False) -> Any:
+    """Headers, body and failure of a download; `after_first` is called behind the first bytes."""
+    headers: dict[bytes, bytes] = {}
+    body = bytearray()
+    failures: list[BaseException] = []
+
+    async def run() -> None:
+        gone, messages = asyncio.Event(), [{"type": "http.request", "body": b""}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers.update(message["headers"])
+                return
+            is_first = not body
+            if not gone.is_set():
+                body.extend(message.get("body", b""))
+            if is_first and after_first is not None:
+                await asyncio.to_thread(after_first)
+            if leaves:
+                gone.set()
+
+        try:
+            await client.app(scope_of(client, TARGET), receive, send)
+        except Exception as exc:
+            failures.append(exc)
+        finally:
+            gone.set()
+
+    client.running.call(run())
+    return headers, bytes(body), failures
+
+
+def kept(world: World) -> list[str]:
+    folder = world.settings.data / "attachments"
+    return [path.name for path in folder.rglob("export-*")]
+
+
+def go_on(client: Any, headers: dict[bytes, bytes], begun: bytes) -> Any:
+    etag = headers[b"etag"].decode()
+    return client.get(TARGET, headers={"Range": f"bytes={len(begun)}-", "If-Range": etag})
+
+
+def test_what_is_soon_taken_is_sent_from_page_files_and_not_kept(world, built):
+    with calling(world, world.key()) as client:
+        headers, body, failures = take(client)
+        unkept = kept(world)
+        rest = go_on(client, headers, body[:1000])
+
+    assert body == built.lines(from_tables=True)[0][0]
+    assert (failures, unkept) == ([], [])
+    assert b"content-length" not in headers
+    assert (rest.status_code, rest.content) == (200, body), "it is made again, and sent whole"
+
+
+def test_who_leaves_goes_on_with_the_same_bytes_whatever_has_changed_since(world, built):
+    expected = built.lines(from_tables=True)[0][0]
+
+    def change() -> None:
+        with calling(world, world.key()) as other:
+            value = {"task_id": "task_30", "metadata": {"changed": True}}
+            other.post("/v2/task/metadata", json=value).raise_for_status()
+
+    with calling(world, world.key()) as client:
+        headers, begun, _ = take(client, change, leaves=True)
+        rest = go_on(client, headers, begun)
+        anew = client.get(TARGET)
+
+    assert 0 < len(begun) < len(expected)
+    assert (rest.status_code, begun + rest.content) == (206, expected)
+    assert anew.content != expected
+    assert b'"changed":true' in anew.content
+
+
+def test_who_takes_long_gets_the_lines_of_the_beginning_and_they_are_kept(
+    world, built, monkeypatch
+):
+    monkeypatch.setattr(export_making, "KEPT_FROM_S", 0.0)
+    with calling(world, world.key()) as client:
+        headers, body, failures = take(client)
+        rest = go_on(client, headers, body[:1000])
+
+    assert (failures, body) == ([], built.lines(from_tables=True)[0][0])
+    assert (rest.status_code, rest.content) == (206, body[1000:])
+
+
+def test_a_page_file_that_is_cut_short_ends_one_download_and_no_other(world, built):
+    expected = built.lines(from_tables=True)[0][0]
+
+    def cut() -> None:
+        [path] = built.files.folder.glob("*.dat")
+        os.truncate(path, 4_000)
+
+    with calling(world, world.key()) as client:
+        _, body, failures = take(client, cut)
+        anew = client.get(TARGET)
+
+    assert [type(one) for one in failures] == [Unavailable]
+    assert expected.startswith(body)
+    assert len(body) < len(expected)
+    assert anew.content == expected
+
+
+def test_a_short_export_comes_whole_with_its_size_and_digest(world, built, monkeypatch):
+    monkeypatch.setattr(export_making, "EARLY_BYTES", 10**9)
+    with calling(world, world.key()) as client:
+        headers, body, _ = take(client)
+        again, _, _ = take(client)
+
+    assert headers[b"content-length"] == str(len(body)).encode()
+    assert headers[b"etag"] == again[b"etag"]
+    assert body == built.lines(from_tables=True)[0][0]

@@ -24,6 +24,9 @@ IDLE_SECONDS = 2.5
 """Time in which a server that looks for work each second has looked twice."""
 IDLE_SHARE = 0.05
 IDLE_TIMEOUT_SECONDS = 600
+_CPU_CLOCK = 2
+"""The kind of clock that counts what a process was run for, as the kernel numbers them."""
+
 PLAUDIT = (sys.executable, "-m", "plaudit")
 BARE = (sys.executable, "-m", "benchmarks.exports.bare_server")
 ORDINARY = (sys.executable, "-m", "benchmarks.ordinary")
@@ -125,17 +128,20 @@ def serve_plaudit(
     key: str = "",
     page_files: bool = True,
     workers: int = 1,
+    has_worker: bool = True,
 ) -> Server:
     """Serve the store in the folder `data` or in a database, with a new API key if none is given.
 
     A store in a database must be given with its key, and may have a replica that is read. The page
-    files of another one are built before it is measured.
+    files of another one are built before it is measured. Without its worker a server does nothing
+    beside answers and page files, such as reading the words of tasks that were imported.
     """
     port = free_port()
     key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
     command += [] if workers == 1 else ["--workers", str(workers)]
+    command += [] if has_worker else ["--no-worker"]
     environment = {**os.environ, "PLAUDIT_PAGE_FILES": str(int(page_files))}
     environment["PLAUDIT_DATABASE_READ"] = replica
     log = data.with_suffix(f"{'' if page_files else '.tables'}.{port}.log")
@@ -218,7 +224,7 @@ def free_port() -> int:
 
 def cpu_seconds_of(root: int) -> float:
     """Return user plus system time of a process and its descendants, ended children included."""
-    return sum(_cpu_ticks(pid) for pid in process_tree(root)) / TICKS_PER_SECOND
+    return sum(_cpu_seconds_of(pid) for pid in process_tree(root))
 
 
 def process_tree(root: int) -> list[int]:
@@ -277,9 +283,17 @@ def _run(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def _cpu_ticks(pid: int) -> int:
-    """Return utime + stime + cutime + cstime of one process, 0 when it has ended."""
-    return sum(int(field) for field in _stat_fields(pid)[11:15])
+def _cpu_seconds_of(pid: int) -> float:
+    """Return the CPU seconds of one process, its ended children included, 0 when it has ended.
+
+    Its own are read from its clock, in nanoseconds (clock_getcpuclockid(3)), and those of its
+    children in ticks.
+    """
+    try:
+        own = time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+    except OSError:
+        return 0
+    return own + sum(int(field) for field in _stat_fields(pid)[13:15]) / TICKS_PER_SECOND
 
 
 def _stat_fields(pid: int) -> list[str]:

@@ -189,6 +189,8 @@ class SignedIn(Struct, frozen=True):
     """They see only the projects that they are a member of."""
     reach: PersonRole
     """Highest role that the user has anywhere, in the organization or in one project."""
+    language: str = ""
+    """Code of the language chosen for the account; empty where the browser's decides."""
 
 
 class Session(Struct, frozen=True):

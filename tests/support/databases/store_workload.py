@@ -212,6 +212,7 @@ def put_through_people(world: World) -> None:
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),
+            ("/language", {"language": "en", "next": "/account"}),
             (f"/people/{late.user_id}/role", {"role": "reviewer"}),
             (f"/people/{late.user_id}/invite", {}),
             (f"/people/{late.user_id}/remove", {}),

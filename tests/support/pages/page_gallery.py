@@ -131,16 +131,18 @@ def write_file(page: Any) -> None:
 
 
 def open_question(page: Any) -> None:
-    """Open the first question in the form editor."""
+    """Open the first question in the form editor, and the kinds; nothing is changed."""
     previewed(page)
     page.click("[data-toggle] >> nth=0")
+    page.click("#add-field")
+    page.evaluate("scrollTo(0, 0)")  # half below the bar at the top a button would be too small
 
 
 def computed(page: Any) -> None:
     """Have the quality of a project computed, unless it was, and come back to the page."""
     path = page.url
-    if page.locator("text=Compute quality").count():
-        page.click("text=Compute quality")
+    if not page.locator(".as-of").count():
+        page.click(".empty form button")
         page.wait_for_selector(".as-of")
         page.goto(path)
 
@@ -194,6 +196,8 @@ SCENES: Sequence[Scene] = (
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
+    Scene("history", "show_history", "/history"),
+    Scene("project-history", "show_project_history", "/projects/{review_project}/history"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
     Scene("project-quality", "show_project", PROJECT),

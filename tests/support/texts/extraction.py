@@ -94,9 +94,19 @@ def in_python() -> Iterator[tuple[str, Found]]:
 PROBLEM_ROOMS = (
     *("core/accounts/", "core/common/", "core/deliveries/", "core/labeling/", "core/outbound/"),
     *("core/quality_control/", "core/tasks/", "core/webhooks/", "workspace/"),
+    *("api/transfer/", "api/http/job_runner.py", "core/transfer/jobs.py"),
+    *(f"core/transfer/{name}.py" for name in ("importer", "merge", "prepared_tasks", "references")),
+    *("formats/files.py", "formats/common/", "formats/containers/", "formats/argilla/records.py"),
+    *("formats/hh.py", "formats/messages.py", "formats/openai.py", "formats/sharegpt.py"),
+    *("formats/trl.py", "formats/label_studio/regions.py", "formats/v2.py", "json_guard.py"),
+    *(
+        f"formats/table/{name}.py"
+        for name in ("assembly", "item", "judgments", "paths", "roles", "row_reading", "table_row")
+    ),
+    *("wire/v2/parse.py", "wire/v2/size_limits.py", "wire/v2/unknown_members.py"),
 )
-"""Where the problems come from that people meet on pages; messages of files that are imported, of
-archives and of the API's own parameters stay English."""
+"""Where the problems come from that people meet on pages. Messages of formats of single data sets,
+of mappings, of archives and of the API's own parameters stay English."""
 
 
 def in_problems() -> Iterator[tuple[str, Found]]:

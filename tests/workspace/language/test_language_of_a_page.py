@@ -61,6 +61,40 @@ def test_a_page_is_in_the_browsers_language_until_another_is_chosen(shared_world
     assert "Accept-Language" in plain.headers["vary"]
 
 
+def test_a_language_is_kept_with_the_account_and_goes_before_any_browsers(shared_world):
+    person = add_person(shared_world, email="kept@example.com")
+    with signed_in(shared_world, person) as browser:
+        browser.post("/language", {"language": "es", "next": "/account"})
+        own = browser.get("/account", accept_language="de")
+    with signed_in(shared_world, person) as another:
+        kept = another.get("/account", accept_language="de")
+        said = another.post(
+            "/account/password",
+            {"old_password": "x", "new_password": "y" * 20},
+            accept_language="de",
+        )
+        another.post("/language", {"language": "", "next": "/account"})
+        left = another.get("/account", accept_language="de")
+
+    assert [lang_of(page) for page in (own, kept, said, left)] == ["es", "es", "es", "de"]
+    assert '<option value="es" lang="es" selected>' in kept.text
+
+
+def test_what_was_chosen_before_signing_in_is_kept_for_an_account_that_has_no_language(
+    shared_world,
+):
+    person = add_person(shared_world, email="early@example.com")
+    with browsing(shared_world) as browser:
+        browser.get("/sign-in")
+        browser.post("/language", {"language": "de", "next": "/sign-in"})
+        browser.get("/sign-in")
+        browser.post("/sign-in", {"email": person.email, "password": person.password})
+    with signed_in(shared_world, person) as another:
+        elsewhere = another.get("/account", accept_language="es")
+
+    assert lang_of(elsewhere) == "de"
+
+
 def test_a_language_is_chosen_before_signing_in(shared_world):
     with browsing(shared_world) as browser:
         browser.get("/sign-in")

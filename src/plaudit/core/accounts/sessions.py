@@ -16,7 +16,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.staffing import roles
 from plaudit.errors import Problem
 from plaudit.model.core import PersonRole, Session, SignedIn
-from plaudit.store.accounts import sessions
+from plaudit.store.accounts import sessions, users
 from plaudit.store.engine.engine import Database, Transaction
 
 IDLE_MS = 12 * 60 * 60 * 1000
@@ -81,6 +81,13 @@ async def find_user(
     return None
 
 
+async def keep_language(tx: Transaction, secret: ServerSecret, token: str, code: str) -> None:
+    """Keep a language for the user whose session has this token, unless they have chosen one."""
+    user = await find_user(tx, secret, token) if code else None
+    if user is not None and not user.language:
+        await users.set_language(tx, user.organization_id, user.user_id, code)
+
+
 def _signed_in(row: sessions.SignedInRow) -> SignedIn:
     role = PersonRole(row.role)
     in_project = None
@@ -105,6 +112,7 @@ def _signed_in(row: sessions.SignedInRow) -> SignedIn:
         project_role=in_project,
         is_guest=bool(row.is_guest),
         reach=roles.role_of_rank(reach),
+        language=row.language,
     )
 
 

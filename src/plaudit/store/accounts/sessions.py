@@ -42,6 +42,7 @@ class SignedInRow(Struct, frozen=True):
     session_id: str
     seen_ms: int
     is_guest: int
+    language: str
     highest_rank: int | None
     """Of the user's memberships and those of their teams, in any project."""
     is_members_only: int | None
@@ -53,6 +54,7 @@ class SignedInRow(Struct, frozen=True):
 _SIGNED_IN = (
     "SELECT environment.environment_id, person.organization_id, person.user_id, person.email,"
     " person.name, person.role, session.session_id, session.seen_ms, person.is_guest,"
+    " person.language,"
     " (SELECT MAX(m.role_rank) FROM project_member AS m WHERE m.member_id = person.user_id"
     " OR m.member_id IN (SELECT t.team_id FROM team_member AS t"
     " WHERE t.organization_id = person.organization_id AND t.user_id = person.user_id)),"

@@ -55,6 +55,15 @@ async def replace_person(tx: Transaction, expected: Person, person: Person) -> b
     )
 
 
+async def set_language(tx: Transaction, organization_id: str, user_id: str, code: str) -> None:
+    """Write the language of a user's pages; empty for that of the browser."""
+    await tx.run(
+        "UPDATE person SET language = :language"
+        " WHERE organization_id = :organization_id AND user_id = :user_id",
+        {"organization_id": organization_id, "user_id": user_id, "language": code},
+    )
+
+
 async def lock_active(tx: Transaction, organization_id: str, user_id: str) -> bool:
     """Lock an active user's row until the transaction ends; False if they are not active.
 

@@ -10,9 +10,12 @@ from plaudit.api.http.bodies import OPEN_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import authentication
+from plaudit.core.accounts import sessions as own_sessions
+from plaudit.core.common import audit
 from plaudit.errors import InvalidContent
-from plaudit.model.core import PersonRole
-from plaudit.store.accounts import organizations, sessions
+from plaudit.model.core import PersonRole, SignedIn
+from plaudit.store.accounts import organizations, sessions, users
+from plaudit.store.engine.engine import Transaction
 from plaudit.texts import N_
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import ANYONE, Page, PageRequest, Redirect
@@ -90,6 +93,7 @@ async def sign_in_person(request: PageRequest[NoQuery], form: SignInForm) -> Red
     started = await authentication.sign_in(
         request.db, request.secret, request.services.throttle, attempt, request.client_info
     )
+    await _keep_chosen(request, started.token)
     return Redirect(
         to=links.choose_destination(form.next, request.services.destinations),
         session=started.token,
@@ -127,18 +131,44 @@ async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) ->
         agent=request.agent,
         request_id=request.request_id,
     )
+    await _keep_chosen(request, started.token)
     return Redirect(to=links.START, session=started.token, known_by=started.known_by)
 
 
 async def choose_language(request: PageRequest[NoQuery], form: LanguageForm) -> Redirect:
-    """POST /language: keep a language in this browser, and show the page before in it."""
+    """POST /language: keep a language, and show the page before in it.
+
+    It is kept in the account of whoever is signed in, and in this browser for the time after that.
+    """
     if form.language and form.language not in LANGUAGES:
         raise InvalidContent(N_("there is no such language here"), pointer="/language")
+    user: SignedIn | None = request.user
+    if user is not None and user.language != form.language:
+        await request.db.write(lambda tx: _keep_language(tx, request, user, form.language))
     target = form.next or ""
     here = links.SIGN_IN if target == links.SIGN_IN else None
     return Redirect(
         to=here or links.choose_destination(target, request.services.destinations),
         language=form.language,
+    )
+
+
+async def _keep_chosen(request: PageRequest[NoQuery], token: str) -> None:
+    """Keep the language that was chosen in this browser for an account that has none."""
+    if request.chosen_language:
+        await request.db.write(
+            lambda tx: own_sessions.keep_language(
+                tx, request.secret, token, request.chosen_language
+            )
+        )
+
+
+async def _keep_language(
+    tx: Transaction, request: PageRequest[NoQuery], user: SignedIn, code: str
+) -> None:
+    await users.set_language(tx, user.organization_id, user.user_id, code)
+    await audit.record(
+        tx, user.environment_id, request.actor, "choose_language", "user", user.user_id
     )
 
 

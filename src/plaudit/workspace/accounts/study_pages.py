@@ -14,7 +14,7 @@ from msgspec import Struct
 from plaudit.api.http.bodies import OPEN_BODY
 from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.accounts import study_links
+from plaudit.core.accounts import sessions, study_links
 from plaudit.core.accounts.study_links import StudyEntry
 from plaudit.core.common import audit
 from plaudit.errors import Conflict
@@ -83,6 +83,8 @@ async def enter_study(request: PageRequest[NoQuery], submitted: StudyForm) -> Re
             link.link_id,
             project_key=link.project_key,
         )
+        if token is not None:
+            await sessions.keep_language(tx, request.secret, token, request.chosen_language)
         return project.project_id, token
 
     project_id, token = await request.db.write(work)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import CrossSite
+from plaudit.model.core import SignedIn
 from plaudit.workspace.http import form_tokens
 from plaudit.workspace.language import languages
 from plaudit.workspace.language.languages import Language
@@ -72,11 +73,14 @@ class Browser:
         chosen = self._cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
 
-    @property
-    def language(self) -> Language:
-        """Language of the pages: the chosen one, else the one that the browser asks for first."""
+    def language_for(self, user: SignedIn | None) -> Language:
+        """Language of the pages: the account's, else the one chosen in this browser, else its own.
+
+        The browser's own is the first that it asks for and that there is.
+        """
         chosen = self._cookies.get(LANGUAGE_COOKIE, "")
-        return languages.choose("", chosen, self.header("accept-language"))
+        setting = "" if user is None else user.language
+        return languages.choose(setting, chosen, self.header("accept-language"))
 
     @property
     def chosen_language(self) -> str:

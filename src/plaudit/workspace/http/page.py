@@ -78,6 +78,8 @@ class PageRequest(Struct, Generic[Q]):
     cookie: str
     """Value of the session cookie, empty without one. A credential: never show or store it."""
     known_by: str
+    chosen_language: str
+    """Code of the language chosen in this browser; empty where none was."""
     """Value of the cookie of a known browser, empty without one."""
     origin: str
     """Scheme, host and port under which the browser reaches this server."""

@@ -40,7 +40,7 @@ from plaudit.model.core import SignedIn
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import compression, form_data, form_tokens, links, page_checks
-from plaudit.workspace.http.assets import Assets
+from plaudit.workspace.http.assets import Assets, StaticRoute
 from plaudit.workspace.http.browser import Browser
 from plaudit.workspace.http.compiled_templates import compiled_templates
 from plaudit.workspace.http.page import (
@@ -112,7 +112,7 @@ class Workspace:
         firsts = sorted({path.split("/")[1] for path in self._by_path})
         return [
             *(Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()),
-            Route("/static/{version}/{name:path}", _StaticRoute(self.assets)),
+            Route("/static/{version}/{name:path}", StaticRoute(self.assets)),
             *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
         ]
 
@@ -143,13 +143,14 @@ class Workspace:
     def layout(self, scope: Scope, browser: Browser) -> LayoutContext:
         """Layout context of this request: user, form token, theme, flash message."""
         token = self._token(browser.session) if browser.session else ""
+        user: SignedIn | None = scope.get("plaudit.user")
         return LayoutContext(
-            user=scope.get("plaudit.user"),
+            user=user,
             path=scope["path"],
             token=token,
             theme=browser.theme,
-            language=browser.language,
-            chosen_language=browser.chosen_language,
+            language=browser.language_for(user),
+            chosen_language=(user.language if user else "") or browser.chosen_language,
             flash=browser.flash,
             request_id=scope["plaudit.request_id"],
         )
@@ -162,25 +163,31 @@ class Workspace:
         """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
-        with speech.speaking(browser.language):
+        parts = path_parts(scope)
+        user = await self.user_of(scope, parts.get("project_id", ""))
+        scope["plaudit.user"] = user
+        with speech.speaking(browser.language_for(user)):
             try:
-                await self._serve(page, browser, scope, receive, send)
+                await self._serve(page, browser, user, parts, scope, receive, send)
             except Problem as problem:
                 if not browser.wants_page:  # its script shows it
                     problem.message = problem_texts.text_of(problem)
                 raise
 
     async def _serve(
-        self, page: Page, browser: Browser, scope: Scope, receive: Receive, send: Send
+        self,
+        page: Page,
+        browser: Browser,
+        user: Any,  # None on open pages alone
+        parts: dict[str, str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        parts = path_parts(scope)
-        project_id = parts.get("project_id", "")
-        user: Any = await self.user_of(scope, project_id)  # None on open pages alone
-        scope["plaudit.user"] = user
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
-            require_access(page, user, project_id)
+            require_access(page, user, parts.get("project_id", ""))
             self.session_activity.touch(self.services.db, user)
         request = PageRequest(
             services=self._page_services,
@@ -191,6 +198,7 @@ class Workspace:
             receive=receive,
             cookie=browser.session,
             known_by=browser.known_by,
+            chosen_language=browser.chosen_language,
             origin=browser.origin,
         )
         if page.changes:
@@ -399,19 +407,3 @@ class _NotFoundRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["plaudit.user"] = await self._workspace.user_of(scope)
         raise NotFound
-
-
-class _StaticRoute:
-    """ASGI application of static files: open, and reads no session."""
-
-    def __init__(self, assets: Assets) -> None:
-        self._assets = assets
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["plaudit.operation"] = "get_asset"
-        if scope["method"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed(allow="GET, HEAD")
-        parts = path_parts(scope)
-        accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
-        answer = self._assets.answer(parts["version"], parts["name"], accepted)
-        await respond(send, answer.status, answer.body, answer.content_type, answer.headers)

@@ -16,6 +16,9 @@ from plaudit.workspace.language import speech
 from plaudit.workspace.language.languages import ENGLISH, catalogue
 
 CONTEXT = "problem"
+QUOTED = {"message", "reason", "exc"}
+"""Values of a message that are messages too, such as what is wrong with a row."""
+
 _VALUE = re.compile(r"%\((\w+)\)s")
 
 
@@ -41,7 +44,10 @@ def recognized(message: str) -> str:
     for pattern, translation in _patterns(code):
         match = pattern.fullmatch(message)
         if match is not None:
-            return translation % match.groupdict()
+            found_values = match.groupdict()
+            for name in QUOTED & found_values.keys():
+                found_values[name] = recognized(found_values[name])
+            return translation % found_values
     return message
 
 

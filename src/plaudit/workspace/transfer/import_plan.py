@@ -12,6 +12,7 @@ from plaudit.api.transfer.import_job import SEARCH_STEPS_MAX, ImportChoices
 from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks import forms
 from plaudit.core.transfer import jobs
+from plaudit.core.transfer.importer import Reject
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.dry_run import TASKS_SHOWN, try_import
 from plaudit.formats.common.file_import import FileImport, TaskUse
@@ -117,7 +118,7 @@ def lay_out_preview(
 
     Raises InvalidContent for a mapping or a configuration that cannot be right.
     """
-    rejects: list[str] = []
+    rejects: list[Reject] = []
     with closing(
         FileImport(
             [],
@@ -134,7 +135,7 @@ def lay_out_preview(
         )
     ) as prepared:
         prepared.prepare()
-        result = try_import(prepared, lambda reject: rejects.append(str(reject)))
+        result = try_import(prepared, rejects.append)
     form = prepared.form
     if project is not None and project_detail(project).form is not None:
         form = forms.form_of(project_detail(project))

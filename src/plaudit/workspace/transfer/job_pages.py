@@ -16,6 +16,7 @@ from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from plaudit.workspace.http.page import PageRequest
+from plaudit.workspace.transfer.result_words import result_words
 
 LISTED_MAX = 10
 
@@ -110,7 +111,7 @@ def job_view(job: Job, by: str) -> JobView:
         total=progress.total,
         lines=progress.lines,
         counts=progress.counts,
-        result=progress.result,
+        result=result_words(progress.result),
         notes=progress.notes,
         reason=job.reason,
         started_ms=job.created_ms,

@@ -27,3 +27,6 @@ CREATE TABLE acceptance_task (
     PRIMARY KEY (project_key, acceptance_id, seq)
 )${clustered};
 CREATE INDEX acceptance_task_by_task ON acceptance_task (project_key, seq, draw);
+
+-- Language of the pages that somebody chose; empty for that of their browser.
+ALTER TABLE person ADD COLUMN language ${id} NOT NULL DEFAULT '';

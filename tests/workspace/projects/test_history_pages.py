@@ -34,12 +34,13 @@ def noted() -> tuple[set[str], set[str]]:
     actions: set[str] = set()
     kinds: set[str] = set()
     positions = {"record": (3, 4), "record_many": (3, 4), "note": (None, 0), "note_many": (None, 0)}
-    positions |= {"start_job": (2, None), "cancel_job": (2, None)}
+    positions |= {"start_job": (2, None), "cancel_job": (2, None), "_note": (3, None)}
     for path in Path(plaudit.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
-            found = positions.get(node.func.attr, (None, None))
+            called = ast.unparse(node.func).rpartition(".")[2]
+            found = positions.get(called, (None, None))
             for position, names in zip(found, (actions, kinds), strict=True):
                 if position is not None and position < len(node.args):
                     value = getattr(node.args[position], "value", None)

@@ -96,9 +96,8 @@ def test_a_project_tells_its_managers_who_did_what_and_no_more(labeling):
         browser.get(there)
         browser.post(f"{there}/tasks/{elsewhere}/cancel")
         for query in (f"about={elsewhere}", "who=manager@example.com"):
-            assert (
-                elsewhere not in browser.get(f"{path}/history?{query}").text.partition("<tbody>")[2]
-            )
+            shown = browser.get(f"{path}/history?{query}").text
+            assert elsewhere not in shown.partition("<tbody>")[2]
         assert len(lines(browser.get(f"{path}/history?about={task_id}&who=server").text)) == 0
         nobody = browser.get(f"{path}/history?who=nobody@example.com").text
         assert "There is nobody with this" in nobody

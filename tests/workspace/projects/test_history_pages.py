@@ -21,7 +21,7 @@ from tests.support.operations import OPERATIONS
 from tests.support.pages.browser_client import add_person, signed_in
 
 UNNOTED = {
-    "choose_language", "claim_task", "resume_task", "reopen_task", "save_draft", "send_heartbeat",
+    "claim_task", "resume_task", "reopen_task", "save_draft", "send_heartbeat",
     "submit_answers", "undo_submission", "skip_task", "flag_task", "report_task", "release_task",
     "look_at_invitation", "preview_text", "preview_guidelines", "preview_questions",
     "preview_template", "preview_import", "preview_project_download", "preview_delivery_download",

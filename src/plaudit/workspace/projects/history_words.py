@@ -18,6 +18,7 @@ _DONE = (
     (N_("signed in"), ("sign_in",)),
     (N_("signed out"), ("sign_out", "end_session", "end_all_sessions")),
     (N_("changed the own name or password"), ("change_own_name", "change_own_password")),
+    (N_("chose a language"), ("choose_language",)),
     (N_("said what somebody knows"), ("save_skills", "set_skills")),
     (N_("came by a study link"), ("enter_study",)),
     (N_("made a study link"), ("make_study", "create_study_link")),

@@ -21,8 +21,9 @@ TURN_COUNTS = ((1, 0.55), (2, 0.17), (3, 0.15), (4, 0.08), (5, 0.03), (8, 0.015)
 RESPONSE_COUNTS = ((2, 0.80), (3, 0.10), (4, 0.07), (5, 0.02), (9, 0.01))
 RATER_COUNTS = ((1, 0.80), (2, 0.10), (3, 0.10))
 DIMENSIONS = ("instruction_following", "truthfulness", "conciseness", "format", "safety")
-FIRST_CREATED_AT = datetime(2023, 1, 1, tzinfo=UTC)
+FIRST_CREATED_AT = datetime(2012, 1, 1, tzinfo=UTC)
 SECONDS_BETWEEN_TASKS = 37
+"""Ten million tasks end before 2024: an import refuses what was completed after today."""
 MEAN_HOURS_TO_COMPLETE = 20
 
 COMMON_WORDS = (

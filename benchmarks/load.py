@@ -91,10 +91,11 @@ class Connection:
         self.socket.close()
 
 
-def get(port: int, target: str, key: str = "") -> bytes:
-    """Return the request bytes of GET `target`."""
-    bearer = f"Authorization: Bearer {key}\r\n" if key else ""
-    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{bearer}\r\n".encode()
+def get(port: int, target: str, key: str = "", *, coding: str = "") -> bytes:
+    """Return the request bytes of GET `target`; `coding` is the accepted one, if any."""
+    headers = f"Authorization: Bearer {key}\r\n" if key else ""
+    headers += f"Accept-Encoding: {coding}\r\n" if coding else ""
+    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n".encode()
 
 
 def drive(

@@ -29,17 +29,27 @@ class Trial:
 
 
 def trial(
-    name: str, server: Server, targets: Iterable[str], *, connections: int = load.CONNECTIONS
+    name: str,
+    server: Server,
+    targets: Iterable[str],
+    *,
+    connections: int = load.CONNECTIONS,
+    coding: str = "",
 ) -> Trial:
     """Return the trial that asks a server for `targets`, over and over."""
-    return Trial(name, server, cycle([server.get(each) for each in targets]), connections)
+    requests = [server.get(each, coding=coding) for each in targets]
+    return Trial(name, server, cycle(requests), connections)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Medians over the rounds of one trial; `spread` is (largest - smallest) / median."""
+    """Medians over the rounds of one trial; `spread` is (largest - smallest) / median.
+
+    `least_us` is of the cheapest round.
+    """
 
     cpu_us: float
+    least_us: float
     spread: float
     requests_per_second: float
     body_bytes: float
@@ -85,6 +95,7 @@ def _cost(runs: Sequence[tuple[float, load.Tally]]) -> Cost:
     middle = median(per_request)
     return Cost(
         cpu_us=middle,
+        least_us=min(per_request),
         spread=(max(per_request) - min(per_request)) / middle,
         requests_per_second=median(t.request_count / t.seconds for _, t in runs),
         body_bytes=median(t.body_bytes / t.request_count for _, t in runs),

@@ -68,8 +68,10 @@ class Plan:
     soak_minutes: float
     quality_tasks: int
     scale_tasks: int
+    scale_file_tasks: int
+    """Of one import."""
     scale_minutes: float
-    """After which no further file of tasks is imported."""
+    """After which no further file of tasks is imported, and what is missing is copied."""
     list_tasks: int
     list_people: int
     rest_share: float
@@ -129,6 +131,7 @@ def full_plan(folder: Path) -> Plan:
         soak_minutes=40,
         quality_tasks=333_000,
         scale_tasks=10_000_000,
+        scale_file_tasks=1_000_000,
         scale_minutes=240,
         list_tasks=100_000,
         list_people=500,
@@ -185,7 +188,8 @@ def quick_plan(folder: Path) -> Plan:
         soak_minutes=0.1,
         quality_tasks=5_000,
         scale_tasks=200_000,
-        scale_minutes=10,
+        scale_file_tasks=50_000,
+        scale_minutes=0,
         list_tasks=3_000,
         list_people=30,
         rest_share=0.1,

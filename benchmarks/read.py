@@ -62,6 +62,9 @@ OPTS_COST = (
     "the default page leaves as it lies in a file, without being read. For others the tables are "
     "read, and each task is cut and joined again at stored offsets."
 )
+CODINGS = ("zstd", "gzip")
+ZSTD_COST = "finding the places costs the same, and sending from the page cache is cheap."
+ZSTD_BYTES = "each task is compressed by itself, so that it is spliced without being read."
 MEMORY_GROWTH = "the process kept more pages after the requests than the warm-up had needed."
 
 
@@ -122,6 +125,8 @@ def _pages(plan: Plan, stage: Stage) -> Section:
         own = [target(filters, limit=limit, next_token=tokens[place]) for place in order]
         offsets = [target(filters, limit=limit, offset=place * PAGE_TASKS) for place in order]
         trials += [trial(f"plaudit {limit}", stage.plaudit, own)]
+        for coding in CODINGS:
+            trials += [trial(f"plaudit, {coding} {limit}", stage.plaudit, own, coding=coding)]
         trials += [trial(f"plaudit without page files {limit}", stage.tables, own)]
         trials += [trial(f"ordinary {limit}", stage.ordinary, offsets)]
         trials += [trial(f"{ORDINARY_ALONE} {limit}", stage.ordinary, offsets, connections=1)]
@@ -184,6 +189,21 @@ def _page_figures(costs: Mapping[str, Cost]) -> list[Figure]:
         ),
         Figure(f"{page}: the same, ordinary on one connection", ratio(ORDINARY_ALONE, PAGE_TASKS)),
         Figure(f"{one}: the same, ordinary on one connection", ratio(ORDINARY_ALONE, 1)),
+    ]
+    plain, packed = (costs[f"{name} {PAGE_TASKS}"] for name in ("plaudit", "plaudit, zstd"))
+    figures += [
+        Figure(
+            f"{page}: CPU of zstd / as it is",
+            packed.cpu_us / plain.cpu_us,
+            at_most=0.8,
+            why_missed=ZSTD_COST,
+        ),
+        Figure(
+            f"{page}: bytes of zstd / as it is",
+            packed.body_bytes / plain.body_bytes,
+            at_most=0.35,
+            why_missed=ZSTD_BYTES,
+        ),
     ]
     if f"nginx {PAGE_TASKS}" in costs:
         against_nginx = ratio("nginx", PAGE_TASKS)

@@ -100,6 +100,7 @@ from plaudit.workspace.projects import (
     batch_pages,
     clone_pages,
     form_pages,
+    history_pages,
     member_pages,
     new_task_pages,
     palette_page,
@@ -180,6 +181,7 @@ def all_pages() -> tuple[Page, ...]:
         qualification_pages,
         *(project_pages, settings_pages, form_pages, batch_pages, task_list_pages, task_pages),
         *(action_pages, new_task_pages, attention_pages, talk_pages, waiting_pages, clone_pages),
+        history_pages,
         styleguide_page,
         *(rule_pages, member_pages),
         palette_page,
@@ -289,7 +291,8 @@ def start_page_files(services: Services, poll_s: float = POLL_S) -> PageFileBuil
         return None
     if disk_space.is_read_only(services.settings.data):
         return None
-    builder = PageFileBuilder(services.db, files, poll_s=poll_s)
+    is_packed = services.settings.compressed_pages
+    builder = PageFileBuilder(services.db, files, poll_s=poll_s, is_packed=is_packed)
     builder.start()
     return builder
 

@@ -48,6 +48,11 @@ def mint(prefix: str) -> str:
     return f"{prefix}_{_sequence.next():032x}"
 
 
+def first_at(prefix: str, ms: int) -> str:
+    """Least id of a moment (epoch milliseconds): all that are made from then on are greater."""
+    return f"{prefix}_{(ms & 0xFFF_FFFF_FFFF) << 84:032x}"
+
+
 def mint_key() -> int:
     """Make a random positive 62-bit key of a project or dataset.
 

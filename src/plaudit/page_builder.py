@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from plaudit.core.tasks.page_records import record_of
+from plaudit.core.tasks.page_records import RecordRound
 from plaudit.errors import Unavailable
 from plaudit.settings import STREAM_SECONDS_MAX
 from plaudit.store.engine.sqlite import SideReader, SqliteDatabase, drive
@@ -25,6 +25,7 @@ from plaudit.store.page_files import building, file_runs, file_writing
 from plaudit.store.page_files.building import PlacedTask, Record, StoredPageFile
 from plaudit.store.page_files.file_writing import FileWriter
 from plaudit.store.page_files.places import PageFiles
+from plaudit.wire.v2.packing import Packer
 
 POLL_S = 1.0
 PAUSE_S = 30.0
@@ -64,6 +65,7 @@ class PageFileBuilder:
         *,
         poll_s: float = POLL_S,
         overwrite_s: float = OVERWRITE_S,
+        is_packed: bool = True,
     ) -> None:
         self._db = db
         self._files = files
@@ -72,6 +74,7 @@ class PageFileBuilder:
         self._overwrite_s = overwrite_s
         self._reader: SideReader = db.open_side_reader()
         self._writer: FileWriter | None = None
+        self._packer = Packer() if is_packed else None
         self._task: asyncio.Task[None] | None = None
         self._seen = -1
         """Version of the data at which everything had a place."""
@@ -289,28 +292,22 @@ class PageFileBuilder:
     def _pieces(
         self, start: int, claimed: list[PlacedTask], records: list[Record]
     ) -> Iterator[bytes]:
-        """Records of the claimed tasks, and then their fixes, noting where each will lie."""
-        at, kept, parts, fixes = start, 0, [], []
-        written: list[tuple[PlacedTask, int, int]] = []
+        """Records of the claimed tasks and what goes with them, noting where each will lie."""
+        made, kept, parts = RecordRound(start, self._packer), 0, []
         for task in claimed:
             shown = drive(building.find_shown(self._reader.tx, task))
             if shown is None:
                 continue
-            record, its_fixes = record_of(shown)
-            written.append((task, at, len(record)))
-            fixes.append(its_fixes)
+            record = made.add(task, shown)
             parts.append(record)
-            at += len(record)
             kept += len(record)
             if kept >= PIECE_BYTES:
                 yield b"".join(parts)
                 kept, parts = 0, []
-                if at - start >= ROUND_BYTES or self._is_stopping.is_set():
+                if made.end - start >= ROUND_BYTES or self._is_stopping.is_set():
                     break
-        yield b"".join((*parts, *fixes))
-        for (task, place, length), its_fixes in zip(written, fixes, strict=True):
-            records.append(Record(*task, place, length, at, len(its_fixes)))
-            at += len(its_fixes)
+        yield b"".join((*parts, *made.behind()))
+        records += made.records()
 
     async def _overwrite_dead(self) -> bool:
         """Overwrite records that have been dead for long enough; True if there were any."""

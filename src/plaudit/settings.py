@@ -103,6 +103,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Seconds between attempts; empty means those of `core.webhooks.retry_policy`."""
     page_files: bool = True
     """True if SQLite keeps what pages of tasks show a second time, in files they are sent from."""
+    compressed_pages: bool = True
+    """True if pages of tasks are compressed for who accepts it."""
     worker: bool = True
     """True if `plaudit serve` also runs the webhook worker."""
 
@@ -167,6 +169,8 @@ VARIABLES: dict[str, str] = {
     "instead of the built-in ones.",
     "PLAUDIT_PAGE_FILES": "0 keeps SQLite from writing DATA/pages, from which pages of tasks are "
     "sent; default 1.",
+    "PLAUDIT_COMPRESSED_PAGES": "0 sends pages of tasks as they are, also to who accepts them "
+    "compressed; default 1.",
     "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
 }
 
@@ -206,6 +210,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         mmap_bytes=_bytes(env, "PLAUDIT_MMAP_BYTES", None),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
         page_files=_flag(env, "PLAUDIT_PAGE_FILES", default=True),
+        compressed_pages=_flag(env, "PLAUDIT_COMPRESSED_PAGES", default=True),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
 
@@ -242,6 +247,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_MMAP_BYTES": str(settings.mmap_bytes or "off"),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
         "PLAUDIT_PAGE_FILES": str(int(settings.page_files)),
+        "PLAUDIT_COMPRESSED_PAGES": str(int(settings.compressed_pages)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
     }

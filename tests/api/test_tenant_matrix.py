@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from plaudit.model.core import Role
+from tests.support.harness import one_engine
 from tests.support.operations import CANARY, GOOD, NAMES, OPERATIONS, ask, calling, comparable
 
 OBJECTS = ("own", "stranger", "absent", "malformed")
@@ -68,6 +69,7 @@ def request_for(kind: str, good: dict[str, Any]) -> dict[str, Any]:
     return good
 
 
+@one_engine
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.name)
 def test_what_strangers_are_told_is_what_is_told_of_the_absent(world, ann, document, role):
     world.org("Stranger")

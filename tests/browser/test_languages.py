@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.harness import above_the_store
+
 
 def left_of(page: Any, selector: str) -> float:
     """Distance of an element from the left edge of the window."""
@@ -12,6 +14,7 @@ def left_of(page: Any, selector: str) -> float:
     )
 
 
+@above_the_store
 def test_a_page_and_its_scripts_speak_the_browsers_language(team, annotator_tab):
     team.add()
     page = annotator_tab(locale="de-DE").take()
@@ -24,6 +27,7 @@ def test_a_page_and_its_scripts_speak_the_browsers_language(team, annotator_tab)
     assert page.text_content(".is-wrong .wrong:not([hidden]) >> nth=0") == "Eine Antwort ist nötig."
 
 
+@above_the_store
 def test_a_page_is_mirrored_by_its_direction_alone(team, annotator_tab):
     team.add()
     page = annotator_tab().take()

@@ -9,7 +9,7 @@ import pytest
 from scaleapi import ScaleClient
 
 from plaudit.formats import files
-from tests.support.harness import Server, World
+from tests.support.harness import Server, World, one_engine
 from tests.support.pages.annotation_page import GRADES, question, values
 from tests.support.pages.browser_client import Somebody, add_person
 from tests.support.pages.chromium import Remote, Seen
@@ -111,6 +111,7 @@ def test_somebody_is_invited_signs_in_annotates_and_is_read_by_the_official_clie
     assert boss.faults + ann.faults == []
 
 
+@one_engine
 def test_a_manager_makes_a_project_brings_data_in_watches_it_and_takes_the_archive(
     world, arrive, oasst, tmp_path
 ):

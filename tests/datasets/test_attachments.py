@@ -25,7 +25,14 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.attachments import TEXT, link_of, upload
 from tests.support.dataset_requests import content, deliver, make_dataset
-from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments
+from tests.support.harness import (
+    World,
+    above_the_store,
+    on_sqlite_alone,
+    one_engine,
+    run_cli,
+    store_arguments,
+)
 from tests.support.operations import assert_is_error
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
@@ -141,6 +148,7 @@ def test_no_name_breaks_out_of_its_header(name):
         assert unquote(whole.decode(), errors="strict") == re.sub(r"[/\\]", "_", name)
 
 
+@above_the_store
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_name_is_refused_or_served_as_one_header_line(shared_world, shared_server, name):
     """Read from the socket, so that no client tidies the block of headers up."""
@@ -165,6 +173,7 @@ def test_a_hostile_name_is_refused_or_served_as_one_header_line(shared_world, sh
     assert len(files_in(shared_world)) == len(before) + 1
 
 
+@one_engine
 def test_no_name_or_id_of_a_client_is_a_part_of_a_path(world, client):
     dataset = make_dataset(client)
     before = {one for one in world.settings.data.rglob("*") if "plaudit.sqlite" not in one.name}
@@ -245,6 +254,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(world, start_server):
     assert [one.name for one in files_in(world)] == []
 
 
+@one_engine
 def test_a_large_file_passes_through_in_pieces(world, start_server):
     """Neither on its way in nor on its way out is it held in memory."""
     server = start_server()
@@ -273,6 +283,7 @@ def test_a_large_file_passes_through_in_pieces(world, start_server):
     assert resident_mb() - before < 100
 
 
+@one_engine
 def test_a_reader_that_is_slow_holds_up_no_other(world, start_server):
     server = start_server()
     headers = {"Authorization": f"Bearer {world.key()}"}

@@ -76,6 +76,7 @@ def test_expand_shows_objects_whose_own_references_stay_ids(client, dataset):
     assert deliveries == [delivery | {"dataset": whole}]
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("path", "expand"),
     [
@@ -170,6 +171,7 @@ def test_each_delivery_of_a_dataset_has_a_later_time_than_those_before(client, d
     assert times == sorted(set(times))
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -264,6 +266,7 @@ def test_a_schema_is_shown_with_its_text_as_it_was_given(client):
     assert listed == [{name: shown["schema"][name] for name in shown["schema"] if name != "json"}]
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("schema_id", "status"),
     [

@@ -19,6 +19,7 @@ from tests.support.deliveries import (
     set_metadata,
     stored,
 )
+from tests.support.harness import one_engine
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 
@@ -80,6 +81,7 @@ def test_tasks_come_in_the_order_of_the_listing_with_the_same_filter(world, clie
     assert ids_of(client, by_time["id"]) == names
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("body", "status", "word"),
     [

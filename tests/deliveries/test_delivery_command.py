@@ -20,7 +20,7 @@ from tests.support.deliveries import (
     stored,
 )
 from tests.support.forked_process import forked_command
-from tests.support.harness import clean_environment, run_cli, store_arguments
+from tests.support.harness import clean_environment, one_engine, run_cli, store_arguments
 
 
 def deliver_in_another_process(world, *arguments):
@@ -110,6 +110,7 @@ def test_the_command_says_in_one_line_what_it_delivered(many, client, tmp_path):
     assert ids_of(client, second["id"]) == ["task_00004", "task_00005"]
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [

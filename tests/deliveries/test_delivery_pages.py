@@ -16,7 +16,7 @@ from tests.support.deliveries import (
     rows_of,
     stored,
 )
-from tests.support.harness import walk
+from tests.support.harness import above_the_store, one_engine, walk
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 
@@ -104,6 +104,7 @@ def test_deliveries_are_listed_oldest_first_between_exclusive_bounds(full, clien
     assert listed(delivered_after=times[0], delivered_before=times[2]) == ["b"]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("path", "params", "status"),
     [
@@ -256,6 +257,7 @@ def named(value, made, second):
     return value.replace("MADE", made).replace("SECOND", second)
 
 
+@above_the_store
 @pytest.mark.parametrize(("path", "params"), WALKS, ids=str)
 def test_a_token_that_was_changed_is_refused(shared_walks, path, params):
     world, key, ids = shared_walks
@@ -272,6 +274,7 @@ def test_a_token_that_was_changed_is_refused(shared_walks, path, params):
         assert {status(one) for one in [*changed, "x", token + "A"]} == {400}
 
 
+@above_the_store
 @pytest.mark.parametrize(("path", "params"), WALKS, ids=str)
 def test_a_token_is_good_for_its_own_walk_and_organization_alone(shared_walks, path, params):
     world, key, [first, second] = shared_walks
@@ -291,6 +294,7 @@ def test_a_token_is_good_for_its_own_walk_and_organization_alone(shared_walks, p
     assert all("task_0" not in answer.text for answer in answers)
 
 
+@one_engine
 def test_a_token_of_another_listing_is_refused(many, client):
     made = deliver(client)
     token = client.get("/v2/tasks?project_id=project_123&limit=1").json()["next_token"]
@@ -300,6 +304,7 @@ def test_a_token_of_another_listing_is_refused(many, client):
         assert client.get(path, params=asked).status_code == 400
 
 
+@one_engine
 @pytest.mark.parametrize("path", ["/v2/delivery", "/v2/delivery/tasks"])
 def test_a_token_alone_goes_on_with_the_walk(many, client, path):
     key = {"/v2/delivery": "tasks", "/v2/delivery/tasks": "docs"}[path]

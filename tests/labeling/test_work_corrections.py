@@ -16,7 +16,7 @@ from tests.labeling.test_work_review import LIKERT_2, completed_at, correct, sai
 from tests.labeling.test_work_submissions import delivered, judge, values
 from tests.support.builders import make_message, make_turn
 from tests.support.deliveries import ids_of
-from tests.support.harness import walk
+from tests.support.harness import one_engine, walk
 from tests.support.labeling_project import FORM, OVERALL, LabelingProject, make_content
 
 
@@ -233,6 +233,7 @@ def test_a_form_that_has_changed_since_takes_nothing_from_what_was_delivered(lab
     assert [values(one["annotations"]) for one in messages] == [{"overall": 3}, {"overall": 3}]
 
 
+@one_engine
 @pytest.mark.parametrize(
     "fixes",
     [

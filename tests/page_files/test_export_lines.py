@@ -139,7 +139,7 @@ def test_a_change_while_fixes_are_written_leaves_them_dead(world, monkeypatch):
     world.run(built.builder.work())
     monkeypatch.undo()
 
-    assert sql(world, "SELECT COUNT(*) FROM dead_record") == [(2,)]
+    assert sql(world, "SELECT COUNT(*) FROM dead_record") == [(4,)]
     built.build()
     [path] = built.files.folder.glob("*.dat")
     assert b"SECRET" not in path.read_bytes()

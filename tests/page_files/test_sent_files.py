@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +14,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import requests
+from backports import zstd
 
+from plaudit.client import Client
+from plaudit.model.codings import Coding
 from plaudit.settings import Settings
 from tests.support.builders import make_message as message
 from tests.support.builders import make_task, make_thread, make_turn
@@ -61,19 +67,19 @@ def wait_for_places(world: World) -> None:
         time.sleep(0.05)
 
 
-def page(server: Server, key: str, **params: Any) -> httpx2.Response:
+def page(server: Server, key: str, coding: str = "identity", **params: Any) -> httpx2.Response:
     found = httpx2.get(
         f"{server.url}/v2/tasks",
         params={"project_id": "project_123"} | params,
-        headers={"Authorization": f"Bearer {key}"},
+        headers={"Authorization": f"Bearer {key}", "Accept-Encoding": coding},
         timeout=SECONDS_MAX,
     )
     return found.raise_for_status()
 
 
-def request(key: str, path: str = "/v2/tasks?project_id=project_123") -> bytes:
-    lines = (f"GET {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}", "", "")
-    return "\r\n".join(lines).encode()
+def request(key: str, path: str = "/v2/tasks?project_id=project_123", *more: str) -> bytes:
+    lines = (f"GET {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}", *more)
+    return "\r\n".join((*lines, "", "")).encode()
 
 
 def connected(server: Server, *, window: int = 1 << 20) -> socket.socket:
@@ -160,14 +166,72 @@ def test_one_who_goes_away_leaves_nothing_behind(served):
     assert len(os.listdir(descriptors)) <= before
 
 
-def test_a_head_has_no_body_and_the_length_of_the_page(served):
+@pytest.mark.parametrize("coding", ["identity", *Coding])
+def test_a_head_has_no_body_and_the_length_of_the_page(served, coding):
     _, server, key = served
-    answer = httpx2.head(
-        f"{server.url}/v2/tasks?project_id=project_123", headers={"Authorization": f"Bearer {key}"}
-    )
+    headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": coding}
+    answer = httpx2.head(f"{server.url}/v2/tasks?project_id=project_123", headers=headers)
+    sent = page(server, key, coding)
 
-    assert int(answer.headers["content-length"]) == len(page(server, key).content)
+    assert answer.headers["content-length"] == sent.headers["content-length"]
+    assert answer.headers["vary"] == sent.headers["vary"] == "Authorization, Accept-Encoding"
+    assert answer.headers.get("content-encoding", "identity") == coding
     assert answer.content == b""
+
+
+@pytest.mark.parametrize("coding", list(Coding))
+def test_a_compressed_page_is_the_page_for_each_client(served, coding):
+    _, server, key = served
+    asked: list[dict[str, Any]] = [
+        {},
+        {"status": "completed"},
+        {"status": "canceled"},
+        {"limit": 1},
+    ]
+    for params in asked:  # one run, a hundred long ones, a hundred short ones, one
+        plain, packed = page(server, key, **params), page(server, key, coding, **params)
+        assert packed.content == plain.content
+        assert packed.headers["content-encoding"] == coding
+        size = int(packed.headers["content-length"])
+        assert size < len(plain.content)
+        with closing(connected(server)) as link:
+            path = "/v2/tasks?project_id=project_123&" + "&".join(
+                f"{name}={value}" for name, value in params.items()
+            )
+            link.sendall(request(key, path, f"Accept-Encoding: {coding}"))
+            body = read_answer(link)
+        assert len(body) == size
+        reader: Any = gzip if coding is Coding.gzip else zstd
+        assert reader.decompress(body) == plain.content
+
+
+def test_other_clients_read_compressed_pages_too(served, tmp_path):
+    _, server, key = served
+    url, headers = (
+        f"{server.url}/v2/tasks?project_id=project_123",
+        {"Authorization": f"Bearer {key}"},
+    )
+    expected = page(server, key).content
+
+    assert requests.get(url, headers=headers, timeout=SECONDS_MAX).content == expected
+    with Client(url=server.url, key=key) as client:
+        found = client.tasks(project_id="project_123", raw=True)
+        assert sum(1 for _ in found) == 2 * COUNT
+    if curl := shutil.which("curl"):
+        command = (curl, "-s", "--compressed", "-H", f"Authorization: Bearer {key}", url)
+        assert subprocess.run(command, capture_output=True, check=True).stdout == expected
+
+
+def test_pages_that_are_compressed_otherwise_or_not_at_all_come_as_they_are(served):
+    _, server, key = served
+    asked = ["br", "gzip;q=0", "gzip;q=0.5, identity", "zstd;q=x", ""]
+    pages = [page(server, key, coding) for coding in asked]
+    woven = page(server, key, "gzip", expand="project")
+
+    assert all("content-encoding" not in one.headers for one in (*pages, woven))
+    assert len({one.content for one in pages}) == 1
+    assert page(server, key, "gzip, *;q=0.1").headers["content-encoding"] == "gzip"
+    assert page(server, key, "gzip;q=0.9, *").headers["content-encoding"] == "zstd"
 
 
 def test_a_file_that_is_cut_short_ends_one_connection_and_is_built_anew(served):

@@ -20,6 +20,7 @@ from plaudit.model.quality_control import Collector, GoldSettings
 from plaudit.store.tasks import work_queue
 from plaudit.wire.v2.resources import AdaptiveOverlap
 from tests.support.gold.gold_project import GoldProject
+from tests.support.harness import one_engine
 from tests.support.labeling_project import FORM, LIKERT, SELECTED, LabelingProject, lease_ref
 
 VALUES = ["yes", "no", "unsure"]
@@ -309,6 +310,7 @@ def test_gold_is_no_task_that_may_have_judges_enough(world):
     assert project.violations() == {}
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("judges", "pointer"),
     [

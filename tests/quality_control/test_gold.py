@@ -15,6 +15,7 @@ from plaudit.model.labeling import LeaseStatus
 from plaudit.model.quality_control import Collector, GoldSettings
 from plaudit.store.labeling import own_work
 from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
+from tests.support.harness import one_engine
 from tests.support.labeling_project import lease_ref
 from tests.support.staffing.people import as_user
 
@@ -183,6 +184,7 @@ def test_every_page_of_a_person_counts_gold_as_it_counts_any_task(floor):
     assert seen == [(8 - number, 1, 1 + number, 1 + number, 1) for number in range(9)]
 
 
+@one_engine
 def test_gold_is_a_share_of_each_persons_tasks(world):
     floor = GoldProject(world, gold=GoldSettings(rate=0.1), overlap=100)
     floor.add_gold(60)
@@ -215,6 +217,7 @@ def test_many_pages_of_one_person_get_gold_once_each(floor, at_once):
     assert floor.violations() == {}
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("sent", "pointer"),
     [

@@ -36,6 +36,7 @@ ACROSS = {
     "list_messages": "an organization's messages are listed over its projects",
     "find_message": "a message is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
+    "list_history": "an admin reads the audit log of all projects",
     "list_entries_after": "an archive carries the audit log of all projects",
     "list_attachments": "an archive carries all files of an organization",
     "lock_annotator_everywhere": "a person who is removed is locked in every project at once",

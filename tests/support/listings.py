@@ -83,6 +83,8 @@ QUERIES = {
     ),
     "show_people": ("", "status=removed"),
     "find_by_name": "q=a",
+    "show_history": ("", "about={project_id}", "who={admin_id}&kind=people", f"until={EARLY}"),
+    "show_project_history": ("", "about={project_id}", "who={admin_id}"),
     "show_talks": ("", "show=all"),
     "show_batches": ("", "status=paused"),
     "show_tasks": (

@@ -19,7 +19,7 @@ from plaudit.model.webhooks import EventType
 from plaudit.store.common import audit
 from plaudit.store.engine.checks import violations
 from tests.support.builders import make_message, make_thread, make_turn
-from tests.support.harness import on_sqlite_alone
+from tests.support.harness import on_sqlite_alone, one_engine
 from tests.tasks.bulk_upload import PATH, counts_of, jsonl, listed, outcomes, upload
 
 CONTENT = [make_thread(turns=[make_turn(messages=[make_message("user", "A question?")])])]
@@ -134,6 +134,7 @@ def test_a_bad_line_is_told_with_its_number_and_costs_no_other_its_place(
     assert len(listed(client)) == body["created"]
 
 
+@one_engine
 @pytest.mark.parametrize("row", [bad for bad, _, _ in BAD_ROWS.values()], ids=BAD_ROWS)
 def test_a_line_that_is_refused_leaves_nothing_behind(world, client, batches_of_all_kinds, row):
     if isinstance(row, dict):
@@ -238,6 +239,7 @@ CLASHES: dict[str, tuple[dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize("clash", CLASHES)
 def test_a_line_that_says_something_else_of_a_stored_task_is_refused(world, client, project, clash):
     row, pointer, word = CLASHES[clash]

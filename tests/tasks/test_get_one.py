@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
-from tests.support.harness import walk
+from tests.support.harness import above_the_store, walk
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, full_task, mixed_tasks
 
 PROJECTS = [
@@ -90,6 +90,7 @@ def test_a_task_is_found_whatever_its_id_looks_like(world, client, task_id):
     assert answer.json()["task_id"] == task_id
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

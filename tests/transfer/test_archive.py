@@ -34,7 +34,7 @@ from tests.support.builders import (
     make_turn,
 )
 from tests.support.forked_process import forked_command
-from tests.support.harness import World, clean_environment, on_sqlite_alone
+from tests.support.harness import World, clean_environment, on_sqlite_alone, one_engine
 from tests.support.moves import without_audit
 from tests.support.sample_tasks import (
     CREATED_AT,
@@ -193,6 +193,7 @@ def archived_tasks(draw: Any) -> list[Any]:
     return archive_rows(rows)
 
 
+@one_engine
 @settings(
     deadline=None,
     max_examples=25,
@@ -340,6 +341,7 @@ CONTAINERS = {
 }
 
 
+@one_engine
 @pytest.mark.parametrize("wrap", CONTAINERS.values(), ids=CONTAINERS)
 def test_a_file_is_read_whatever_its_container_and_line_ends(world, tmp_path, wrap):
     text = b"".join(json.dumps(task).encode() + b"\n" for task in make_tasks(3))
@@ -351,6 +353,7 @@ def test_a_file_is_read_whatever_its_container_and_line_ends(world, tmp_path, wr
     assert (str(summary), rejects) == ("tasks: 3 added", [])
 
 
+@one_engine
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_refused_and_the_whole_one_finishes_it(

@@ -25,7 +25,7 @@ from tests.support.deliveries import (
     stored,
 )
 from tests.support.forked_process import forked_command
-from tests.support.harness import clean_environment, store_arguments
+from tests.support.harness import clean_environment, one_engine, store_arguments
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 from tests.transfer.test_archive import lines_of
 
@@ -156,6 +156,7 @@ GOOD = {"id": "d1", "name": "D", "project": "project_123", "delivered_at": AT,
 PENDING = make_task("task_plain", "pending", batch="batch_123")
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("change", "pointer", "word"),
     [
@@ -196,6 +197,7 @@ def test_a_delivery_that_is_wrong_is_refused_with_its_place_and_leaves_nothing(
     assert load(world, [{"kind": "delivery", "value": GOOD}])[1] == []
 
 
+@one_engine
 @pytest.mark.parametrize(
     "change",
     [

@@ -11,7 +11,7 @@ from plaudit.store.engine import checks
 from plaudit.store.tasks import batches as batches_store
 from plaudit.wire.v2 import size_limits
 from tests.support.builders import make_task, make_thread
-from tests.support.harness import World
+from tests.support.harness import World, one_engine
 from tests.tasks.project_tasks import race
 from tests.transfer.test_import import batch_row, project_row, rows_of, stored, task_row
 
@@ -39,6 +39,7 @@ RICH = {"metadata": {"b": 1, "a": [True]}, "callback": "https://example.com/x",
         "created_at": "2024-01-01T00:00:00Z"}  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize("replace", [False, True])
 @pytest.mark.parametrize(
     "said", [{}, {"name": "One"}, {"metadata": {"a": [True], "b": 1}}, {"status": "staging"}]
@@ -58,6 +59,7 @@ def test_what_a_batch_s_line_leaves_out_stays(world, was, said, replace):
     assert rows_of(world) == before
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("was", "said"),
     [

@@ -104,6 +104,7 @@ def test_each_task_comes_once_while_tasks_are_completed_and_corrected(stored, cl
     assert again == completed_ids(client)
 
 
+@one_engine
 @pytest.mark.parametrize("name", ["trl-preference", "v2"])
 def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(
     monkeypatch, stored, client, name
@@ -155,6 +156,7 @@ def test_any_number_of_partitions_holds_what_the_export_holds(monkeypatch, store
                 assert b"".join(parts) == whole
 
 
+@one_engine
 def test_a_partition_can_be_parquet_and_its_download_goes_on(stored, client):
     token = plan(client, n=2, status="completed")[1]["token"]
     asked = {"format": "tasks", "container": "parquet", "partition": token}

@@ -17,6 +17,7 @@ from plaudit.model.core import ALL_OPTS
 from plaudit.store.quality import snapshots, task_pages
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.databases.statement_counter import counting
+from tests.support.harness import one_engine
 from tests.support.labeling_project import LabelingProject, make_content
 
 FORM = {
@@ -152,6 +153,7 @@ def walks(monkeypatch):
     return found
 
 
+@one_engine
 @pytest.mark.parametrize(
     "options",
     [

@@ -12,12 +12,14 @@ from plaudit.core.managing import (
     acceptances,
     actions,
     clones,
+    history,
     saved_views,
     talks,
     task_list,
     waiting,
 )
 from plaudit.core.managing.clones import ClonePart
+from plaudit.core.managing.history import HistoryFilter
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import AcceptanceState
@@ -69,10 +71,23 @@ def put_through_lists_and_actions(world: World) -> None:
     project.write(lambda tx: views_store.delete_view(tx, project.project.project_key, view.view_id))
     _talk(project, project.take("dan"))
     _wait(project)
+    _look_back(project)
     project.follow_settings()
     _reopen(project, first)
     _accept_many(project)
     project.write(lambda tx: actions.delete_old(tx, limit=10))
+
+
+def _look_back(project: ManagedProject) -> None:
+    """List the history of everything, of a project, of an actor and of an object."""
+    for where in ({}, {"project_key": project.project.project_key}, {"actor_id": "boss"},
+                  {"object_id": "x"}):  # fmt: skip
+        conditions = HistoryFilter(**where)
+        project.write(
+            lambda tx, conditions=conditions: history.list_page(
+                tx, project.environment_id, conditions, before_id=None
+            )
+        )
 
 
 def _wait(project: ManagedProject) -> None:

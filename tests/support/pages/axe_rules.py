@@ -8,9 +8,10 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 from tests.support.pages.chromium import Remote
+from tests.support.pages.contrast import RULE, faint_texts
 
 AXE: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-_CONTRAST: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+_CONTRAST: dict[str, Any] = {"runOnly": {"type": "rule", "values": [RULE]}}
 
 _BRIEF: dict[str, Any] = {
     "resultTypes": ["violations"],
@@ -40,13 +41,15 @@ def axe_faults(page: Remote, options: dict[str, Any]) -> list[tuple[str, list[st
 
 
 def faults_in_both_schemes(page: Remote, **options: Any) -> list[tuple[str, str, list[str]]]:
-    """Rules that a page breaks in light and in dark; options take the place of those of light."""
-    found = []
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)
-        rules = options if options and scheme == "light" else axe_rules(scheme)
-        found += [(scheme, *fault) for fault in axe_faults(page, rules)]
-    return found
+    """Rules that a page breaks in light, and texts that are too faint in dark.
+
+    Options take the place of axe's usual ones.
+    """
+    page.emulate_media(color_scheme="dark")
+    faint = faint_texts(page)
+    page.emulate_media(color_scheme="light")
+    faults = axe_faults(page, options or axe_rules("light"))
+    return [("dark", RULE, faint)] * bool(faint) + [("light", *fault) for fault in faults]
 
 
 def _run(page: Page, options: dict[str, Any]) -> Any:

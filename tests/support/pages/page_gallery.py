@@ -131,9 +131,10 @@ def write_file(page: Any) -> None:
 
 
 def open_question(page: Any) -> None:
-    """Open the first question in the form editor."""
+    """Open the first question in the form editor, and the kinds; nothing is changed."""
     previewed(page)
     page.click("[data-toggle] >> nth=0")
+    page.click("#add-field")
 
 
 def computed(page: Any) -> None:
@@ -194,6 +195,8 @@ SCENES: Sequence[Scene] = (
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("waiting", "show_waiting", "/projects/{staffed_project}/waiting"),
+    Scene("history", "show_history", "/history"),
+    Scene("project-history", "show_project_history", "/projects/{review_project}/history"),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("quality", "show_quality", QUALITY, prepare=computed),
     Scene("project-quality", "show_project", PROJECT),

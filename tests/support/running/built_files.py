@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from plaudit.api.http.file_sending import FileBody
+from plaudit.client import compression
 from plaudit.core.tasks import listing
 from plaudit.core.tasks.listing import TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames, find_project
@@ -18,6 +19,7 @@ from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.run import ExportRequest
 from plaudit.formats.exporting.selection import JoinedLines, TaskChoice
 from plaudit.formats.exporting.whole_tasks.placed_lines import tasks_of
+from plaudit.model.codings import Coding
 from plaudit.model.core import DEFAULT_OPTS, TaskStatus
 from plaudit.page_builder import PageFileBuilder
 from plaudit.store.engine.sqlite import SqliteDatabase
@@ -46,7 +48,9 @@ class BuiltFiles:
 
         self.world.run(build())
 
-    def page(self, *, from_tables: bool = False, **query: Any) -> FileBody:
+    def page(
+        self, *, from_tables: bool = False, coding: Coding | None = None, **query: Any
+    ) -> FileBody:
         """A page of the project's tasks; `query` are members of TaskQuery."""
         scope = query.pop("scope", ScopeNames(project_id=PROJECT))
         asked = TaskQuery(scope=scope, opts=int(DEFAULT_OPTS), **query)
@@ -55,9 +59,10 @@ class BuiltFiles:
         async def read() -> FileBody:
             async with world.db.read(snapshot=False) as tx:
                 files = None if from_tables else self.files
-                return FileBody(
-                    await listing.task_page(tx, world.secret, environment_id, asked, files)
+                page = await listing.task_page(
+                    tx, world.secret, environment_id, asked, files, coding
                 )
+                return FileBody(page.parts, page.coding)
 
         return world.run(read())
 
@@ -69,7 +74,14 @@ class BuiltFiles:
         except Unavailable:  # once, where a file was cut short that is still open
             page = self.page(**query)
             found = page.read()
-        assert b"".join(found) == b"".join(self.page(from_tables=True, **query).read())
+        whole = b"".join(self.page(from_tables=True, **query).read())
+        assert b"".join(found) == whole
+        for coding in Coding if page.is_of_files else ():
+            packed = self.page(coding=coding, **query)
+            with suppress(Unavailable):  # a file was cut short behind the records
+                content = b"".join(packed.read())
+                assert packed.coding is (coding if packed.is_of_files else None)
+                assert compression.unpacked(content, packed.coding or "", len(whole)) == whole
         return page.is_of_files
 
     def lines(self, *, from_tables: bool = False, **choice: Any) -> tuple[list[bytes], int]:

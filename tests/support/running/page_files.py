@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from plaudit import app
 from plaudit.api.http.file_sending import FileBody
+from plaudit.client import compression
 from plaudit.core.tasks import listing
+from plaudit.core.tasks.page_records import PageParts
 from plaudit.page_builder import PageFileBuilder
 from plaudit.store.page_files.places import PageFiles
 from tests.support import app_client
@@ -82,23 +84,26 @@ async def _respond_after_building(self: Any, request: Any, body: bytes) -> Any:
     return await _respond(self, request, body)
 
 
-async def _compared_page(tx: Any, secret: Any, env: str, query: Any, files: Any = None) -> Any:
-    page = await _task_page(tx, secret, env, query, files)
+async def _compared_page(
+    tx: Any, secret: Any, env: str, query: Any, files: Any = None, coding: Any = None
+) -> Any:
+    page = await _task_page(tx, secret, env, query, files, coding)
     if files is not None:
         for _ in range(2):  # something may have been committed in between, once
             expected = await _task_page(tx, secret, env, query)
             if joined(page) == joined(expected):
                 break
-            page = await _task_page(tx, secret, env, query, files)
+            page = await _task_page(tx, secret, env, query, files, coding)
         assert joined(page) == joined(expected)
-        is_of_files = FileBody(page).is_of_files
+        is_of_files = FileBody(page.parts).is_of_files
         counts["from files" if is_of_files else "from tables"] += 1
     return page
 
 
-def joined(page: Sequence[Any]) -> bytes:
-    """The bytes of a page."""
-    return b"".join(FileBody(page).read())
+def joined(page: PageParts) -> bytes:
+    """The JSON of a page."""
+    found = b"".join(FileBody(page.parts).read())
+    return compression.unpacked(found, page.coding or "", 2**30)
 
 
 def harm(files: PageFiles, dice: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from plaudit.model.core import BatchStatus
 from tests.support.harness import World, one_engine, walk
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, add_person, signed_in
+from tests.support.pages.manager_pages import invalid_fields, said_at
 
 GOOD = {"prompt": "Why?", "response": ["So.", "Oh."]}
 
@@ -126,4 +128,54 @@ def test_who_is_no_manager_or_of_another_organization_adds_nothing(world, labeli
         by_other = add(other, labeling)
 
     assert [by_reviewer.status_code, by_other.status_code] == [403, 404]
+    assert tasks_of(world, labeling) == []
+
+
+THREADS = [
+    {
+        "id": "thread_0",
+        "turns": [
+            {"id": "turn_0", "messages": [
+                {"role": "user", "source_id": "user", "content": {"text": "Hi."}},
+                {"role": "assistant", "source_id": "m", "content": {"text": "Hello!"}},
+            ]},
+            {"id": "turn_1", "messages": [
+                {"role": "user", "source_id": "user", "content": {"text": "Why?"}},
+            ]},
+        ],
+    }
+]  # fmt: skip
+
+
+def test_a_conversation_of_json_counts_instead_of_the_fields(world, labeling, mia):
+    answer = add(mia, labeling, prompt="", content=json.dumps(THREADS))
+
+    [task] = tasks_of(world, labeling)
+    turns = task["content"][0]["turns"]
+    said = [one["content"]["text"] for turn in turns for one in turn["messages"]]
+    assert answer.status_code == 303
+    assert said == ["Hi.", "Hello!", "Why?"]
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "json"),
+        ("{}", "list of threads"),
+        ("[]", "list of threads"),
+        ("[1]", "object"),
+        (json.dumps([{"id": "t", "turns": [{"id": "u", "messages": [{"role": "x"}]}]}]), "role"),
+        ("[" * 3000, ""),
+        (json.dumps(THREADS).replace("assistant", "user").replace('"m"', '"user"'), "source_id"),
+    ],
+)
+def test_a_conversation_that_cannot_be_is_told_at_the_json_and_kept(
+    world, labeling, mia, content, message
+):
+    answer = add(mia, labeling, content=content)
+
+    assert answer.status_code == 400
+    assert invalid_fields(answer.text) == ["content"]
+    assert message in said_at(answer.text, "content").lower()
     assert tasks_of(world, labeling) == []

@@ -288,6 +288,22 @@ def test_a_template_is_saved_checked_and_taken_away(world, mia, project):
     assert all_projects(world)["P"].template is None
 
 
+def test_an_opening_conversation_that_somebody_else_saved_is_not_replaced_unseen(
+    world, mia, project
+):
+    path = path_of(project, "/template")
+    version = version_in(mia.get(path).text)
+    hers, mine = ({"messages": [{"role": "user", "text": text}]} for text in ("hers", "mine"))
+    mia.post(path, {"template": json.dumps(hers), "version": version})
+
+    refused = mia.post(path, {"template": json.dumps(mine), "version": version})
+    kept = all_projects(world)["P"].template
+    again = mia.post(path, {"template": json.dumps(mine), "version": version_in(refused.text)})
+
+    assert (refused.status_code, again.status_code) == (409, 303)
+    assert (kept, all_projects(world)["P"].template) == (hers, mine)
+
+
 def test_the_editor_works_without_a_script_as_json(world, mia, project):
     path = path_of(project, "/form")
     page = mia.get(path).text

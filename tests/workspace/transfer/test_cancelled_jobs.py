@@ -29,9 +29,6 @@ from tests.support.pages.browser_client import (
 )
 from tests.workspace.accounts.test_user_pages import trace
 
-pytestmark = both_engines
-
-
 TASKS = 2500
 PATHS = {
     JobKind.upload: "/import/file/{}",
@@ -219,6 +216,7 @@ def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate,
     assert_what_is_left(stored, browser, kind, job_id)
 
 
+@both_engines
 @every_long_kind
 def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     monkeypatch, stored, browser, gate, kind

@@ -31,9 +31,6 @@ from tests.support.pages.browser_client import (
 )
 from tests.workspace.accounts.test_user_pages import trace
 
-pytestmark = both_engines
-
-
 CUT_TASKS = 8_000
 """Enough that an import of them is cut short at the first that is stored."""
 
@@ -203,6 +200,7 @@ def test_what_is_stored_otherwise_is_rejected_or_overwritten_as_asked(world, bro
     assert replaced["counts"]["updated"] == 1
 
 
+@both_engines
 def test_a_second_import_is_refused_while_one_runs_and_stores_nothing(world, browser):
     key = world.key()
     under_way(world)
@@ -216,6 +214,7 @@ def test_a_second_import_is_refused_while_one_runs_and_stores_nothing(world, bro
     assert "theirs.jsonl" in page
 
 
+@both_engines
 @pytest.mark.parametrize("is_after_a_dead_one", [False, True])
 def test_of_jobs_that_are_begun_at_once_one_runs_and_the_others_are_refused(
     world, is_after_a_dead_one
@@ -253,6 +252,7 @@ def test_imports_of_other_organizations_are_in_nobodys_way_and_not_seen(world, b
     assert "theirs.jsonl" not in browser.get("/import").text
 
 
+@both_engines
 def test_an_import_whose_process_died_is_shown_as_broken_off_and_makes_way(browser, world):
     job = under_way(world, lease_ms=-1)
     told = ended(browser, f"/import/{job.job_id}/progress")
@@ -264,6 +264,7 @@ def test_an_import_whose_process_died_is_shown_as_broken_off_and_makes_way(brows
     assert next_one["state"] == "done"
 
 
+@both_engines
 def test_every_process_shows_the_same_of_an_import(world):
     with signed_in(world, add_person(world, "manager")) as one, browsing(world) as other:
         one.get("/import")
@@ -381,6 +382,7 @@ async def any_task(world) -> bool:
         return bool(await tx.all("SELECT 1 FROM task LIMIT 1", {}))
 
 
+@both_engines
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.slow
 def test_an_import_that_is_cut_short_is_finished_by_importing_the_file_again(

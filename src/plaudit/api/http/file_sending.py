@@ -15,6 +15,7 @@ from typing import cast
 
 import structlog
 
+from plaudit.model.codings import Coding
 from plaudit.store.page_files import file_runs
 from plaudit.store.page_files.file_runs import FileRun
 
@@ -33,12 +34,23 @@ Each run costs a system call either way, and one that sends costs more than one 
 
 
 class FileBody:
-    """Body of an answer; `len` is its size in bytes."""
+    """Body of an answer; `len` is its size in bytes, in its coding if it has one.
 
-    __slots__ = ("is_of_files", "parts", "size")
+    One that `is_negotiated` has the coding that the request prefers, or none.
+    """
 
-    def __init__(self, parts: Sequence[bytes | FileRun]) -> None:
+    __slots__ = ("coding", "is_negotiated", "is_of_files", "parts", "size")
+
+    def __init__(
+        self,
+        parts: Sequence[bytes | FileRun],
+        coding: Coding | None = None,
+        *,
+        is_negotiated: bool = False,
+    ) -> None:
         self.parts = parts
+        self.coding = coding
+        self.is_negotiated = is_negotiated
         self.size = sum(map(len, parts))
         self.is_of_files = len(parts) > 1 and type(parts[1]) is FileRun
         """True if there are runs; the second part is one then."""
@@ -46,11 +58,25 @@ class FileBody:
     def __len__(self) -> int:
         return self.size
 
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers about the coding."""
+        if not self.is_negotiated:
+            return []
+        found = [(b"vary", b"Authorization, Accept-Encoding")]
+        if self.coding is not None:
+            found.append((b"content-encoding", self.coding.encode()))
+        return found
+
     def read(self) -> list[bytes]:
         """The parts, with the bytes of runs; raises Unavailable where a file has been cut short."""
         if not self.is_of_files:
             return cast("list[bytes]", list(self.parts))
         return [part.read() if isinstance(part, FileRun) else part for part in self.parts]
+
+    def in_memory(self) -> FileBody:
+        """This body without runs; raises Unavailable where a file has been cut short."""
+        return FileBody(self.read(), self.coding, is_negotiated=self.is_negotiated)
 
     @property
     def is_sent_from_files(self) -> bool:

@@ -25,9 +25,9 @@ from plaudit.api.http.streams import WHOLE_BYTES_MAX
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.rate_limits import RateLimits
 from plaudit.errors import Forbidden
+from plaudit.model.codings import Coding
 from plaudit.model.core import Caller
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.page_files.file_runs import FileRun
 
 UNUSUAL = frozenset(
     (b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"idempotency-key")
@@ -92,6 +92,7 @@ class HotRoute:
             return None
         started = time.perf_counter()
         credential = request_id = None
+        accepted = b""
         for name, value in headers:
             if name == b"authorization":
                 if credential is not None:
@@ -99,6 +100,8 @@ class HotRoute:
                 credential = value
             elif name == b"x-request-id":
                 request_id = value
+            elif name == b"accept-encoding":
+                accepted = value
             elif name in UNUSUAL:
                 return None
         if not credential:
@@ -109,7 +112,7 @@ class HotRoute:
             return None
         try:
             digests = self._digests.get(known_as) or self._digests_of(known_as, credential)
-            found = self._find(operation, who, digests, query)
+            found = self._find(operation, who, digests, query, accepted)
         except Exception:
             return None  # the ordinary way finds the same, and says it
         if found is None:
@@ -117,7 +120,7 @@ class HotRoute:
         caller, body = found
         answer_id = request_id_of(request_id)
         extra = [] if self._rates is None else rate_headers(self._rates, caller)
-        head = _head(body.size, answer_id, extra)
+        head = _head(body, answer_id, extra)
         return HotAnswer(head, body, operation, caller, answer_id, started)
 
     def note_sent(self, answer: HotAnswer) -> None:
@@ -139,7 +142,12 @@ class HotRoute:
             self._meter.note(name, seconds, cpu_s, method="GET", request_id=answer.request_id)
 
     def _find(
-        self, operation: Operation, who: str, digests: list[bytes], raw_query: bytes
+        self,
+        operation: Operation,
+        who: str,
+        digests: list[bytes],
+        raw_query: bytes,
+        accepted: bytes,
     ) -> tuple[Caller, FileBody] | None:
         """The caller and the body of the answer; None if it is long and not sent from files.
 
@@ -151,17 +159,16 @@ class HotRoute:
             return None
         now = time.monotonic()
 
-        async def work(tx: Transaction) -> tuple[Caller, Sequence[bytes | FileRun]]:
+        async def work(tx: Transaction) -> tuple[Caller, FileBody]:
             caller = await api_keys.find_caller(tx, digests)
             if operation.role is not None and caller.role < operation.role:
                 raise Forbidden
             if rates is not None:
                 rates.require(caller, now)
             assert operation.at_once is not None
-            return caller, await operation.at_once(services, tx, caller, query)
+            return caller, await operation.at_once(services, tx, caller, query, accepted)
 
-        caller, parts = services.db.read_at_once(work)
-        body = FileBody(parts)
+        caller, body = services.db.read_at_once(work)
         if not body.is_sent_from_files:
             if body.size > WHOLE_BYTES_MAX:
                 if len(self._long) >= LONG_MAX:
@@ -169,7 +176,7 @@ class HotRoute:
                 self._long[_kind_of(who, query)] = SKIPPED
                 return None
             if body.is_of_files:
-                body = FileBody(body.read())
+                body = body.in_memory()
         if rates is not None:
             rates.admit(caller, now)
         return caller, body
@@ -198,12 +205,22 @@ def _kind_of(who: str, query: Any) -> tuple[Any, ...]:
     return (who, *(getattr(query, name) for name in names if name != "next_token"))
 
 
-def _head(size: int, request_id: str, headers: list[tuple[bytes, bytes]]) -> bytes:
+def _head(body: FileBody, request_id: str, headers: list[tuple[bytes, bytes]]) -> bytes:
     extra = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-    return _HEAD % (size, request_id.encode(), extra)
+    template = _HEADS[body.is_negotiated, body.coding]
+    return template % (body.size, request_id.encode(), extra)
 
 
-_HEAD = (
-    b"content-type: " + JSON.encode() + b"\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
-    + b"".join(b"%b: %b\r\n" % pair for pair in COMMON_HEADERS)
-)  # fmt: skip
+def _template(is_negotiated: bool, coding: Coding | None) -> bytes:
+    own = FileBody([], coding, is_negotiated=is_negotiated).headers
+    names = {name for name, _ in own}
+    return (
+        b"content-type: " + JSON.encode() + b"\r\ncontent-length: %d\r\n"
+        + b"".join(b"%b: %b\r\n" % pair for pair in own) + b"x-request-id: %b\r\n%b"
+        + b"".join(b"%b: %b\r\n" % pair for pair in COMMON_HEADERS if pair[0] not in names)
+    )  # fmt: skip
+
+
+_HEADS = {
+    kind: _template(*kind) for kind in ((False, None), *((True, one) for one in (None, *Coding)))
+}

@@ -29,6 +29,7 @@ from plaudit.api.http.bodies import (
     refuse_encoding,
     refuse_length,
 )
+from plaudit.api.http.content_codings import PackingPool
 from plaudit.api.http.file_sending import EXTENSION, FileBody
 from plaudit.api.http.job_runner import JobRunner
 from plaudit.api.http.made_files import MadeFiles
@@ -42,7 +43,6 @@ from plaudit.model.core import Actor, Caller, Role
 from plaudit.settings import STREAM_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Reads, Transaction
-from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.unknown_members import refuse_misspelt
@@ -60,9 +60,7 @@ COMMON_HEADERS = [
 ]
 """Headers of every response that does not set them itself."""
 
-AtOnce: TypeAlias = (
-    "Callable[[Services, Transaction, Caller, Any], Awaitable[Sequence[bytes | FileRun]]]"
-)
+AtOnce: TypeAlias = "Callable[[Services, Transaction, Caller, Any, bytes], Awaitable[FileBody]]"
 
 REPLAYED = (b"idempotency-replayed", b"true")
 
@@ -79,6 +77,7 @@ class Services:
         self.db: Database
         self.objects = BlobStore(settings.attachments_location)
         self.bodies = BodyPool()
+        self.packing = PackingPool()
         self.jobs = JobRunner(self)
         """Jobs of this process; stop it before the database is closed."""
         self.made_files = MadeFiles(self.objects)
@@ -186,7 +185,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     tag: str
     query: type[Struct] = NoQuery
     at_once: AtOnce | None = None
-    """Answer of a 200 in pieces of JSON, from services, transaction, caller and query.
+    """Answer of a 200, from services, transaction, caller, query and Accept-Encoding.
 
     It awaits nothing but the transaction. Where the handler's answer is this one, `HotRoute` asks
     here and spares the rest of the way.
@@ -408,9 +407,10 @@ async def respond_with_runs(scope: Scope, send: Send, body: FileBody) -> None:
     """Send JSON of which a part lies in page files, as it lies there where that can be done."""
     can_send_files = EXTENSION in scope.get("extensions", ()) and scope["method"] == "GET"
     if not (can_send_files and body.is_sent_from_files):
-        await respond(send, 200, body.read(), JSON)
+        await respond(send, 200, body.read(), JSON, body.headers)
         return
     headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % body.size)]
+    headers += body.headers
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     # It returns once the client has taken the body.

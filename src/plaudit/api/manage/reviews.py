@@ -180,6 +180,8 @@ def _questions(state: ReviewState) -> list[ReviewQuestion]:
 
 
 def _state(result: QuestionResult) -> Any:
+    if not result.is_asked and result.answer is None:
+        return "unasked"
     if result.is_unresolved:
         return "undecided"
     if result.is_disputed:

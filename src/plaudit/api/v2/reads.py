@@ -5,11 +5,11 @@ Handlers only translate between HTTP and core; docs/compatibility.md compares th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Struct
 
+from plaudit.api.http.content_codings import PACKED_BYTES_MIN, chosen_coding
 from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.operation import Call, Operation, Response, Services
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
@@ -21,7 +21,6 @@ from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Caller, Opts, Role, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.tasks import projects
 from plaudit.wire.v2 import render, resources
 from plaudit.wire.v2.annotation import Annotation
@@ -161,10 +160,10 @@ class GetAnnotation(Struct, frozen=True):
     ] = None
 
 
-async def page_parts(
-    services: Services, tx: Transaction, caller: Caller, query: ListTasks
-) -> Sequence[bytes | FileRun]:
-    """One page of tasks as pieces of JSON, assembled from stored bytes."""
+async def page_body(
+    services: Services, tx: Transaction, caller: Caller, query: ListTasks, accepted: bytes
+) -> FileBody:
+    """One page of tasks, assembled from stored bytes, in a coding that is accepted if it can."""
     task_query = TaskQuery(
         scope=ScopeNames(query.project_id, query.project_name, query.batch_id, query.batch_name),
         status=query.status,
@@ -175,14 +174,19 @@ async def page_parts(
         expand=query.expand,
         opts=_opts(services, query.opts),
     )
-    files = None if services.settings.bare_annotations else services.page_files
-    return await listing.task_page(tx, services.secret, caller.environment_id, task_query, files)
+    settings = services.settings
+    files = None if settings.bare_annotations else services.page_files
+    coding = chosen_coding(accepted) if settings.compressed_pages else None
+    page = await listing.task_page(
+        tx, services.secret, caller.environment_id, task_query, files, coding
+    )
+    return FileBody(page.parts, page.coding, is_negotiated=settings.compressed_pages)
 
 
-async def task_parts(
-    services: Services, tx: Transaction, caller: Caller, query: GetTask
-) -> list[bytes]:
-    """One task as pieces of JSON; raises NotFound."""
+async def task_body(
+    services: Services, tx: Transaction, caller: Caller, query: GetTask, accepted: bytes = b""
+) -> FileBody:
+    """One task; raises NotFound."""
     assert query.task_id is not None
     parts = await listing.find_task_parts(
         tx,
@@ -193,23 +197,31 @@ async def task_parts(
     )
     if parts is None:
         raise NotFound("there is no such task")
-    return parts
+    return FileBody(parts)
 
 
 async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
     """GET /v2/tasks: one page of tasks."""
     services = call.services
+    accepted = dict(call.scope["headers"]).get(b"accept-encoding", b"")
     async with call.db.read(snapshot=False) as tx:
-        body = FileBody(await page_parts(services, tx, call.caller, call.query))
-    return _bare(b"".join(body.read())) if services.settings.bare_annotations else body
+        body = await page_body(services, tx, call.caller, call.query, accepted)
+    if services.settings.bare_annotations:
+        return _bare(b"".join(body.read()))
+    coding = chosen_coding(accepted) if body.is_negotiated else None
+    # On SQLite there will be a packed record of each task in a moment.
+    if services.settings.database is None or coding is None or body.size < PACKED_BYTES_MIN:
+        return body
+    packed = await services.packing.pack(coding, body.read())
+    return body if packed is None else FileBody(packed, coding, is_negotiated=True)
 
 
-async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
+async def get_task(call: Call[GetTask]) -> Response | FileBody:
     """GET /v2/task: one task; raises NotFound."""
     services = call.services
     async with call.db.read() as tx:
-        parts = await task_parts(services, tx, call.caller, call.query)
-    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
+        body = await task_body(services, tx, call.caller, call.query)
+    return _bare(b"".join(body.read())) if services.settings.bare_annotations else body
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:
@@ -291,7 +303,7 @@ OPERATIONS = (
         operation_id="list_tasks",
         path="/v2/tasks",
         handler=list_tasks,
-        at_once=page_parts,
+        at_once=page_body,
         summary="List the tasks of a project or a batch",
         description="Give a project, a batch, or both; the batch is then looked up inside the "
         "project. Without `status`, tasks in every status are listed. Tasks come in order of "
@@ -309,7 +321,7 @@ OPERATIONS = (
         operation_id="get_task",
         path="/v2/task",
         handler=get_task,
-        at_once=task_parts,
+        at_once=task_body,
         summary="Get one task",
         tag="Tasks",
         role=Role.read,

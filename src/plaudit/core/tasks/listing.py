@@ -10,12 +10,14 @@ from msgspec import Struct
 
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.tasks import page_records
+from plaudit.core.tasks.page_records import PageParts
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
+from plaudit.model.codings import Coding
 from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.page_files.file_runs import FileRun
 from plaudit.store.page_files.places import PageFiles
 from plaudit.store.tasks import batches, projects, task_pages, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
@@ -88,20 +90,28 @@ async def task_page(
     environment_id: str,
     query: TaskQuery,
     files: PageFiles | None = None,
-) -> Sequence[bytes | FileRun]:
-    """One page of tasks as pieces of JSON to be joined; a filter by creation is not taken.
+    coding: Coding | None = None,
+) -> PageParts:
+    """One page of tasks as pieces; a filter by creation is not taken.
 
     Pieces of page files are among them where `files` has all tasks of the page in the rendering
-    that is asked for. Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
+    that is asked for; such a page comes in the coding if it can.
+    Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
     """
     project, batch, walk = await _task_walk(tx, secret, environment_id, query)
     if files is not None and not query.expand and not render.needs_patches(query.opts):
         placed = await files.find_page(
-            tx, walk.where, after=walk.cursor, bound=walk.bound, limit=query.limit
+            tx,
+            walk.where,
+            after=walk.cursor,
+            bound=walk.bound,
+            limit=query.limit,
+            coding=coding,
         )
         if placed is not None:
             next_place = placed.last if placed.has_more else None
-            return [_HEAD, *placed.runs, _tail(secret, environment_id, walk, next_place)]
+            tail = _tail(secret, environment_id, walk, next_place)
+            return page_records.placed_parts(placed, _HEAD, tail)
     rows, has_more = await task_pages.list_tasks(
         tx,
         walk.where,
@@ -117,7 +127,7 @@ async def task_page(
     refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, batch)
     render.assemble(rows, refs, query.opts, parts)
     parts.append(_tail(secret, environment_id, walk, rows[-1][:2] if has_more else None))
-    return parts
+    return PageParts(parts)
 
 
 def _tail(

@@ -89,6 +89,45 @@ async def list_entries(
     return [_entry(row[:-1]) for row in rows], has_more
 
 
+async def list_history(
+    tx: Transaction,
+    environment_id: str,
+    *,
+    project_key: int | None,
+    actor_id: str | None,
+    object_id: str | None,
+    before_id: str,
+    limit: int,
+) -> list[AuditEntryRow]:
+    """Up to `limit` entries with an entry_id before `before_id`, newest first.
+
+    They are without their details. Each of the other conditions may be None; of these the most
+    selective has an index, and the caller looks at the others: one object's entries, else those of
+    one actor, else those of a project or of the environment.
+    """
+    conditions = "environment_id = :environment_id"
+    if object_id is not None:
+        conditions += " AND object_id = :object_id"
+    elif actor_id is not None:
+        conditions += " AND actor_id = :actor_id"
+    elif project_key is not None:
+        conditions = "project_key = :project_key"
+    names = _COLUMNS.removesuffix(", detail")
+    rows = await tx.all(
+        f"SELECT {names} FROM audit_entry WHERE {conditions} AND entry_id < :before_id"
+        " ORDER BY entry_id DESC LIMIT :row_limit",
+        {
+            "environment_id": environment_id,
+            "project_key": project_key,
+            "actor_id": actor_id,
+            "object_id": object_id,
+            "before_id": before_id,
+            "row_limit": limit,
+        },
+    )
+    return [_entry((*row, b"{}")) for row in rows]
+
+
 async def list_entries_after(
     tx: Transaction, environment_id: str, *, after: str, limit: int
 ) -> list[AuditEntryRow]:

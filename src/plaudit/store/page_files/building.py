@@ -36,7 +36,10 @@ class StoredPageFile(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A record that has been written for a task that was claimed, and the fixes of its line."""
+    """A record that has been written for a task that was claimed, and what goes with it.
+
+    That are the fixes of its line, and the record in codings of HTTP; lengths are 0 without them.
+    """
 
     project_key: int
     seq: int
@@ -44,12 +47,22 @@ class Record(Struct, frozen=True):
     length: int
     fixes_start: int
     fixes_length: int
+    zstd_start: int = 0
+    zstd_length: int = 0
+    gzip_start: int = 0
+    gzip_length: int = 0
+    crc_before: int = 0
+    crc_after: int = 0
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """Start and length of the record and, if it has any, of its fixes."""
-        fixes = (self.fixes_start, self.fixes_length)
-        return [(self.start, self.length), *([fixes] if self.fixes_length else [])]
+        """Start and length of each part that there is."""
+        numbers = structs.astuple(self)[2:-2]
+        return [one for one in zip(numbers[::2], numbers[1::2], strict=True) if one[1]]
+
+
+_COLUMNS = Record.__struct_fields__
+_SET_PLACE = ", ".join(f"{column} = :{column}" for column in _COLUMNS[2:])
 
 
 def new_claim() -> int:
@@ -115,7 +128,7 @@ async def list_places_in(
 ) -> list[Record]:
     """Up to `limit` places in a file after a task's, in their order."""
     rows = await tx.all(
-        "SELECT project_key, seq, start, length, fixes_start, fixes_length FROM task_place"
+        f"SELECT {', '.join(_COLUMNS)} FROM task_place"
         " WHERE (project_key, seq) > (:project_key, :seq) AND file = :number"
         " ORDER BY project_key, seq LIMIT :row_limit",
         {"project_key": after[0], "seq": after[1], "number": number, "row_limit": limit},
@@ -181,9 +194,8 @@ async def claim_new(
 ) -> list[PlacedTask]:
     """Claim up to `limit` tasks of a project after all that have ever been claimed."""
     rows = await tx.all(
-        "INSERT INTO task_place"
-        " (project_key, seq, file, start, length, fixes_start, fixes_length)"
-        " SELECT project_key, seq, :claim, 0, 0, 0, 0 FROM task WHERE project_key = :project_key"
+        "INSERT INTO task_place (project_key, seq, file)"
+        " SELECT project_key, seq, :claim FROM task WHERE project_key = :project_key"
         " AND seq > COALESCE((SELECT MAX(seq) FROM task_place WHERE project_key = :project_key), 0)"
         " ORDER BY seq LIMIT :row_limit RETURNING project_key, seq",
         {"claim": claim, "project_key": project_key, "row_limit": limit},
@@ -220,8 +232,7 @@ async def set_places(
         return False
     for record in records:
         is_placed = await tx.run(
-            "UPDATE task_place SET file = :number, start = :start, length = :length,"
-            " fixes_start = :fixes_start, fixes_length = :fixes_length"
+            f"UPDATE task_place SET file = :number, {_SET_PLACE}"
             " WHERE project_key = :project_key AND seq = :seq AND file = :claim",
             {"number": number, "claim": claim} | structs.asdict(record),
         )

@@ -12,6 +12,7 @@ from typing import cast
 
 from msgspec import Struct
 
+from plaudit.model.codings import Coding
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store.common import pages
@@ -32,10 +33,38 @@ It has none if `file` is 0 or less; then those behind it may be None.
 """
 
 
+_START, _PACKED_START = 3, 5
+"""Columns of the rows of a page in which the start of a record stands; its length stands behind."""
+
+_FIXES = ", p.fixes_start, p.fixes_length"
+_PACKED = {
+    None: "",
+    Coding.zstd: ", p.zstd_start, p.zstd_length",
+    Coding.gzip: ", p.gzip_start, p.gzip_length, p.crc_before, p.crc_after",
+}
+
+
+class RecordSum(Struct, frozen=True):
+    """Checksums of what comes before and behind a run of records, and the bytes of these.
+
+    They are without the comma that the first one begins with.
+    """
+
+    before: int
+    after: int
+    length: int
+
+
 class PlacedPage(Struct, frozen=True):
-    """A page of tasks whose records have places: the records in order, separated by commas."""
+    """A page of tasks whose records have places: the records in order, separated by commas.
+
+    In a coding, runs are of packed records, the first one begins with its packed comma, and for
+    gzip there is a sum for each run.
+    """
 
     runs: list[FileRun]
+    coding: Coding | None
+    sums: list[RecordSum]
     count: int
     last: tuple[int, int | None]
     """`seq` of the last task and, in order of completion, its `completed_ms`."""
@@ -50,17 +79,26 @@ class PageFiles:
         self._open: dict[int, OpenFile] = {}
 
     async def find_page(
-        self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
+        self,
+        tx: Transaction,
+        where: TaskFilter,
+        *,
+        after: TaskCursor,
+        bound: int,
+        limit: int,
+        coding: Coding | None = None,
     ) -> PlacedPage | None:
         """A page of tasks, with the arguments of `task_pages.list_tasks`.
 
-        None if it has no task, or one without a place. It is bounded in bytes as that one is.
+        None if it has no task, or one without a place. It is bounded in bytes as that one is, and
+        comes in the coding if all of it can.
         """
         if where.status is TaskStatus.deleted:
             return None
         args = key_args(where, after, bound, limit + 1)
         in_batch, one_status = where.batch_id is not None, where.status is not None
-        rows = await tx.all(_places_sql(in_batch, one_status, where.is_by_completion), args)
+        sql = _places_sql(in_batch, one_status, where.is_by_completion, _PACKED[coding])
+        rows = await tx.all(sql, args)
         has_more = len(rows) > limit
         if has_more:
             rows.pop()
@@ -70,10 +108,16 @@ class PageFiles:
             found = len(rows)
             rows = rows[: await _count_fitting(tx, where.project_key, [row[0] for row in rows])]
             has_more = has_more or len(rows) < found
-        runs = await self._runs(tx, rows)
+        is_packed = coding is not None and min([row[6] for row in rows]) > 0
+        runs = await self._runs(tx, rows, _PACKED_START if is_packed else _START)
         if runs is None:
             return None
-        return PlacedPage(runs, len(rows), (rows[-1][0], rows[-1][1]), has_more)
+        if not is_packed:
+            coding = None
+            runs[0].start += RECORD_MARK_BYTES
+            runs[0].length -= RECORD_MARK_BYTES
+        sums = _sums(rows) if coding is Coding.gzip else []
+        return PlacedPage(runs, coding, sums, len(rows), (rows[-1][0], rows[-1][1]), has_more)
 
     async def list_places(
         self, tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
@@ -86,7 +130,7 @@ class PageFiles:
             return [], False
         args = key_args(where, after, bound, limit + 1)
         in_batch, one_status = where.batch_id is not None, where.status is not None
-        sql = _places_sql(in_batch, one_status, where.is_by_completion, with_fixes=True)
+        sql = _places_sql(in_batch, one_status, where.is_by_completion, _FIXES)
         rows = await tx.all(sql, args)
         return cast("list[TaskPlace]", rows[:limit]), len(rows) > limit
 
@@ -97,14 +141,15 @@ class PageFiles:
             file = await self._opened(tx, number)
         return file
 
-    async def _runs(self, tx: Transaction, rows: list[Row]) -> list[FileRun] | None:
+    async def _runs(self, tx: Transaction, rows: list[Row], column: int) -> list[FileRun] | None:
         """Join the places of records that lie one behind the other; None for a file that is lost.
 
-        Rows are (seq, completed_ms, file, start, length).
+        The start of a record stands in this column, its length behind that.
         """
         runs: list[FileRun] = []
         number = start = end = 0
-        for _, _, file, place, length in rows:
+        for row in rows:
+            file, place, length = row[2], row[column], row[column + 1]
             if place == end and file == number:
                 end += length
                 continue
@@ -113,8 +158,6 @@ class PageFiles:
             number, start, end = file, place, place + length
         if not await self._add(tx, runs, number, start, end):
             return None
-        runs[0].start += RECORD_MARK_BYTES
-        runs[0].length -= RECORD_MARK_BYTES
         return runs
 
     async def _add(
@@ -166,10 +209,22 @@ async def _count_fitting(tx: Transaction, project_key: int, seqs: list[int]) -> 
     return pages.count_fitting([sizes.get(seq, 0) for seq in seqs], pages.PAGE_BYTES_MAX)
 
 
-@lru_cache(maxsize=32)
-def _places_sql(
-    in_batch: bool, one_status: bool, by_completion: bool, *, with_fixes: bool = False
-) -> str:
+def _sums(rows: list[Row]) -> list[RecordSum]:
+    """Sums of the runs of packed records, of rows with the columns of gzip."""
+    sums: list[RecordSum] = []
+    number = end = before = after = length = 0
+    for _, _, file, _, size, start, packed_size, crc_before, crc_after in rows:
+        if file != number or start != end:
+            if number:
+                sums.append(RecordSum(before, after, length))
+            number, before, length = file, crc_before, -RECORD_MARK_BYTES
+        after, length, end = crc_after, length + size, start + packed_size
+    sums.append(RecordSum(before, after, length))
+    return sums
+
+
+@lru_cache(maxsize=64)
+def _places_sql(in_batch: bool, one_status: bool, by_completion: bool, columns: str) -> str:
     if in_batch or one_status or by_completion:
         keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
     else:
@@ -179,9 +234,8 @@ def _places_sql(
         )
     time = "k.completed_ms" if by_completion else "NULL"
     order = "k.completed_ms, k.seq" if by_completion else "k.seq"
-    fixes = ", p.fixes_start, p.fixes_length" if with_fixes else ""
     return (
-        f"SELECT k.seq, {time}, COALESCE(p.file, 0), p.start, p.length{fixes}"
+        f"SELECT k.seq, {time}, COALESCE(p.file, 0), p.start, p.length{columns}"
         f" FROM ({keys}) AS k"
         " LEFT JOIN task_place AS p ON p.project_key = :project_key AND p.seq = k.seq"
         f" ORDER BY {order}"

@@ -58,7 +58,7 @@ class ReviewQuestion(Struct, omit_defaults=True, kw_only=True):
     address: dict[str, Any]
     title: str | None = None
     type: str
-    state: Literal["undecided", "disputed", "agreed", "unanswered"]
+    state: Literal["undecided", "disputed", "agreed", "unasked", "unanswered"]
     answers: list[GivenByPerson] = []
     answer: GivenByPerson | None = None
 

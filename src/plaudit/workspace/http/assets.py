@@ -11,8 +11,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-from plaudit.api.http.operation import Response
-from plaudit.errors import NotFound
+from starlette.types import Receive, Scope, Send
+
+from plaudit.api.http.operation import Response, path_parts, respond
+from plaudit.errors import MethodNotAllowed, NotFound
 from plaudit.workspace.http import bundles, compression
 
 _FOLDER = Path(__file__).parents[1] / "static"
@@ -110,3 +112,19 @@ class Assets:
             content = _compressed(name)
             headers.append((b"content-encoding", b"gzip"))
         return Response(content, 200, content_type, headers)
+
+
+class StaticRoute:
+    """ASGI application of static files: open, and reads no session."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["plaudit.operation"] = "get_asset"
+        if scope["method"] not in ("GET", "HEAD"):
+            raise MethodNotAllowed(allow="GET, HEAD")
+        parts = path_parts(scope)
+        accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
+        answer = self._assets.answer(parts["version"], parts["name"], accepted)
+        await respond(send, answer.status, answer.body, answer.content_type, answer.headers)

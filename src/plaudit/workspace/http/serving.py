@@ -40,7 +40,7 @@ from plaudit.model.core import SignedIn
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import compression, form_data, form_tokens, links, page_checks
-from plaudit.workspace.http.assets import Assets
+from plaudit.workspace.http.assets import Assets, StaticRoute
 from plaudit.workspace.http.browser import Browser
 from plaudit.workspace.http.compiled_templates import compiled_templates
 from plaudit.workspace.http.page import (
@@ -112,7 +112,7 @@ class Workspace:
         firsts = sorted({path.split("/")[1] for path in self._by_path})
         return [
             *(Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()),
-            Route("/static/{version}/{name:path}", _StaticRoute(self.assets)),
+            Route("/static/{version}/{name:path}", StaticRoute(self.assets)),
             *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
         ]
 
@@ -407,19 +407,3 @@ class _NotFoundRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["plaudit.user"] = await self._workspace.user_of(scope)
         raise NotFound
-
-
-class _StaticRoute:
-    """ASGI application of static files: open, and reads no session."""
-
-    def __init__(self, assets: Assets) -> None:
-        self._assets = assets
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["plaudit.operation"] = "get_asset"
-        if scope["method"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed(allow="GET, HEAD")
-        parts = path_parts(scope)
-        accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
-        answer = self._assets.answer(parts["version"], parts["name"], accepted)
-        await respond(send, answer.status, answer.body, answer.content_type, answer.headers)

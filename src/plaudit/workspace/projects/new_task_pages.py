@@ -1,9 +1,10 @@
-"""Page of a new task: prompt and responses are typed, and the task waits in the queue."""
+"""Page of a new task: a conversation is typed, and the task waits in the queue."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.bodies import TEXT_BODY
@@ -18,6 +19,8 @@ from plaudit.model.core import BatchRow, PersonRole, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches
 from plaudit.texts import N_
+from plaudit.wire.v2 import size_limits
+from plaudit.wire.v2.parse import check_content, convert, fill_content
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
@@ -40,13 +43,21 @@ _OPENING = Template(
 
 
 class TypedTask(Struct, kw_only=True):
-    """Form of a new task. Blank responses are left out; `metadata` is JSON."""
+    """Form of a new task. Blank responses are left out; `metadata` is JSON.
 
-    prompt: str
+    `content` is a conversation as JSON, which counts instead of prompt, instructions and responses.
+    """
+
+    prompt: str = ""
     system: str | None = None
     response: list[str] = []
     batch: str | None = None
     metadata: str | None = None
+    content: str | None = None
+
+
+class _Content(Struct):
+    content: list[Thread]
 
 
 async def show_new_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -87,6 +98,8 @@ async def create_task(
 
 
 def _conversation(submitted: TypedTask) -> list[Thread] | None:
+    if not is_blank(submitted.content or ""):
+        return _read_content(submitted.content or "")
     if is_blank(submitted.prompt):
         raise InvalidContent("write what is asked", pointer="/prompt")
     given = {
@@ -101,6 +114,18 @@ def _conversation(submitted: TypedTask) -> list[Thread] | None:
         is_response = problem.pointer.startswith("/template_variables/responses")
         pointer = "/response" if is_response else "/prompt"
         raise InvalidContent(problem.message, pointer=pointer) from problem
+
+
+def _read_content(text: str) -> list[Thread]:
+    """A conversation of JSON; raises InvalidContent with a pointer below `/content`."""
+    threads = form_data.parse_json_field(text, "/content")
+    if not isinstance(threads, list) or not threads:
+        raise InvalidContent("a conversation is a list of threads", pointer="/content")
+    fill_content(threads)
+    content: list[Thread] = convert({"content": threads}, _Content).content
+    check_content(content)
+    size_limits.check_conversation(len(msgspec.json.encode(content)), "/content")
+    return content
 
 
 async def _find_batch(tx: Transaction, project: ProjectRow, name: str | None) -> BatchRow | None:

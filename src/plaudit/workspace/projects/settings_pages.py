@@ -6,6 +6,7 @@ are POST requests because drafts do not fit into a URL; they write nothing.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,7 +21,7 @@ from plaudit.core.tasks.forms import (
     Form,
 )
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
-from plaudit.errors import InvalidContent
+from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import PersonRole, Review
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
@@ -37,6 +38,8 @@ from plaudit.workspace.render.text_batch import TextBatch
 SETTINGS = f"{PROJECT}/settings"
 GUIDELINES = f"{SETTINGS}/guidelines"
 TEMPLATE = f"{SETTINGS}/template"
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 PREVIEW = "projects/preview.html"
 """Template of every preview: a whole document, whose body the page's script inserts."""
@@ -69,6 +72,8 @@ class TemplateForm(Struct):
     """Form of the template as JSON; blank removes it."""
 
     template: str | None = None
+    version: str | None = None
+    """Version of what was stored when the page was loaded."""
 
 
 class GuidelinesTyped(Struct, forbid_unknown_fields=True):
@@ -159,6 +164,7 @@ async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "has_own": value is not None,
+        "version": _template_version(value),
         "text": pretty(msgspec.to_builtins(template)),
         "variables": template.variables,
         "optional": template.optional,
@@ -173,7 +179,16 @@ async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
 async def save_template(
     request: PageRequest[NoQuery], submitted: TemplateForm, context: WriteContext
 ) -> Redirect:
-    """POST …/settings/template: save the template for tasks created from now on."""
+    """POST …/settings/template: save the template for tasks created from now on.
+
+    Raises InvalidContent, or Conflict where somebody else saved another one meanwhile.
+    """
+    stored = project_detail(await get_project(context.tx, request)).template
+    if submitted.version not in (None, _template_version(stored)):
+        raise Conflict(
+            "somebody else saved another opening conversation while you changed this one; save "
+            "again to replace it"
+        )
     value = (
         None
         if submitted.template is None
@@ -253,6 +268,10 @@ def preview_of(
     context = {"view": view, "markdown": markdown, "fault": fault, "unasked": unasked or []}
     context |= {"index": index, "texts": texts}
     return TemplateResponse(template=PREVIEW, context=context)
+
+
+def _template_version(value: Any) -> str:
+    return hashlib.blake2b(_encode(value), digest_size=8).hexdigest()
 
 
 def pretty(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling.questions import own_order
-from plaudit.core.tasks.forms import Field, Form, Level, ScaleDirection, TextUse
+from plaudit.core.tasks.forms import Field, Form, FormSection, Level, ScaleDirection, TextUse
 from plaudit.model.core import PersonRole
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.http.page import Page, PageRequest
@@ -73,8 +73,10 @@ _FORM = Form(
             title="Topic",
             possible_values=["cooking", "travel", "something else"],
             cannot_assess=True,
+            section="topics",
         ),
-    ]
+    ],
+    sections=[FormSection(key="topics", title="Topics", description="What it is about.")],
 )
 """A question for each widget of the annotation page."""
 

@@ -167,7 +167,7 @@ PAGES = (
         query=TalksQuery,
         template="projects/talks.html",
         tab=N_("Messages"),
-        tab_order=25,
+        tab_order=36,
     ),
     Page(
         page_id="show_talk",

@@ -25,6 +25,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.quality import agreement_view
+from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.quality.win_rates import WinRates, win_rates
 from plaudit.workspace.render import charts
 
@@ -76,7 +77,7 @@ async def show_project(request: PageRequest[OverviewQuery]) -> dict[str, Any]:
             computed_ms=snapshot.row.computed_ms,
             since=snapshot.since,
             votes=report.votes,
-            questions=[row for row in rows if row.alpha.value != "–"][:QUESTIONS_MAX],
+            questions=[row for row in rows if is_known(row.alpha)][:QUESTIONS_MAX],
             wins=win_rates(report.leaderboard.models),
         )
     detail = project_detail(project)
@@ -103,6 +104,11 @@ async def show_project(request: PageRequest[OverviewQuery]) -> dict[str, Any]:
         "quality": quality,
         "titles": titles_of(form),
     }
+
+
+def is_known(figure: Figure) -> bool:
+    """True for a figure that is a number, and neither undefined nor absent."""
+    return not figure.why and figure.value != "–"
 
 
 PAGES = (

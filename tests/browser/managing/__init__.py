@@ -1,0 +1,1 @@
+"""Managers at work in a browser."""

@@ -128,17 +128,20 @@ def serve_plaudit(
     key: str = "",
     page_files: bool = True,
     workers: int = 1,
+    has_worker: bool = True,
 ) -> Server:
     """Serve the store in the folder `data` or in a database, with a new API key if none is given.
 
     A store in a database must be given with its key, and may have a replica that is read. The page
-    files of another one are built before it is measured.
+    files of another one are built before it is measured. Without its worker a server does nothing
+    beside answers and page files, such as reading the words of tasks that were imported.
     """
     port = free_port()
     key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
     command += [] if database is None else ["--database", database]
     command += [] if workers == 1 else ["--workers", str(workers)]
+    command += [] if has_worker else ["--no-worker"]
     environment = {**os.environ, "PLAUDIT_PAGE_FILES": str(int(page_files))}
     environment["PLAUDIT_DATABASE_READ"] = replica
     log = data.with_suffix(f"{'' if page_files else '.tables'}.{port}.log")

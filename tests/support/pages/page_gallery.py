@@ -135,6 +135,7 @@ def open_question(page: Any) -> None:
     previewed(page)
     page.click("[data-toggle] >> nth=0")
     page.click("#add-field")
+    page.evaluate("scrollTo(0, 0)")  # half below the bar at the top a button would be too small
 
 
 def computed(page: Any) -> None:

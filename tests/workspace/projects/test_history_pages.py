@@ -21,7 +21,7 @@ from tests.support.operations import OPERATIONS
 from tests.support.pages.browser_client import add_person, signed_in
 
 UNNOTED = {
-    "choose_language", "claim_task", "resume_task", "reopen_task", "save_draft", "send_heartbeat",
+    "claim_task", "resume_task", "reopen_task", "save_draft", "send_heartbeat",
     "submit_answers", "undo_submission", "skip_task", "flag_task", "report_task", "release_task",
     "look_at_invitation", "preview_text", "preview_guidelines", "preview_questions",
     "preview_template", "preview_import", "preview_project_download", "preview_delivery_download",
@@ -34,12 +34,13 @@ def noted() -> tuple[set[str], set[str]]:
     actions: set[str] = set()
     kinds: set[str] = set()
     positions = {"record": (3, 4), "record_many": (3, 4), "note": (None, 0), "note_many": (None, 0)}
-    positions |= {"start_job": (2, None), "cancel_job": (2, None)}
+    positions |= {"start_job": (2, None), "cancel_job": (2, None), "_note": (3, None)}
     for path in Path(plaudit.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
-            found = positions.get(node.func.attr, (None, None))
+            called = ast.unparse(node.func).rpartition(".")[2]
+            found = positions.get(called, (None, None))
             for position, names in zip(found, (actions, kinds), strict=True):
                 if position is not None and position < len(node.args):
                     value = getattr(node.args[position], "value", None)

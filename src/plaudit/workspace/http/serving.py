@@ -142,8 +142,8 @@ class Workspace:
 
     def layout(self, scope: Scope, browser: Browser) -> LayoutContext:
         """Layout context of this request: user, form token, theme, flash message."""
-        user: SignedIn | None = scope.get("plaudit.user")
         token = self._token(browser.session) if browser.session else ""
+        user: SignedIn | None = scope.get("plaudit.user")
         return LayoutContext(
             user=user,
             path=scope["path"],

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from plaudit import cli, ids, json_guard, mailbox, settings
 from plaudit.api.http import bodies, parameters, problems
 from plaudit.api.http.metrics import Metrics
@@ -38,6 +36,7 @@ from plaudit.store.engine import postgres, sqlite
 from plaudit.wire.v2 import parse, size_limits
 from plaudit.workspace.annotate import portions
 from plaudit.workspace.projects import task_pages
+from tests.support.running.every_case import every_case
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -98,7 +97,7 @@ def section_of(name: str, heading: str) -> str:
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.operation_id)
+@every_case("operation", OPERATIONS)
 def test_every_route_and_parameter_is_described(operation: Operation):
     route = f"{operation.method} {operation.path}"
 
@@ -170,7 +169,7 @@ def commands() -> Iterator[tuple[str, Any]]:
             yield f"plaudit {name}", cli.app[name]
 
 
-@pytest.mark.parametrize("words", [words for words, _ in commands()])
+@every_case("words", [words for words, _ in commands()])
 def test_every_command_and_option_is_described(words):
     manuals = (
         *("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md"),
@@ -188,8 +187,8 @@ def test_every_command_and_option_is_described(words):
     assert [option for option in sorted(options) if option not in described] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "shown", "limit"),
+@every_case(
+    "name, shown, limit",
     [
         ("api.md", "100", reads.LIMIT_MAX),
         ("api.md", "32 MiB |", pages.PAGE_BYTES_MAX / 1024**2),
@@ -302,7 +301,7 @@ def test_a_limit_is_described_as_it_is(name, shown, limit):
     assert shown in section_of(f"docs/{name}", "Limits")
 
 
-@pytest.mark.parametrize("operation", CONTRACT)
+@every_case("operation", CONTRACT)
 def test_every_operation_of_the_contract_is_accounted_for(operation):
     """Each has a row with a verdict; one that is served has no row that says it is missing."""
     served = {f"{one.method} {one.path}" for one in OPERATIONS}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
-import pytest
-
+from tests.support.running.every_case import every_case
 from tests.test_docs import DOCUMENTS, ROOT, section_of, text_of
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@every_case("path", DOCUMENTS)
 def test_links_lead_somewhere(path):
     prose = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", prose):
@@ -92,7 +91,7 @@ def test_every_path_of_a_checklist_is_there():
     assert sorted(missing) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("0*.md")), ids=lambda p: p.stem)
+@every_case("path", sorted((ROOT / "docs/adr").glob("0*.md")))
 def test_a_decision_is_short_and_has_its_four_parts(path):
     text = path.read_text("utf-8")
 

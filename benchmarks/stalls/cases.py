@@ -57,7 +57,7 @@ JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"
 HTML_HEADERS = {"Accept": "text/html"}
 FORM_HEADERS = HTML_HEADERS | {"Content-Type": "application/x-www-form-urlencoded"}
 
-ABSENT = ("token", "view_id", "action_id", "team_id", "link_id", "member_id")
+ABSENT = ("token", "view_id", "action_id", "sample_id", "team_id", "link_id", "member_id")
 """Names in paths of pages about what the store has none of."""
 
 

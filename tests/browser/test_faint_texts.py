@@ -1,4 +1,4 @@
-"""Contrast that the tests measure in a second colour scheme: what axe finds, what it leaves."""
+"""Contrast as measured in a second colour scheme: it finds what axe finds, and leaves the rest."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.support.builders import make_thread
 from tests.support.databases.postgres_cluster import make_store, running, wait_until
 from tests.support.harness import Server, World
 
-RESTARTS = 12
+RESTARTS = 6
 WRITERS = 4
 READERS = 3
 REST_SECONDS = 0.1
@@ -127,7 +127,7 @@ class Load:
 
 
 @pytest.mark.slow
-def test_twelve_crashes_under_load_lose_no_acknowledged_write(world, cluster):
+def test_six_crashes_under_load_lose_no_acknowledged_write(world, cluster):
     project = world.project("Crashed")
     server = Server(world.settings)
     load = Load(world, project, server.url, world.key())

@@ -12,6 +12,7 @@ from plaudit.formats import detection
 from plaudit.formats.common.file_import import InputFile
 from plaudit.formats.detection import Detection
 from tests.formats.reading import published_path
+from tests.support.running.every_case import every_case
 
 PUBLISHED = {
     "oasst-en100/en_100_tree.jsonl": "oasst",
@@ -102,7 +103,7 @@ OTHERS: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.parametrize("row", OTHERS, ids=lambda row: ",".join(row))
+@every_case("row", OTHERS)
 def test_a_file_of_another_shape_falls_through(tmp_path, row):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for _ in range(3)))

@@ -8,6 +8,7 @@ import pytest
 
 from plaudit.formats.registry import FORMATS
 from tests.support.foreign_rows import rows_of
+from tests.support.running.every_case import every_case
 
 OURS = ("trl", "openai", "sharegpt", "messages", "ultrafeedback", "helpsteer")
 USER = {"role": "user", "content": "Hi"}
@@ -60,7 +61,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("row", OTHERS, ids=lambda row: ",".join(row)[:40])
+@every_case("row", OTHERS)
 def test_a_row_of_another_shape_is_not_taken(row):
     taken = [name for name in OURS if (detect := FORMATS[name].detect) and detect(rows_of([row]))]
 

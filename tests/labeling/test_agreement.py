@@ -15,6 +15,7 @@ from plaudit.core.labeling.ballots import UNRESOLVED, Ballot
 from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import RULES, Consolidate, Field, Level
 from plaudit.errors import InvalidContent
+from tests.support.running.every_case import every_case
 
 NA, CANNOT = Ballot(not_applicable=True), Ballot(cannot_assess=True)
 OPEN = "open"
@@ -48,8 +49,8 @@ RATING = make_field("rubric_rating")
 X, Y = {"label": "l", "text": "x"}, {"label": "l", "text": "y"}
 
 
-@pytest.mark.parametrize(
-    ("field", "values", "wanted"),
+@every_case(
+    "field, values, wanted",
     [
         (make_field("category"), ["a"], "a"),
         (make_field("category"), ["a", "b"], OPEN),

@@ -18,6 +18,7 @@ from plaudit.core.tasks.forms import PRESETS
 from plaudit.errors import AnswersRejected
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import AskedTask, good_answers, make_content
+from tests.support.running.every_case import every_case
 
 AB = {"at": "t0u0"}
 ONE = AB | {"position": 1}
@@ -175,11 +176,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("given", "where"),
-    HOSTILE,
-    ids=lambda one: str(one)[:60],
-)
+@every_case("given, where", HOSTILE)
 def test_an_answer_that_cannot_be_is_refused_and_its_place_named(given, where):
     with pytest.raises(AnswersRejected) as caught:
         checked(given)

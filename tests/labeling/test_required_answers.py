@@ -16,6 +16,7 @@ from plaudit.errors import AnswersRejected, InvalidContent
 from tests.labeling.test_types import fields
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import address_of, make_content
+from tests.support.running.every_case import every_case
 
 BLANKS = [
     "", " ", "\n\t ", "\u00a0", "\u00ad", "\u034f", "\u061c", "\u115f\u1160", "\u180e", "\u200b",
@@ -54,7 +55,7 @@ def refused(field: Field, value: Any, **more: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("field", ASKED, ids=lambda one: f"{one.type}-{one.level}-{one.use}")
+@every_case("field", ASKED)
 def test_nothing_that_cannot_be_seen_answers_a_required_question(field):
     nothings: list[Any] = [None, [], {}, [[]], *BLANKS, *([blank] for blank in BLANKS)]
     passed = [value for value in nothings if not refused(field, value)]
@@ -92,7 +93,7 @@ def test_invisible_characters_do_not_make_a_text_long_enough():
     assert visible_length(" a c\u200b ") == 3
 
 
-@pytest.mark.parametrize("name", BLANKS, ids=ascii)
+@every_case("name", BLANKS)
 def test_a_name_that_cannot_be_seen_is_none(name):
     with pytest.raises(InvalidContent, match="visible"):
         check_name(name)

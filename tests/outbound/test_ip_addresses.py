@@ -19,6 +19,7 @@ from plaudit.core.outbound.ip_addresses import is_among, is_public
 from plaudit.errors import InvalidContent
 from plaudit.model.webhooks import AttemptStatus
 from tests.support.network.receivers import OK, Receiver, book
+from tests.support.running.every_case import every_case
 
 HOSTS = [
     # 127.0.0.1 and 0.0.0.0 as inet_aton, getaddrinfo and browsers read them
@@ -113,7 +114,7 @@ def test_there_are_enough_spellings():
     assert len(set(URLS)) == len(URLS) >= 30
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@every_case("host", HOSTS)
 def test_no_spelling_of_an_internal_host_leads_there(host):
     is_saved, outcome, connections = hits(f"http://{host}:{{port}}/")
 
@@ -268,8 +269,8 @@ def test_a_name_beyond_ascii_is_looked_up_in_its_ascii_form():
     assert target.path == "/%C3%A4?%C3%B6=1"
 
 
-@pytest.mark.parametrize(
-    ("address", "is_it"),
+@every_case(
+    "address, is_it",
     [
         ("0.255.255.255", False), ("1.0.0.0", True), ("9.255.255.255", True), ("10.0.0.0", False),
         ("10.255.255.255", False), ("11.0.0.0", True), ("100.63.255.255", True),

@@ -19,6 +19,7 @@ from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from plaudit.settings import Settings, from_environment
 from tests.support.network.receivers import Authority, book
 from tests.support.network.smtp_receiver import CANARY, SmtpReceiver
+from tests.support.running.every_case import every_case
 
 HOSTILE = [
     "a@b\r\nBcc: c@d.example", "a@b.example\r\nBcc: c@d.example", "a@b.example\n", "a@b.example\r",
@@ -126,7 +127,7 @@ def test_no_subject_becomes_another_header(subject):
     assert len([line for line in receiver.commands if line.startswith("RCPT")]) == 1
 
 
-@pytest.mark.parametrize("to", HOSTILE)
+@every_case("to", HOSTILE)
 def test_nothing_that_is_not_one_plain_address_is_written_to(to):
     receiver = SmtpReceiver()
 
@@ -284,7 +285,7 @@ def test_a_callback_may_be_an_address_where_mail_is_set_up():
         check("ann@example.com", Settings())
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@every_case("text", HOSTILE)
 def test_a_callback_is_never_a_hostile_address(text):
     with pytest.raises(InvalidContent) as caught:
         check(text, WITH_MAIL)

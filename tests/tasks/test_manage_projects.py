@@ -76,6 +76,22 @@ def test_a_preset_is_written_out_so_that_it_stays_what_it_was(client):
     assert len(made["form"]["fields"]) == len(forms.preset("RLHF: Pref Ranking").fields)
 
 
+def test_a_form_with_conditions_and_sections_is_taken_checked_and_given_back(client):
+    verdict = {"key": "verdict", "level": "turn", "type": "boolean"}
+    asked = {"key": "verdict", "operator": "is", "value": False}
+    why = {"key": "why", "level": "turn", "type": "text", "section": "end", "ask_if": asked}
+    form = {"fields": [verdict, why], "sections": [{"key": "end", "title": "In the end"}]}
+    made = create(client, form=form).json()
+
+    late = client.patch(
+        f"{PATH}/{made['id']}", json={"form": {"fields": [why | {"section": None}, verdict]}}
+    )
+
+    assert made["form"] == form
+    assert (late.status_code, late.json()["pointer"]) == (400, "/form/fields/0/ask_if/key")
+    assert client.get(f"{PATH}/{made['id']}").json()["form"] == form
+
+
 def test_its_template_makes_the_conversation_of_its_tasks(client):
     create(client, template=TEMPLATE)
 

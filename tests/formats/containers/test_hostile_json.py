@@ -9,6 +9,7 @@ from tests.formats.containers.row_files import (
     cut_blocks,
     read_file,
 )
+from tests.support.running.every_case import every_case
 
 BAD_ELEMENTS: dict[str, tuple[bytes, str, str]] = {
     "NaN": (b'{"a": NaN}', "not valid JSON", ""),
@@ -40,7 +41,7 @@ AROUND: dict[str, tuple[bytes, bytes, bytes]] = {
 
 @pytest.mark.parametrize("size", [7, 2**18])
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
-@pytest.mark.parametrize("bad", BAD_ELEMENTS.values(), ids=BAD_ELEMENTS)
+@every_case("bad", BAD_ELEMENTS.values())
 def test_a_bad_element_is_named_and_the_others_are_read(tmp_path, monkeypatch, around, bad, size):
     cut_blocks(monkeypatch, size)
     element, word, pointer = bad

@@ -18,6 +18,7 @@ from plaudit.formats.table.roles import (
 )
 from plaudit.formats.table.toml_text import mapping_from_text, mapping_to_toml
 from tests.formats.table.reading import read_table_rows
+from tests.support.running.every_case import every_case
 
 ONE_OF = [role for role in ROLES if role and role not in ("prompt", "metadata")]
 BASE = {"q": "prompt", "a": "response:1", "b": "response:2", "v": "preference"}
@@ -43,7 +44,7 @@ def swept(seed: int) -> tuple[dict[str, str], dict[str, str]]:
     return roles, {str(number): name for number, name in enumerate(names)}
 
 
-@pytest.mark.parametrize("seed", range(100))
+@every_case("seed", range(100))
 def test_roles_come_back_from_the_mapping_that_they_came_to(seed):
     roles, values = swept(seed)
 

@@ -25,7 +25,7 @@ from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import AcceptanceState
 from plaudit.model.managing import TalkSide, TaskOrder
 from plaudit.model.staffing import TaskQuota
-from plaudit.store.accounts import project_members
+from plaudit.store.accounts import organizations, project_members
 from plaudit.store.labeling import acceptances as acceptances_store
 from plaudit.store.managing import actions as actions_store
 from plaudit.store.managing import saved_views as views_store
@@ -80,6 +80,7 @@ def put_through_lists_and_actions(world: World) -> None:
 
 def _look_back(project: ManagedProject) -> None:
     """List the history of everything, of a project, of an actor and of an object."""
+    project.write(lambda tx: organizations.list_key_names(tx, project.environment_id, ["key_x"]))
     for where in ({}, {"project_key": project.project.project_key}, {"actor_id": "boss"},
                   {"object_id": "x"}):  # fmt: skip
         conditions = HistoryFilter(**where)

@@ -1,1 +1,1 @@
-"""Plugins of a test run: the order of its tests, and work that all tests share."""
+"""Running of tests: their order, work that all of them share, and many cases in one test."""

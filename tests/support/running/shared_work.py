@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx2
 import pytest
@@ -12,6 +12,8 @@ from argon2 import PasswordHasher
 
 from plaudit.core.accounts import passwords
 from plaudit.store.engine import migrator
+from plaudit.workspace.http import links, page_checks
+from plaudit.workspace.http.page import Page
 
 _PRODUCT_HASHER = passwords._HASHER
 
@@ -34,6 +36,24 @@ def _routes_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         compile_path = functools.cache(starlette.routing.compile_path)
         patch.setattr(starlette.routing, "compile_path", compile_path)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_declared_once() -> Iterator[None]:
+    """Let applications share patterns of paths and the check of all pages, a third of the rest."""
+    compile_all = functools.cache(links.compile_paths)
+    check, checked = page_checks.check_pages, dict[tuple[int, ...], Sequence[Page]]()
+
+    def check_once(pages: Sequence[Page]) -> None:
+        key = tuple(map(id, pages))
+        if key not in checked:
+            check(pages)
+            checked[key] = pages
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(links, "compile_paths", lambda paths: compile_all(tuple(paths)))
+        patch.setattr(page_checks, "check_pages", check_once)
         yield
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from plaudit.core.accounts import passwords
 from plaudit.errors import InvalidContent, Unavailable
+from tests.support.running.every_case import every_case
 
 pytestmark = pytest.mark.usefixtures("product_hasher")
 
@@ -58,7 +59,7 @@ def require_good(password: str, **options: Any) -> None:
     asyncio.run(passwords.require_good(password, about=ABOUT, **options))
 
 
-@pytest.mark.parametrize("password", EASY)
+@every_case("password", EASY)
 def test_what_everybody_tries_first_is_refused(password):
     with pytest.raises(InvalidContent, match="too easy"):
         require_good(password)

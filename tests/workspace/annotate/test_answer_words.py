@@ -14,6 +14,7 @@ from plaudit.workspace.annotate import answer_words
 from plaudit.workspace.annotate.controls import control_of
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
+from tests.support.running.every_case import every_case
 
 MESSAGES = [make_message("user", "Why?"), *(make_message(name, "So.") for name in "abc")]
 PAIR = [make_message("user", "Why?"), *(make_message(name, "So.") for name in "ab")]
@@ -135,7 +136,7 @@ def test_what_the_controls_are_given_reads_as_the_same_answer(field, value, word
 
 
 @pytest.mark.parametrize("field", [case[0] for case in CASES])
-@pytest.mark.parametrize(
+@every_case(
     "value", [None, 7.5, -1, "?", "", [], {}, [[]], [None], {"score": None}, [{"label": 1}], True]
 )
 def test_values_that_came_from_elsewhere_are_shown_whatever_they_are(field, value):

@@ -13,6 +13,7 @@ from tests.api.test_sweep import content_hash
 from tests.support.harness import above_the_store, on_sqlite_alone
 from tests.support.operations import assert_is_error
 from tests.support.pages.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
+from tests.support.running.every_case import every_case
 from tests.workspace.http.page_requests import CHANGING, FIELDS, PAGES, path_of, send
 
 ASKED_BY_SCRIPTS = {"find_by_name"}
@@ -35,7 +36,7 @@ def ids(page: Page) -> str:
 
 
 @above_the_store
-@pytest.mark.parametrize("page", CLOSED, ids=ids)
+@every_case("page", CLOSED)
 def test_a_page_that_is_not_open_leads_strangers_to_the_sign_in(shared_world, page):
     with browsing(shared_world) as browser:
         answer = send(browser, page) if page.changes else browser.get(path_of(page), follow=False)
@@ -91,7 +92,7 @@ def links_in_navigation(html):
     }
 
 
-@pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
+@every_case("page", LOOKED_AT)
 def test_every_page_carries_the_policy_and_nothing_inline(shared_world, shared_admin, page):
     with signed_in(shared_world, shared_admin) as browser:
         if page.role == ANYONE:
@@ -129,7 +130,7 @@ def test_the_policy_permits_nothing_inline_and_nothing_from_elsewhere():
     assert allowed["script-src"] == allowed["style-src"] == allowed["form-action"] == {"'self'"}
 
 
-@pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
+@every_case("page", LOOKED_AT)
 def test_every_form_of_a_page_carries_the_token(shared_world, shared_admin, page):
     with signed_in(shared_world, shared_admin) as browser:
         text = browser.get(path_of(page)).text
@@ -160,7 +161,7 @@ def test_looking_at_pages_changes_nothing(world):
 
 
 @above_the_store
-@pytest.mark.parametrize("page", PAGES, ids=ids)
+@every_case("page", PAGES)
 def test_other_methods_are_refused_with_allow(shared_world, shared_admin, page):
     with signed_in(shared_world, shared_admin) as browser:
         answer = browser.client.request("DELETE", path_of(page))

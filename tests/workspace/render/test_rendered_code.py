@@ -10,6 +10,7 @@ import pytest
 from plaudit.workspace.render import highlighting, rich_text
 from plaudit.workspace.render.sanitize import CODE_CLASSES
 from tests.support.pages.hostile_texts import RUN
+from tests.support.running.every_case import every_case
 from tests.workspace.render.test_rendering import shown
 
 
@@ -30,7 +31,7 @@ def test_code_in_a_language_we_do_not_colour_stays_plain(info):
     assert page.text.strip() == f"{info}return 1"
 
 
-@pytest.mark.parametrize("language", sorted(highlighting.LANGUAGES))
+@every_case("language", sorted(highlighting.LANGUAGES))
 def test_colours_change_no_character_of_the_code(language):
     code = (
         f"<a href='x'>{{% x %}} \"b\\n\" /* c */ # d\n\n\t1.5e3 == é && $x {RUN} \r \\ ```` \n  \n"

@@ -19,6 +19,7 @@ from plaudit.workspace.render.text_diff import render_diff
 from tests.support.harness import SHARED_DATA
 from tests.support.pages.hostile_texts import PAYLOADS
 from tests.support.pages.markup import Reading, render_too_long
+from tests.support.running.every_case import every_case
 
 PIECES = [
     *("*", "**", "_", "`", "```", "~~~", "~~", "[", "]", "(", ")", "![", "](", "<", ">", "<!--"),
@@ -54,14 +55,14 @@ def outline(text: str) -> list[str]:
     return [tag for tag, _ in shown(text).elements[1:]]
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+@every_case("payload", PAYLOADS)
 def test_a_hostile_text_becomes_listed_elements_alone(payload):
     assert shown(payload).faults == []
     assert Reading(render_too_long(payload)).faults == []
     assert Reading(render_diff("a word", payload)).faults == []
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+@every_case("payload", PAYLOADS)
 def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
     """What the modules before it let through would not get further."""
     for source in (payload, f'<div title="{payload}">', f"<math><mtext>{payload}</mtext></math>"):
@@ -70,7 +71,7 @@ def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
         assert Reading(html).faults == []
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+@every_case("payload", PAYLOADS)
 def test_cleaning_what_is_clean_changes_nothing(payload):
     for html in (render_markdown(payload, is_attachment), render_too_long(payload)):
         assert sanitize_html(html, is_attachment) == html

@@ -6,39 +6,40 @@ mapping has no roles and is edited as text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from plaudit.errors import InvalidContent
 from plaudit.formats.table.mapping_checks import UNDECIDED
+from plaudit.texts import N_
 
 RESPONSES_MAX = 6
 """Responses of a row that have roles."""
 
 NOT_USED = ""
 _SINGLE = {
-    "context": "Conversation so far (list of messages)",
-    "system": "Instructions to the assistant",
-    "reference": "Reference answer",
-    "preference": "Verdict: which response is better",
-    "item": "Equal values: same task",
-    "contributor": "Person who judged",
-    "id": "Id of the row",
-    "submitted_at": "Time of the judgment",
+    "context": N_("Conversation so far (list of messages)"),
+    "system": N_("Instructions to the assistant"),
+    "reference": N_("Reference answer"),
+    "preference": N_("Verdict: which response is better"),
+    "item": N_("Equal values: same task"),
+    "contributor": N_("Person who judged"),
+    "id": N_("Id of the row"),
+    "submitted_at": N_("Time of the judgment"),
 }
-_LISTED = {"prompt": "Prompt", "metadata": "Kept beside the task"}
-_NUMBERED = {
-    "response": "Response {}",
-    "model": "Model of response {}",
-    "rating": "Rating of response {}",
-    "rewrite": "Better version of response {}",
+_LISTED = {"prompt": N_("Prompt"), "metadata": N_("Kept beside the task")}
+_NUMBERED: Mapping[str, Callable[[int], str]] = {
+    "response": lambda number: N_("Response %(number)s", number=number),
+    "model": lambda number: N_("Model of response %(number)s", number=number),
+    "rating": lambda number: N_("Rating of response %(number)s", number=number),
+    "rewrite": lambda number: N_("Better version of response %(number)s", number=number),
 }
 
 ROLES: Mapping[str, str] = {
-    NOT_USED: "Not used",
+    NOT_USED: N_("Not used"),
     **_LISTED,
     **{
-        f"{role}:{number}": title.format(number)
+        f"{role}:{number}": title(number)
         for number in range(1, RESPONSES_MAX + 1)
         for role, title in _NUMBERED.items()
     },
@@ -47,15 +48,15 @@ ROLES: Mapping[str, str] = {
 """Roles with their titles, in the order in which they are offered."""
 
 VERDICTS: Mapping[str, str] = {
-    "": "No verdict",
-    "first": "Response 1 is better",
-    "second": "Response 2 is better",
-    "third": "Response 3 is best",
-    "fourth": "Response 4 is best",
-    "fifth": "Response 5 is best",
-    "sixth": "Response 6 is best",
-    "tie": "They are equally good",
-    "all_bad": "All are bad",
+    "": N_("No verdict"),
+    "first": N_("Response 1 is better"),
+    "second": N_("Response 2 is better"),
+    "third": N_("Response 3 is best"),
+    "fourth": N_("Response 4 is best"),
+    "fifth": N_("Response 5 is best"),
+    "sixth": N_("Response 6 is best"),
+    "tie": N_("They are equally good"),
+    "all_bad": N_("All are bad"),
 }
 """Meanings of a value of the verdict's column, with their titles."""
 

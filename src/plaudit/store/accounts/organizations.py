@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.core import ApiKeyRow, LogMark, Role
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _KEY_COLUMNS = "key_id, environment_id, name, role, display, created_ms, expires_ms, revoked_ms"
@@ -120,6 +123,21 @@ async def find_key(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyR
         {"environment_id": environment_id, "key_id": key_id},
     )
     return _api_key(row) if row else None
+
+
+async def list_key_names(
+    tx: Transaction, environment_id: str, key_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of these keys of an environment by id, empty for one without; unknown are left out."""
+    if not key_ids:
+        return {}
+    listed, args = value_lists.in_list("id", key_ids)
+    rows = await tx.all(
+        "SELECT key_id, name FROM api_key WHERE environment_id = :environment_id"
+        f" AND key_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return {str(key_id): str(name) for key_id, name in rows}
 
 
 async def list_keys(tx: Transaction, environment_id: str) -> list[ApiKeyRow]:

@@ -238,6 +238,7 @@ def say_in_templates(templates: jinja2.Environment) -> None:
         "said": problem_texts.said,
     }
     templates.filters |= {"word": words.word, "initial": words.initial, "built_in": words.built_in}
+    templates.filters["built_in_label"] = words.built_in_label
     templates.policies["ext.i18n.trimmed"] = True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from plaudit.texts import N_, PageText
 from plaudit.workspace.language.speech import say, say_in
 
@@ -48,6 +50,17 @@ def built_in(text: str) -> str:
     Questions of a project's own are in the language that their author chose.
     """
     return say_in("form", text)
+
+
+def built_in_label(label: str) -> str:
+    """Label of a value of a question, alone or behind the value, as `built_in`."""
+    value, dot, text = label.partition(" · ")
+    return f"{value}{dot}{built_in(text)}" if dot else built_in(label)
+
+
+def built_in_titles(titles: Mapping[str, str]) -> dict[str, str]:
+    """Titles of questions by their keys, those of built-in ones in the page's language."""
+    return {key: built_in(title) for key, title in titles.items()}
 
 
 def initial(text: str) -> str:

@@ -19,6 +19,7 @@ from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 from plaudit.workspace.annotate.portions import Gap, Place, Plan, Portion, all_places
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 LONG_CHARS = 80
@@ -213,7 +214,7 @@ def _judgements(annotations: Sequence[Annotation], prefix: str = "") -> list[Jud
     for annotation in annotations:
         text = _text(annotation)
         is_long = len(text) > LONG_CHARS or "\n" in text
-        title = prefix + (annotation.title or annotation.key)
+        title = prefix + built_in(annotation.title or annotation.key)
         judgements.append(Judgement(title, text, is_long, annotation.justification))
     return judgements
 
@@ -232,13 +233,13 @@ def _label(annotation: Annotation) -> str | None:
     values = annotation.possible_values or []
     if annotation.labels and len(annotation.labels) == len(values) and annotation.value in values:
         label = annotation.labels[values.index(annotation.value)]
-        return None if label == str(annotation.value) else label
+        return None if label == str(annotation.value) else built_in(label)
     return None
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str | int) for item in value):

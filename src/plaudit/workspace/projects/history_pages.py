@@ -182,8 +182,10 @@ async def _names(
     ids |= {one.object_id for one in lines if one.object_kind in ("user", "member", "team")}
     found = await project_members.list_names(tx, user.organization_id, sorted(ids))
     names = {one: name or login or one for one, (login, name) in found.items()}
-    keys = await organizations.list_keys(tx, user.environment_id)
-    names |= {key.key_id: key.name for key in keys if key.name}
+    key_ids = {line.actor.id for line in lines if line.actor.kind == "key"}
+    key_ids |= {line.object_id for line in lines if line.object_kind == "key"}
+    named = await organizations.list_key_names(tx, user.environment_id, sorted(key_ids))
+    names |= {key_id: name for key_id, name in named.items() if name}
     batch_ids = sorted({one.object_id for one in lines if one.object_kind == "batch"})
     names |= await batches.find_batch_names(tx, user.environment_id, batch_ids)
     if "project_id" not in request.path:

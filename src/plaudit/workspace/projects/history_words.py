@@ -18,6 +18,7 @@ _DONE = (
     (N_("signed in"), ("sign_in",)),
     (N_("signed out"), ("sign_out", "end_session", "end_all_sessions")),
     (N_("changed the own name or password"), ("change_own_name", "change_own_password")),
+    (N_("chose a language"), ("choose_language",)),
     (N_("said what somebody knows"), ("save_skills", "set_skills")),
     (N_("came by a study link"), ("enter_study",)),
     (N_("made a study link"), ("make_study", "create_study_link")),
@@ -138,6 +139,7 @@ MANY = {
     ActionKind.priority: (N_("set the priority of tasks"), N_("took back priorities of tasks")),
     ActionKind.batch: (N_("moved tasks to a batch"), N_("moved tasks back to their batch")),
     ActionKind.assign: (N_("gave tasks to people"), N_("took back for whom tasks are")),
+    ActionKind.accept: (N_("accepted tasks after a sample"), N_("took tasks back into review")),
 }
 """Words for actions on many tasks, and for their undo."""
 

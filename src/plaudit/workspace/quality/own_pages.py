@@ -28,7 +28,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
-from plaudit.workspace.language.words import built_in
+from plaudit.workspace.language.words import built_in, built_in_titles
 from plaudit.workspace.quality import person_view
 
 FEEDBACK_MAX = 20
@@ -96,7 +96,7 @@ async def show_my_figures(request: PageRequest[NoQuery]) -> dict[str, Any]:
         line = await request.run_in_thread(lambda: person_view.line_view(average))
     return {
         "project": project,
-        "titles": titles_of(form),
+        "titles": built_in_titles(titles_of(form)),
         "done": done,
         "skipped": skipped,
         "computed_ms": None if last is None else last.row.computed_ms,

@@ -29,6 +29,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in_titles
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.quality import agreement_view, comparison_view, people_view
 from plaudit.workspace.quality.last_report import find_quality, start_report
@@ -145,7 +146,7 @@ async def shown_context(
         found = None if quality.last is None else await read(tx, quality.last.snapshot)
     return {
         "project": project,
-        "titles": titles_of(form_of(project_detail(project))),
+        "titles": built_in_titles(titles_of(form_of(project_detail(project)))),
         "tab": tab,
         "snapshot": quality.last,
         "people_count": None,

@@ -104,6 +104,8 @@ class AnswerDescriber:
             value = shown_value(question, self._content, order, value)
         if value is None:
             return typed_value(answer.value)
-        return rules.words(
-            context_of(question, self._content, order), rules.choices(field, len(order)), value
-        )
+        choices = [
+            msgspec.structs.replace(one, name=built_in(one.name))
+            for one in rules.choices(field, len(order))
+        ]
+        return say(rules.words(context_of(question, self._content, order), choices, value))

@@ -33,6 +33,7 @@ from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.words import built_in_titles
 from plaudit.workspace.review.acceptance_pages import sample_view
 from plaudit.workspace.review.review_pages import (
     PROJECT,
@@ -126,7 +127,7 @@ async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, A
         "chosen": chosen,
         "query": query_of(chosen).replace("?", "&"),
         "questions": _compared_keys(project),
-        "titles": titles_of(form_of(project_detail(project))),
+        "titles": built_in_titles(titles_of(form_of(project_detail(project)))),
         "people": sorted(names.items(), key=lambda person: person[1].casefold()),
         "reasons": {why.value: count for why, count in reasons.items()},
         "samples": [sample_view(project, one) for one in samples],

@@ -273,6 +273,7 @@ def reason_words(work: QueuedTask | None) -> str:
         "all": say("Every task is reviewed"),
         "sample": say("Drawn for the sample"),
         "open questions": say("People disagree"),
+        "extra review": say("By somebody whose work is looked at"),
     }
     return words.get(work.reason or "", work.reason or "")
 

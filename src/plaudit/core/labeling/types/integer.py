@@ -36,6 +36,7 @@ from plaudit.core.labeling.type_rules import (
     value_words,
 )
 from plaudit.core.tasks.forms import LIKERT, Consolidate, Field, ScaleDirection
+from plaudit.texts import N_
 
 
 def stored(context: AnswerContext, value: Any) -> Any:
@@ -82,8 +83,9 @@ def words(context: AnswerContext, choices: Sequence[Choice], value: Any) -> str:
         return choice_words(choices[number])
     side = 2 * number - (len(choices) - 1)
     if side == 0:
-        return f"{value} – neither is better"
-    return f"{value} – Response {1 if side < 0 else 2} is better"
+        return N_("%(value)s – neither is better", value=value)
+    number = 1 if side < 0 else 2
+    return N_("%(value)s – Response %(number)s is better", value=value, number=number)
 
 
 def widget(field: Field) -> Widget:

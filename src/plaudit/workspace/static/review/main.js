@@ -21,8 +21,8 @@ const SAID = "plaudit-review-said";
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const button = document.getElementById("submit");
-const { addresses, sections } = readQuestions(task.questions);
-const store = new Store(addresses);
+const { addresses, sections, conditions } = readQuestions(task.questions);
+const store = new Store(addresses, conditions);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
 const turns = new Turns(root, async (part, texts, { dataset }) => {
@@ -54,9 +54,9 @@ function take(answers) {
   store.add(answers);
 }
 
-/** The answers that are not what would come out without the reviewer. */
+/** The answers that are not what would come out without the reviewer, to what is asked by all of them. */
 function fixes() {
-  return store.list().filter((one) => saidBy(one) !== original.get(keyOf(one)) && isWhole(one));
+  return store.listAsked().filter((one) => saidBy(one) !== original.get(keyOf(one)) && isWhole(one));
 }
 
 /** A reason alone is no answer. */
@@ -79,6 +79,7 @@ function tell() {
     const isFixed = changed.has(keyOf(address));
     card.querySelector("[data-changed]").hidden = !isFixed;
     for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed;
+    if (conditions.has(keyOf(address))) for (const one of card.querySelectorAll("[data-not-asked]")) one.hidden = store.isAsked(address);
     if (card.dataset.state === "unresolved" && !isFixed) undecided += 1;
     if (card.dataset.state === "disputed" && !isFixed) disputed += 1;
   }

@@ -1,0 +1,64 @@
+"""What holds for every page in German, and mirrored as from right to left."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.pages import chromium, gallery_stage, page_gallery
+from tests.support.pages.axe_rules import axe_faults, axe_rules
+
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CUT = """() => [...document.querySelectorAll(
+    'button, .button, th, td, label, summary, .tag, h1, h2, h3, legend, nav a, .pill')]
+  .filter(one => one.checkVisibility() && !one.matches('.sr-only, .sr-only *')
+    && getComputedStyle(one).overflowX === 'hidden' && one.scrollWidth > one.clientWidth + 1
+    && getComputedStyle(one).textOverflow !== 'ellipsis')
+  .map(one => one.outerHTML.slice(0, 120))"""
+RULES = axe_rules("light") | {"rules": {"color-contrast": {"enabled": False}}}
+"""Rules of axe; contrast depends on no text, and is measured in English."""
+
+
+@pytest.fixture(scope="module")
+def demo():
+    if chromium.program() is None:
+        pytest.skip("Chromium is not installed")
+    with gallery_stage.demonstration() as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def rooms(demo, browser):
+    """A browser in German for each role, signed in once, and its one page."""
+    found = {}
+
+    def enter(role):
+        if role not in found:
+            context = page_gallery.enter(demo, browser, role)
+            cookie = {"name": "plaudit-language", "value": "de", "url": demo.url}
+            context.add_cookies([cookie])
+            found[role] = (context, context.new_page())
+        return found[role][1]
+
+    yield enter
+    for context, _ in found.values():
+        context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
+def test_a_page_is_whole_in_german_and_mirrored(demo, rooms, scene):
+    page = rooms(scene.role)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page_gallery.visit(demo, page, scene)
+    faults = []
+    for direction in ("ltr", "rtl"):
+        page.evaluate(f"document.documentElement.dir = '{direction}'")
+        for width, height in page_gallery.WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            if page.evaluate(WIDER) > 0:
+                faults.append(f"{direction}: wider than {width}")
+            faults += page.evaluate(CUT)
+    faults += axe_faults(page, RULES)
+
+    assert page.evaluate("document.documentElement.lang") == "de"
+    assert faults == []

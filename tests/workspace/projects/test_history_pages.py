@@ -34,12 +34,13 @@ def noted() -> tuple[set[str], set[str]]:
     actions: set[str] = set()
     kinds: set[str] = set()
     positions = {"record": (3, 4), "record_many": (3, 4), "note": (None, 0), "note_many": (None, 0)}
-    positions |= {"start_job": (2, None), "cancel_job": (2, None)}
+    positions |= {"start_job": (2, None), "cancel_job": (2, None), "_note": (3, None)}
     for path in Path(plaudit.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
-            found = positions.get(node.func.attr, (None, None))
+            called = ast.unparse(node.func).rpartition(".")[2]
+            found = positions.get(called, (None, None))
             for position, names in zip(found, (actions, kinds), strict=True):
                 if position is not None and position < len(node.args):
                     value = getattr(node.args[position], "value", None)
@@ -89,6 +90,15 @@ def test_a_project_tells_its_managers_who_did_what_and_no_more(labeling):
         assert lines(browser.get(f"{path}/history?kind=people").text) == []
         assert len(lines(browser.get(f"{path}/history?about={task_id}").text)) == 1
         assert len(lines(browser.get(f"{path}/history?who=MANAGER@example.com").text)) == 1
+        other = LabelingProject(world, "Another")
+        [elsewhere] = other.create(1)
+        there = f"/projects/{other.project.project_id}"
+        browser.get(there)
+        browser.post(f"{there}/tasks/{elsewhere}/cancel")
+        for query in (f"about={elsewhere}", "who=manager@example.com"):
+            shown = browser.get(f"{path}/history?{query}").text
+            assert elsewhere not in shown.partition("<tbody>")[2]
+        assert len(lines(browser.get(f"{path}/history?about={task_id}&who=server").text)) == 0
         nobody = browser.get(f"{path}/history?who=nobody@example.com").text
         assert "There is nobody with this" in nobody
         assert lines(browser.get(f"{path}/history?since=2999-01-01").text) == []

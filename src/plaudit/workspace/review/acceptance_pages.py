@@ -143,7 +143,7 @@ async def begin_sample(request: PageRequest[NoQuery], form: SampleForm) -> Redir
             sample_count=sizes[0],
             wrong_max=sizes[1],
         )
-        await _note(tx, request, project, "begin_acceptance", acceptance)
+        await _note(tx, request, project, "begin_sample", acceptance)
         return Redirect(to=sample_path(project, acceptance.acceptance_id))
 
     try:
@@ -242,7 +242,7 @@ async def accept_others(request: PageRequest[NoQuery], form: NoFields) -> Redire
         action = await acceptances.begin_accepting(tx, project, locked)
         job = await _add_job(tx, request, project, action, CHANGING)
         accepting = await acceptances.get_acceptance(tx, project, locked.acceptance_id)
-        await _note(tx, request, project, "accept_many", accepting)
+        await _note(tx, request, project, "accept_others", accepting)
         return project, accepting, action, job
 
     project, acceptance, action, job = await request.db.write(work)
@@ -262,7 +262,7 @@ async def stop_accepting(request: PageRequest[NoQuery], form: NoFields) -> Redir
         is_stopped, job = await cancel_action(tx, project, locked.action_id)
         if not is_stopped:
             raise Conflict(N_("nothing is being accepted"))
-        await _note(tx, request, project, "stop_acceptance", locked)
+        await _note(tx, request, project, "stop_accepting", locked)
         return project, locked, job
 
     project, acceptance, job = await request.db.write(work)
@@ -278,7 +278,7 @@ async def give_up_sample(request: PageRequest[NoQuery], form: NoFields) -> Redir
         project = await get_project(tx, request)
         locked = await _lock_own(tx, request, project)
         await acceptances.give_up(tx, locked)
-        await _note(tx, request, project, "give_up_acceptance", locked)
+        await _note(tx, request, project, "give_up_sample", locked)
         path = links.fill_path(PROJECT, project_id=project.project_id)
         return Redirect(
             to=path, flash=N_("The sample is given up; none of the others is accepted.")
@@ -295,7 +295,7 @@ async def undo_accepting(request: PageRequest[NoQuery], form: NoFields) -> Redir
         locked = await _lock_own(tx, request, project)
         action = await undo.begin_undo(tx, project, locked.action_id)
         job = await _add_job(tx, request, project, action, RESTORING)
-        await _note(tx, request, project, "undo_acceptance", locked)
+        await _note(tx, request, project, "undo_accepting", locked)
         return project, locked, action, job
 
     project, acceptance, action, job = await request.db.write(work)

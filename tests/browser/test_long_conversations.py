@@ -217,6 +217,13 @@ def test_reviewers_and_managers_read_on_too(tenant, shared_server, open_context,
         page.keyboard.press("a")
         page.wait_for_selector("#t0u35 [data-changed]:not([hidden])")
         assert page.inner_text("#progress") == "1 fix"
+        another = context.new_page()
+        another.goto(page.url)
+        another.wait_for_selector("#task[data-ready]")
+        another.keyboard.press("f")
+        another.wait_for_selector("#t0u35 [data-changed]:not([hidden])")
+        assert another.locator("#t0u35 [data-take][aria-pressed=true]").count() == 1
+        another.close()
     else:
         page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
         page.wait_for_function("() => document.querySelectorAll('[data-drawn]').length === 40")

@@ -259,7 +259,8 @@ def test_a_sample_is_smaller_than_all_of_them(project, sizes, pointer):
     assert refused.value.pointer == pointer
 
 
-def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(project):
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(project, is_killed):
     ids = project.wait(5)
     acceptance = project.begin(sample_count=1)
     [drawn] = project.sampled(acceptance)
@@ -272,9 +273,18 @@ def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(proje
     project.world.run(actions.apply_surely(project.world.db, project.project, action, BOSS, some))
     with pytest.raises(Conflict):
         project.accept_others(acceptance)
-    project.write(lambda tx: actions.cancel(tx, project.project, accepting.action_id))
-    with pytest.raises(Conflict):
-        project.run(accepting, action)
+    if is_killed:
+        project.write(
+            lambda tx: tx.run(
+                "UPDATE task_action SET lease_ms = 0 WHERE project_key = :key"
+                " AND action_id = :action_id",
+                {"key": key, "action_id": accepting.action_id},
+            )
+        )
+    else:
+        project.write(lambda tx: actions.cancel(tx, project.project, accepting.action_id))
+        with pytest.raises(Conflict):
+            project.run(accepting, action)
 
     accepting, again = project.accept_others(acceptance)
     ended = project.run(accepting, again)

@@ -278,6 +278,25 @@ def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
 
 
 @one_engine
+def test_whole_tasks_of_a_delivery_are_made_once_for_all_who_ask(monkeypatch, stored, delivery):
+    target = path_of(delivery, format="v2")
+    with calling(stored, stored.key()) as client:
+        first = client.get(target)
+        for name in ("write_export", "placed_tasks"):
+            monkeypatch.setattr(export_making, name, None)
+        monkeypatch.setattr(made_files, "FRESH_S", 0.0)
+        second = client.get(target)
+        monkeypatch.undo()
+        for one in (stored.settings.data / "attachments").rglob("export-*"):
+            one.unlink()
+        made_again = client.get(target)
+
+    assert first.content == second.content == made_again.content
+    assert first.headers["etag"] == second.headers["etag"] == made_again.headers["etag"]
+    assert second.headers["plaudit-export"] == first.headers["plaudit-export"]
+
+
+@one_engine
 @pytest.mark.parametrize(
     ("query", "param"),
     [

@@ -11,7 +11,7 @@ import pytest
 
 from plaudit.api.transfer import export_making
 from plaudit.errors import Unavailable
-from plaudit.formats.exporting.whole_tasks import placed_lines
+from plaudit.formats.exporting.whole_tasks import line_spool, placed_lines
 from plaudit.settings import Settings
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
@@ -157,3 +157,12 @@ def test_a_short_export_comes_whole_with_its_size_and_digest(world, built, monke
     assert headers[b"content-length"] == str(len(body)).encode()
     assert headers[b"etag"] == again[b"etag"]
     assert body == built.lines(from_tables=True)[0][0]
+
+
+def test_a_line_that_is_long_comes_in_parts(world, built, monkeypatch):
+    monkeypatch.setattr(line_spool, "LONG_BYTES", 500)
+    monkeypatch.setattr(export_making, "PIECE_BYTES", 700)
+    with calling(world, world.key()) as client:
+        _, body, failures = take(client)
+
+    assert (failures, body) == ([], built.lines(from_tables=True)[0][0])

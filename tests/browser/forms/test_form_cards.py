@@ -88,6 +88,7 @@ def test_ask_for_a_reason_only_if_the_answer_is_bad(office, page):
     mouse.choose(f"{card('Reason')} [data-if=source]", "only if “Verdict”")
     mouse.on(f"{card('Reason')} [data-if=values] label:has-text('good')")
     mouse.on(f"{card('Reason')} [data-if=values] label:has-text('bad')")
+    assert page.evaluate("document.activeElement.matches('[data-if=values] input')")
 
     asked = {"key": "verdict", "operator": "is", "value": ["bad"]}
     assert form(page)["fields"][1]["ask_if"] == asked

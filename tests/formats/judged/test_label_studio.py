@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from plaudit.core.tasks.form_checks import check_form
 from plaudit.errors import InvalidContent
 from plaudit.formats import label_studio
 from plaudit.formats.common.rows import ImportNotes
@@ -320,3 +321,40 @@ def test_hostile_rows_are_refused_or_taken_but_never_fail():
 def test_other_shapes_are_not_detected(value):
     assert FORMAT.detect is not None
     assert FORMAT.detect(rows_of([value])) is None
+
+
+SHOWN_WHEN = """<View>
+  <Text name="q" value="$prompt"/>
+  <View visibleWhen="choice-selected" whenTagName="verdict" whenChoiceValue="bad, ugly">
+    <TextArea name="reason" toName="q"/>
+    <Choices name="flaw" toName="q" visibleWhen="choice-selected" whenTagName="reason">
+      <Choice value="rude"/></Choices>
+  </View>
+  <Choices name="verdict" toName="q">
+    <Choice value="good"/><Choice value="bad"/><Choice value="ugly"/></Choices>
+  <Choices name="other" toName="q" visibleWhen="region-selected"><Choice value="x"/></Choices>
+  <Choices name="lost" toName="q" visibleWhen="choice-selected" whenTagName="nothing">
+    <Choice value="y"/></Choices>
+  <Choices name="wrong" toName="q" visibleWhen="choice-selected" whenTagName="verdict"
+    whenChoiceValue="unknown"><Choice value="z"/></Choices>
+</View>"""
+
+
+def test_what_is_visible_when_a_choice_is_selected_is_asked_only_then():
+    given = [
+        region(name, "choices", {"choices": [word]}, "q")
+        for name, word in (("flaw", "rude"), ("other", "x"), ("lost", "y"), ("wrong", "z"))
+    ]
+    given.append(region("reason", "textarea", {"text": ["Rude."]}, "q"))
+    given.append(region("verdict", "choices", {"choices": ["bad"]}, "q"))
+    row = {"id": 1, "data": {"prompt": "Why?"}, "annotations": [by(1, *given)]}
+
+    form = read(FORMAT, row, config=SHOWN_WHEN).form
+
+    assert form is not None
+    conditions = {one.key: one.ask_if for one in form.fields}
+    verdict, reason = conditions["reason"], conditions["flaw"]
+    assert (verdict.key, verdict.operator, verdict.value) == ("verdict", "is", ["bad", "ugly"])
+    assert (reason.key, reason.operator, reason.value) == ("reason", "answered", None)
+    assert [conditions[name] for name in ("verdict", "other", "lost", "wrong")] == [None] * 4
+    check_form(form)

@@ -124,6 +124,27 @@ def in_problems() -> Iterator[tuple[str, Found]]:
                     yield where, (problem_texts.CONTEXT, text, "")
 
 
+SAYING = {"why", "says", "reasons", "NO_PAIR", "ONE_CATEGORY", "NO_ORDER", "CHANCE"}
+"""Names under which statistics say in words why a figure has no value, or what it means."""
+
+
+def in_statistics() -> Iterator[tuple[str, Found]]:
+    """Words of statistics, which are kept in reports, as patterns as those of problems."""
+    for path in sorted((SOURCE / "core/quality").rglob("*.py")):
+        where = path.relative_to(SOURCE).as_posix()
+        for node in ast.walk(ast.parse(path.read_text())):
+            said: ast.expr | None = None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                said = node.args[0] if node.func.id == "Undefined" and node.args else None
+            elif isinstance(node, ast.keyword) and node.arg in SAYING:
+                said = node.value
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                said = node.value if node.targets[0].id in SAYING else None
+            if said is not None:
+                for text in filter(_is_telling, _patterns(said)):
+                    yield where, (problem_texts.CONTEXT, text, "")
+
+
 def _is_telling(text: str) -> bool:
     """True if a pattern has enough words of its own that it takes no other message for its own."""
     return len(re.sub(r"%\(\w+\)s|\W", "", text)) >= 6
@@ -194,6 +215,7 @@ def extracted() -> tuple[Entry, ...]:
         *in_scripts(),
         *in_questions(),
         *in_problems(),
+        *in_statistics(),
     ):
         entry = entries.get((context, singular))
         if entry is None:

@@ -90,6 +90,15 @@ def test_a_project_tells_its_managers_who_did_what_and_no_more(labeling):
         assert lines(browser.get(f"{path}/history?kind=people").text) == []
         assert len(lines(browser.get(f"{path}/history?about={task_id}").text)) == 1
         assert len(lines(browser.get(f"{path}/history?who=MANAGER@example.com").text)) == 1
+        other = LabelingProject(world, "Another")
+        [elsewhere] = other.create(1)
+        there = f"/projects/{other.project.project_id}"
+        browser.get(there)
+        browser.post(f"{there}/tasks/{elsewhere}/cancel")
+        for query in (f"about={elsewhere}", "who=manager@example.com"):
+            shown = browser.get(f"{path}/history?{query}").text
+            assert elsewhere not in shown.partition("<tbody>")[2]
+        assert len(lines(browser.get(f"{path}/history?about={task_id}&who=server").text)) == 0
         nobody = browser.get(f"{path}/history?who=nobody@example.com").text
         assert "There is nobody with this" in nobody
         assert lines(browser.get(f"{path}/history?since=2999-01-01").text) == []

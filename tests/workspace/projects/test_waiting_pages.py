@@ -12,6 +12,7 @@ from plaudit.core.labeling import task_notes
 from plaudit.core.quality_control import pauses
 from plaudit.core.staffing import pools
 from plaudit.model.core import Actor, BatchStatus
+from plaudit.model.quality_control import QualificationSettings
 from plaudit.model.staffing import Requirement, TaskQuota
 from plaudit.store.accounts import project_members
 from tests.support.harness import World, both_engines
@@ -56,6 +57,7 @@ def test_each_task_that_waits_is_counted_under_its_reason_with_what_mends_it(lab
     )
     own = f"/projects/{labeling.project.project_id}"
     labeling.create(2, batch=labeling.batch("Later", BatchStatus.paused))
+    labeling.batch("Empty", BatchStatus.paused)
     labeling.create(5)
     labeling.submit(labeling.take(ann))
     labeling.do(task_notes.report_sensitive, labeling.take(ann), kind="violence")
@@ -81,6 +83,7 @@ def test_each_task_that_waits_is_counted_under_its_reason_with_what_mends_it(lab
     assert shown["a decision: somebody reported what they say"][1] == [f"{review}?show=reported"]
     assert shown["their batch Later paused"] == ("2", [f"{own}/batches?status=paused"])
     assert shown["people who are working on them"][0] == "1"
+    assert not any("Empty" in what for what in shown)
     assert lease.user_id == ann
     for _, links in shown.values():
         for link in links:
@@ -127,6 +130,19 @@ def test_people_are_counted_by_the_first_thing_that_keeps_tasks_from_them(labeli
     assert shown["their quota of today is used up"] == ("1", [f"{path}/people"])
     assert shown["they were removed, or are no members"] == ("1", [f"{path}/people"])
     assert "1 person can take some" in text
+
+
+def test_who_has_not_passed_the_test_is_counted_with_the_way_to_it(labeling, mia):
+    labeling.create(2)
+    who = add_person(labeling.world, email="new@example.com", name="new")
+    labeling.take(who.user_id)
+    labeling.set(qualification=QualificationSettings(test=3))
+    path = f"/projects/{labeling.project.project_id}"
+
+    text = mia.get(f"{path}/waiting").text
+
+    assert rows(text)["they have not passed the test"] == ("1", [f"{path}/qualification"])
+    assert "nobody who worked here can take any" in text
 
 
 def test_a_project_without_tasks_or_people_says_what_comes_next(labeling, mia):

@@ -69,6 +69,10 @@ class MadeFiles:
         is_fresh = time.monotonic() - made.made_s < FRESH_S
         return made if is_fresh or digest is not None else None
 
+    def find_any(self, environment_id: str, asked: str) -> MadeFile | None:
+        """File that was made last, however long ago."""
+        return self._kept.get(environment_id, OrderedDict()).get(asked)
+
     def take(self, environment_id: str, asked: str) -> MadeFile | None:
         """A file that was made a moment ago with another one, for the first who asks for it."""
         made = self._untaken.pop((environment_id, asked), None)

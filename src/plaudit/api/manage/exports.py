@@ -222,7 +222,10 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
     else:
         async with call.aside():
             await services.made_files.wait_for(environment_id, choices.whole_digest)
-        made_before = services.made_files.take(environment_id, choices.digest)
+        if choices.never_changes:
+            made_before = services.made_files.find_any(environment_id, choices.digest)
+        else:
+            made_before = services.made_files.take(environment_id, choices.digest)
         digest = None if made_before is None else made_before.digest
     if digest is not None:
         async with call.aside():

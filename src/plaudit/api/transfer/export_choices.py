@@ -74,6 +74,12 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     """Token of a partition; filters that are absent are those of the token."""
 
     @property
+    def never_changes(self) -> bool:
+        """True if the bytes are always the same, and so is every file that was made of them."""
+        is_whole = EXPORT_FORMATS[self.format].join_stored is not None and self.part is None
+        return is_whole and self.delivery_id is not None
+
+    @property
     def file_name(self) -> str:
         """Name of the file of all rows, without what it is of."""
         return f"{self.format}.{self.container}"

@@ -131,7 +131,10 @@ class Making:
                 is_whole = self._is_written
                 if not is_whole and self._task.done():
                     self._task.result()
-                piece = growing.read(PIECE_BYTES)
+                if isinstance(growing, SpooledLines) and growing.takes_long:
+                    piece = await asyncio.to_thread(growing.read, PIECE_BYTES)
+                else:
+                    piece = growing.read(PIECE_BYTES)
                 if piece:
                     yield piece
                 elif is_whole:

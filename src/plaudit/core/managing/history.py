@@ -31,11 +31,10 @@ class HistoryFilter(Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
 
     def holds(self, row: AuditEntryRow) -> bool:
-        """True for an entry that meets all but the times."""
+        """True for an entry that meets what the statement may leave to its caller."""
         return (
             self.project_key in (None, row.project_key)
             and self.actor_id in (None, row.actor.id)
-            and self.object_id in (None, row.object_id)
             and (not self.object_kinds or row.object_kind in self.object_kinds)
         )
 
@@ -80,7 +79,7 @@ async def list_page(
     for row in rows[:LOOKED_MAX]:
         if row.entry_id < first:
             return HistoryPage(lines, None)
-        if row.environment_id == environment_id and conditions.holds(row):
+        if conditions.holds(row):
             if lines and _is_same(lines[-1], row):
                 lines[-1] = _line(row, lines[-1].count + 1, lines[-1])
             elif len(lines) == PAGE_MAX:

@@ -32,6 +32,7 @@ from plaudit.formats.label_studio.annotators import (
     counted_annotations,
     iso_moment,
 )
+from plaudit.formats.label_studio.conditions import with_conditions
 from plaudit.formats.label_studio.config import PAIRWISE, read_config
 from plaudit.formats.label_studio.layout import TaskLayout, lay_out
 
@@ -96,10 +97,14 @@ class LabelStudioReader(FormatReader):
         if self._refusal is not None:
             raise InvalidContent(self._refusal)
         fields = [SELECTED_FIELD, PREFERENCE_FIELD] if self._compares else []
+        names = dict[int, str]()
         for slot, control in self._slots.values():
             field = regions.field_of(slot, self._uses[control])
             if field.type != "category" or field.possible_values is not None:
+                names[len(fields)] = control[0]
                 fields.append(field)
+        if self._config is not None:
+            fields = with_conditions(fields, names, self._config.controls)
         return Form(fields=fields[:FIELDS_MAX]) if fields else None
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:

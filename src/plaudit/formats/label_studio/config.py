@@ -28,6 +28,13 @@ class LabelObject(Struct, kw_only=True):
     column: str | None
 
 
+class ShownWhen(Struct, frozen=True):
+    """Condition of a control: another one has one of these words; any, if there are none."""
+
+    name: str
+    words: list[str]
+
+
 class LabelControl(Struct, kw_only=True):
     """Something that is asked. `values` are the words that its answers consist of,
     in their order."""
@@ -38,6 +45,7 @@ class LabelControl(Struct, kw_only=True):
     values: dict[str, None]
     rating_max: int | None = None
     is_multiple: bool = False
+    shown_when: ShownWhen | None = None
 
 
 class LabelConfig(Struct):
@@ -58,6 +66,7 @@ def read_config(text: str) -> LabelConfig:
         raise InvalidContent(f"a labelling configuration has at most {CONFIG_BYTES_MAX:,} bytes")
     config = LabelConfig({}, {})
     open_controls: list[LabelControl | None] = []
+    conditions: list[ShownWhen | None] = []
     count = 0
 
     def refuse_doctype(*_: object) -> None:
@@ -70,12 +79,20 @@ def read_config(text: str) -> LabelConfig:
             raise InvalidContent(f"a labelling configuration has at most {ELEMENTS_MAX:,} elements")
         given = {name.lower(): value for name, value in attributes.items()}
         enclosing = next(filter(None, reversed(open_controls)), None)
-        open_controls.append(_declared(config, enclosing, tag.lower(), given))
+        conditions.append(_shown_when(given) or (conditions[-1] if conditions else None))
+        control = _declared(config, enclosing, tag.lower(), given)
+        if control is not None and control.shown_when is None:
+            control.shown_when = conditions[-1]
+        open_controls.append(control)
+
+    def end(_: str) -> None:
+        open_controls.pop()
+        conditions.pop()
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: open_controls.pop()
+    parser.EndElementHandler = end
     try:
         parser.Parse(text.encode(), True)
     except (expat.ExpatError, UnicodeEncodeError) as exc:
@@ -111,6 +128,15 @@ def _declared(
         is_multiple=kind == "taxonomy" or multiple == "multiple",
     )
     return config.controls.setdefault(name, control)
+
+
+def _shown_when(given: dict[str, str]) -> ShownWhen | None:
+    """Condition that an element states; None without one, or one of regions."""
+    name = given.get("whentagname", "")
+    if given.get("visiblewhen") != "choice-selected" or not name:
+        return None
+    words = given.get("whenchoicevalue", "").split(",")
+    return ShownWhen(name, [word.strip() for word in words if word.strip()])
 
 
 def _rating_max(text: str) -> int:

@@ -57,6 +57,11 @@ class FileRun:
             raise missing(self.file)
         return found
 
+    def read_into(self, buffer: memoryview) -> None:
+        """Read the bytes into a buffer of their size; raises Unavailable as `read` does."""
+        if os.preadv(self.file.fd, [buffer], self.start) < self.length:
+            raise missing(self.file)
+
 
 def missing(file: OpenFile) -> Unavailable:
     """Note that bytes of a file are missing, and return the problem of the answer they were for."""

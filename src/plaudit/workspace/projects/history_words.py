@@ -139,6 +139,7 @@ MANY = {
     ActionKind.priority: (N_("set the priority of tasks"), N_("took back priorities of tasks")),
     ActionKind.batch: (N_("moved tasks to a batch"), N_("moved tasks back to their batch")),
     ActionKind.assign: (N_("gave tasks to people"), N_("took back for whom tasks are")),
+    ActionKind.accept: (N_("accepted tasks after a sample"), N_("took tasks back into review")),
 }
 """Words for actions on many tasks, and for their undo."""
 

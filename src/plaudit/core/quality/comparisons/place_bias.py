@@ -50,8 +50,10 @@ def place_share(
         says = "all votes are of one task and one person"
     elif mean.is_chance:
         says = CHANCE
+    elif mean.value > 0.5:
+        says = "the first response is preferred"
     else:
-        says = f"the {'first' if mean.value > 0.5 else 'second'} response is preferred"
+        says = "the second response is preferred"
     return PlaceShare(
         basis=basis,
         first=first,

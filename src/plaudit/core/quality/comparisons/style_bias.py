@@ -76,7 +76,9 @@ def longer_wins(
         slope=_slope(np.log2((1 + winners) / (1 + losers)), tasks),
         says=CHANCE
         if mean.is_chance
-        else f"{'longer' if mean.value > 0.5 else 'shorter'} responses win more often",
+        else "longer responses win more often"
+        if mean.value > 0.5
+        else "shorter responses win more often",
     )
 
 
@@ -108,7 +110,9 @@ def format_differences(
                 p_value=mean.p_value,
                 says=CHANCE
                 if mean.is_chance
-                else f"responses with {name} win {'more' if mean.value > 0 else 'less'} often",
+                else f"responses with {name} win more often"
+                if mean.value > 0
+                else f"responses with {name} win less often",
             )
         )
     return found

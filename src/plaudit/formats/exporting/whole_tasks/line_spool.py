@@ -16,6 +16,7 @@ from pathlib import Path
 
 from plaudit.formats.exporting import v2
 from plaudit.formats.exporting.whole_tasks.placed_lines import (
+    BYTES_PER_READ,
     Neighbours,
     Place,
     PlacedTasks,
@@ -24,9 +25,10 @@ from plaudit.formats.exporting.whole_tasks.placed_lines import (
 from plaudit.model.core import ProjectRow
 from plaudit.store.page_files.file_runs import OpenFile
 
-_HEAD = struct.Struct("<iI")
-"""Number of an open file, below 0 for lines themselves; and bytes of what follows."""
+_HEAD = struct.Struct("<iIQ")
+"""Number of an open file, below 0 for lines themselves; bytes of what follows; bytes of records."""
 _LINES = -1
+LONG_BYTES = 2 * BYTES_PER_READ
 _PLACE_NUMBERS = 4
 
 
@@ -49,41 +51,50 @@ class LineSpool:
             self._files.append(found.file)
         for run in found.runs():
             places = array("q", [number for place in run for number in place[3:]])
-            self._add(len(self._files) - 1, places.tobytes())
-            self.records_size += run[-1][3] + run[-1][4] - run[0][3]
+            size = run[-1][3] + run[-1][4] - run[0][3]
+            self._add(len(self._files) - 1, places.tobytes(), size)
 
     def add_lines(self, lines: bytes) -> None:
         """Add lines that are in no file; raises OSError."""
-        self._add(_LINES, lines)
-        self.records_size += len(lines)
+        self._add(_LINES, lines, len(lines))
 
-    def _add(self, number: int, content: bytes) -> None:
-        packed = b"".join((_HEAD.pack(number, len(content)), content))
+    def _add(self, number: int, content: bytes, records_size: int) -> None:
+        packed = b"".join((_HEAD.pack(number, len(content), records_size), content))
         written = 0
         while written < len(packed):
             place = self._end + written
             written += os.pwrite(self._spool.fd, memoryview(packed)[written:], place)
         self._end += written  # others may read it from now on
+        self.records_size += records_size
 
-    def read(self, at: int) -> tuple[bytes, int]:
+    def size_at(self, at: int) -> int:
+        """Bytes of the records that `read` takes at a place; 0 where the spool ends now."""
+        if at >= self._end:
+            return 0
+        size: int = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))[2]
+        return size
+
+    def read(self, at: int, buffer: bytearray) -> tuple[bytes, int]:
         """Lines from a place in the spool on, and the place behind them; none where it ends now.
 
-        The first place is 0. Raises Unavailable where a page file has been cut short, and OSError.
+        The first place is 0. The buffer is written over meanwhile. Raises Unavailable where a page
+        file has been cut short, and OSError.
         """
         if at >= self._end:
             return b"", at
-        number, size = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))
+        number, size, _ = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))
         content = os.pread(self._spool.fd, size, at + _HEAD.size)
         if number != _LINES:
-            content, _ = join_run(self._files[number], _places(content))
+            content, _ = join_run(self._files[number], _places(content), buffer)
         return content, at + _HEAD.size + size
 
     def all_lines(self) -> Iterator[bytes]:
         """Lines from the first one on, as far as there are any; raises what `read` raises."""
-        lines, at = self.read(0)
+        buffer = bytearray(BYTES_PER_READ)
+        lines, at = self.read(0, buffer)
         while lines:
             yield lines
-            lines, at = self.read(at)
+            lines, at = self.read(at, buffer)
 
 
 class SpooledLines:
@@ -92,11 +103,26 @@ class SpooledLines:
     def __init__(self, spool: LineSpool) -> None:
         self._spool = spool
         self._at = 0
+        self._buffer = bytearray(BYTES_PER_READ)
+        self._rest = memoryview(b"")
+
+    @property
+    def takes_long(self) -> bool:
+        """True if the next read has a task that is joined better where nobody waits for it."""
+        return not self._rest and self._spool.size_at(self._at) > LONG_BYTES
 
     def read(self, size: int) -> bytes:
-        """The next lines, about a megabyte of them; none where the spool ends now."""
-        lines, self._at = self._spool.read(self._at)
-        return lines
+        """The next lines, about a megabyte of them; none where the spool ends now.
+
+        A line that is much longer comes in parts of so many bytes.
+        """
+        if not self._rest:
+            lines, self._at = self._spool.read(self._at, self._buffer)
+            if len(lines) <= LONG_BYTES:
+                return lines
+            self._rest = memoryview(lines)
+        part, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        return part
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """About the size so far; the place stays the beginning."""

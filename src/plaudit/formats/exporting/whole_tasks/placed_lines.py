@@ -155,6 +155,7 @@ async def _choose_lines(
 ) -> AsyncIterator[JoinedLines | list[ChosenTask]]:
     """Lines of tasks that are in files, and rows of others, in their order."""
     last: TaskPlace | PageRow | None = None
+    buffer = bytearray(BYTES_PER_READ)
     while tasks.has_more:
         for found in await tasks.read():
             if found.file is None:
@@ -164,7 +165,7 @@ async def _choose_lines(
             try:
                 for run in found.runs():
                     places = [place[3:] for place in run]
-                    lines, ids = join_run(found.file, places, with_ids=with_ids)
+                    lines, ids = join_run(found.file, places, buffer, with_ids=with_ids)
                     yield JoinedLines(lines, len(run), ids)
                     last = run[-1]
             except Unavailable:  # the file was cut short; its tasks are read from the tables then
@@ -173,15 +174,18 @@ async def _choose_lines(
 
 
 def join_run(
-    file: OpenFile, run: Sequence[Place], *, with_ids: bool = False
+    file: OpenFile, run: Sequence[Place], buffer: bytearray, *, with_ids: bool = False
 ) -> tuple[bytes, list[bytes]]:
     """Lines of records that lie one behind the other, and their members `task_id` if asked for.
 
-    Raises Unavailable where the file has been cut short.
+    The buffer is written over where the records have room in it. Raises Unavailable where the file
+    has been cut short.
     """
     first, last = run[0][0], run[-1]
-    records = bytearray(FileRun(file, first, last[0] + last[1] - first).read())
-    view, fixes = memoryview(records), _Fixes(file, run)
+    size = last[0] + last[1] - first
+    records = buffer if size <= len(buffer) else bytearray(size)
+    view, fixes = memoryview(records)[:size], _Fixes(file, run)
+    FileRun(file, first, size).read_into(view)
     parts: list[bytes | memoryview] = []
     ids, at = [], 1
     for start, _, fixes_start, fixes_length in run:

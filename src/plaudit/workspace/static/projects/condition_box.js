@@ -93,21 +93,32 @@ export class ConditionBox {
     const isListed = values.length > 0 && ["is", "is_not"].includes(this.condition.operator);
     const number = this.find("number");
     number.hidden = !isCompared || isListed;
-    number.value = !number.hidden && typeof this.condition.value === "number" ? this.condition.value : number.hidden ? "" : number.value;
-    const ticks = this.find("values");
-    ticks.hidden = !isListed;
-    const chosen = [this.condition?.value].flat();
-    ticks.replaceChildren(...(isListed ? values : []).map((value, place) => {
-      const label = document.createElement("label");
-      label.className = "ticked";
-      const box = document.createElement("input");
-      box.type = "checkbox";
-      box.value = place;
-      box.checked = chosen.includes(value);
-      label.append(box, ` ${valueWords(source, value)}`);
-      return label;
-    }));
+    const shown = typeof this.condition?.value === "number" ? this.condition.value : undefined;
+    // What is on the way to a number, such as "1.", stays as it is typed.
+    if (number.hidden) number.value = "";
+    else if (shown !== undefined && Number(number.value || NaN) !== shown) number.value = shown;
+    this.#drawTicks(isListed ? values.map((value) => [value, valueWords(source, value)]) : []);
     this.find("mirrored").hidden = !isListed || !source.scale;
+  }
+
+  /** Boxes of values, each with its words; those that stand there already keep the focus. */
+  #drawTicks(wanted) {
+    const ticks = this.find("values");
+    ticks.hidden = !wanted.length;
+    const labels = [...ticks.children];
+    if (labels.map((one) => one.textContent.trim()).join("\n") !== wanted.map(([, words]) => words.trim()).join("\n")) {
+      ticks.replaceChildren(...wanted.map(([, words], place) => {
+        const label = document.createElement("label");
+        label.className = "ticked";
+        const box = document.createElement("input");
+        box.type = "checkbox";
+        box.value = place;
+        label.append(box, ` ${words}`);
+        return label;
+      }));
+    }
+    const chosen = [this.condition?.value].flat();
+    [...ticks.querySelectorAll("input")].forEach((box, place) => { box.checked = chosen.includes(wanted[place][0]); });
   }
 
   #choose() {

@@ -1,0 +1,38 @@
+"""A project, its manager at Home with counted clicks, and an annotator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.managing.managed_project import ManagedProject
+from tests.support.labeling_project import OVERALL
+from tests.support.pages.browser_client import Somebody, add_person
+from tests.support.pages.click_counter import ClickCounter
+
+
+@pytest.fixture
+def project(tenant: Any) -> ManagedProject:
+    form = {"fields": [OVERALL]}
+    return ManagedProject(tenant, f"July of {tenant.org()}", overlap=3, form=form)
+
+
+@pytest.fixture
+def bea(tenant: Any) -> Somebody:
+    return add_person(tenant, name="Bea", email=f"bea_{tenant.org()}@example.com")
+
+
+@pytest.fixture
+def mia(tenant: Any, project: Any, shared_server: Any, open_context: Any) -> ClickCounter:
+    """A manager on Home, whose clicks are counted from there."""
+    somebody = add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
+    context, _ = open_context(shared_server.url)
+    mia = ClickCounter(context)
+    mia.page.goto(f"{shared_server.url}/sign-in")
+    mia.page.fill("[name=email]", somebody.email)
+    mia.page.fill("[name=password]", somebody.password)
+    mia.page.keyboard.press("Enter")
+    mia.page.wait_for_url("**/work")
+    mia.begin(f"{shared_server.url}/work")
+    return mia

@@ -25,6 +25,7 @@ from benchmarks.measure import Trial, interleave, trial
 from benchmarks.plan import Plan
 from benchmarks.report import Section
 from benchmarks.scale.copies import copy_tasks
+from benchmarks.scale.finding import measure_finding
 from benchmarks.scale.lists import full_pages, token_before
 from benchmarks.servers import PLAUDIT, new_plaudit_store, serve_plaudit
 from benchmarks.walk import PAGE_TASKS, page_tokens, target
@@ -91,6 +92,7 @@ def measure_scale(plan: Plan) -> Iterator[Section]:
             trials, replace(plan, cpu_seconds_per_trial=plan.cpu_seconds_per_trial / 2)
         )
         memory_mb = [store.server.memory_mb()[0] for store, _ in stores]
+    yield measure_finding({store.task_count: (store, data) for store, data in stores}, PLACES)
     yield _building(builds, memory_mb, plan.scale_file_tasks)
     few, many = (build.task_count for build in builds)
     yield compare_pages(costs, few, many, PLACES, why_missed=SCALE_COST)

@@ -11,6 +11,7 @@ from plaudit.core.common import server_secret
 from plaudit.model.core import PersonRole
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from plaudit.workspace.http import form_tokens
 from tests.support.annotators import AnnotationTeam
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
@@ -45,7 +46,7 @@ def _make_tenant(world: World, name: str, tasks: int) -> Tenant:
     sessions = [labeled.person(f"{name}{number}", PersonRole.admin) for number in range(PEOPLE)]
     return Tenant(
         key=world.key(),
-        people=[(session, world.secret.form_tokens(session)[0]) for session in sessions],
+        people=[(one, form_tokens.mask(world.secret.form_tokens(one)[0])) for one in sessions],
         listed_id=listed.project.project_id,
         listed_task=f"{name}_0",
         labeled_id=labeled.project.project_id,

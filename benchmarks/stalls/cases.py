@@ -20,6 +20,7 @@ from plaudit import app
 from plaudit.api.http.operation import Operation
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.transfer.jobs import JobKind
+from plaudit.workspace.http import form_tokens
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.transfer import upload_pages
 from tests.support.builders import make_thread
@@ -300,7 +301,7 @@ def _script(store: StallStore, session: str) -> dict[str, str]:
 
 
 def _token(store: StallStore, session: str) -> str:
-    return store.secret.form_tokens(session)[0]
+    return form_tokens.mask(store.secret.form_tokens(session)[0])
 
 
 def cookie(session: str) -> dict[str, str]:

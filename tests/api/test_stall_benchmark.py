@@ -33,6 +33,7 @@ REFUSED_OPERATIONS = {
     "get_quality_job", "cancel_quality_job",
     "add_to_team", "get_task_action", "get_team", "remove_from_team", "rename_team",
     "revoke_study_link", "undo_task_action", "cancel_task_action",
+    "get_review", "accept_review", "send_back_review",
 }  # fmt: skip
 """Without a signature, after a page has done the same, or about what this store does not have."""
 
@@ -55,6 +56,7 @@ def test_each_request_is_answered_and_each_refusal_is_meant(world):
     exported = {"get_export_file", "get_export_manifest", "get_export_side_file"}
     of_gold_alone = {"show_feedback", "show_one_gold"}
     of_few_rows = {"show_team", "show_study", "show_task_action", "ask_task_action"}
+    of_few_rows |= {"show_sample", "ask_sample"}
     assert unread == {"download_archive", *exported, *of_gold_alone, *of_few_rows}
     assert {status for _, status in pages} <= ANSWERED | {400, 401, 404, 409, 413}
     assert {name for name, _ in operations} == {one.operation_id for one in OPERATIONS}

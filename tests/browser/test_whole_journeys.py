@@ -127,6 +127,7 @@ def test_a_manager_makes_a_project_brings_data_in_watches_it_and_takes_the_archi
     page.click("text=Create project")
     page.wait_for_selector("#editor[data-ready]", state="attached")
     page.click("#add-field")
+    page.click("#kinds >> text=Rate on a scale")
     page.keyboard.type("Taste")
     page.click("#save")
     page.wait_for_selector("text=The questions are saved.")

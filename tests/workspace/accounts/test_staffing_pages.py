@@ -250,6 +250,19 @@ def participant_of(world):
     return user_id
 
 
+def test_a_participants_language_is_kept_for_the_next_browser(world, study):
+    _, address = study
+    with browsing(world) as browser:
+        browser.get("/sign-in")
+        browser.post("/language", {"language": "de", "next": "/sign-in"})
+        begin(browser, address, "p-1", "secret-session")
+    with browsing(world) as another:
+        begin(another, address, "p-1", "secret-session")
+        page = another.get("/work", accept_language="es").text
+
+    assert '<html lang="de"' in page
+
+
 def test_naming_somebodys_id_opens_their_account_to_nobody_else(world, study):
     _, address = study
     with browsing(world) as browser:

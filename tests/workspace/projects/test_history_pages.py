@@ -35,8 +35,11 @@ def noted() -> tuple[set[str], set[str]]:
     kinds: set[str] = set()
     positions = {"record": (3, 4), "record_many": (3, 4), "note": (None, 0), "note_many": (None, 0)}
     positions |= {"start_job": (2, None), "cancel_job": (2, None), "_note": (3, None)}
-    for path in Path(plaudit.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    texts = [path.read_text() for path in Path(plaudit.__file__).parent.rglob("*.py")]
+    for text in texts:
+        if not any(f".{name}(" in text for name in positions):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func).rpartition(".")[2]

@@ -114,14 +114,31 @@ def combined(first: int, second: int, length: int) -> int:
     return _multiplied(first, _power(length)) ^ second
 
 
+def _times_x(one: int) -> int:
+    return (one >> 1) ^ _POLYNOMIAL if one & 1 else one >> 1
+
+
+def _times_x4(one: int) -> int:
+    return _times_x(_times_x(_times_x(_times_x(one))))
+
+
+_REDUCED = tuple(map(_times_x4, range(16)))
+"""Multiples of x to the power of 4 for what four digits of a polynomial leave behind."""
+
+
 def _multiplied(one: int, other: int) -> int:
-    """Product of two polynomials modulo that of the CRC."""
+    """Product of two polynomials modulo that of the CRC; four digits of `one` at a time."""
+    x1 = _times_x(other)
+    x2 = _times_x(x1)
+    x3 = _times_x(x2)
+    low, high = x2 ^ x3, other ^ x1
+    multiples = (
+        *(0, x3, x2, low, x1, x1 ^ x3, x1 ^ x2, x1 ^ low),
+        *(other, other ^ x3, other ^ x2, other ^ low, high, high ^ x3, high ^ x2, high ^ low),
+    )
     product = 0
-    while one:
-        if one & _ONE:
-            product ^= other
-        one = (one << 1) & 0xFFFFFFFF
-        other = (other >> 1) ^ _POLYNOMIAL if other & 1 else other >> 1
+    for shift in (0, 4, 8, 12, 16, 20, 24, 28):
+        product = (product >> 4) ^ _REDUCED[product & 15] ^ multiples[(one >> shift) & 15]
     return product
 
 

@@ -29,6 +29,13 @@ _WORDS = frozenset(
         # Jobs
         *(N_("checking"), N_("freezing"), N_("keeping"), N_("reading"), N_("storing")),
         *(N_("waiting"), N_("writing"), N_("uploading"), N_("computing")),
+        # Reasons why an export leaves something out
+        *(N_("not completed"), N_("nothing to write"), N_("no preference"), N_("tie")),
+        *(N_("all bad"), N_("judges disagree"), N_("single response"), N_("not last turn")),
+        *(N_("no prompt"), N_("ambiguous context"), N_("empty response"), N_("identical")),
+        *(N_("non text"), N_("coerced text"), N_("unknown response"), N_("partial ranking")),
+        *(N_("no order"), N_("no label"), N_("no target"), N_("in longer conversation")),
+        *(N_("no rewrite"), N_("cannot be written")),
         # Webhook messages
         *(N_("delivered"), N_("ok"), N_("bad url"), N_("refused address"), N_("dns failed")),
         *(N_("connect failed"), N_("connect timeout"), N_("tls failed"), N_("timeout")),

@@ -166,8 +166,6 @@ PAGES = (
         handler=show_talks,
         query=TalksQuery,
         template="projects/talks.html",
-        tab=N_("Messages"),
-        tab_order=36,
     ),
     Page(
         page_id="show_talk",

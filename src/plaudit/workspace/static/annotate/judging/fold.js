@@ -52,7 +52,7 @@ export class Folding {
   }
 
   #fold(unit) {
-    if (!this.#isWanted() || unit.querySelector(".is-wrong, .row-texts .why:not([hidden])")) return;
+    if (!this.#isWanted() || unit.querySelector(".is-wrong, .row-texts .why:not([hidden], [data-unasked])")) return;
     if (unit.matches(".is-wrong") || !this.#say(unit)) return;
     for (const about of unit.querySelectorAll(".about")) about.open = false;
     unit.classList.add("is-folded");

@@ -162,7 +162,8 @@ def test_the_easy_ones_are_accepted_after_a_sample_in_eight_clicks(team, shared_
     accepted = rae.page.inner_text("#accepted")
     rae.click("Undo")
     rae.page.wait_for_function(
-        "document.querySelector('#accepted')?.textContent.includes('in review again')"
+        "() => document.querySelector('[data-job]') === null &&"
+        " document.querySelector('#accepted')?.textContent.includes('in review again')"
     )
 
     assert "0 of 1 were wrong. So at most 95% of the others are" in said

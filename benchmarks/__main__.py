@@ -27,7 +27,7 @@ from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.lists.measurement import measure_lists
 from benchmarks.plan import Plan, full_plan, quick_plan
-from benchmarks.postgres.measurement import measure_postgres
+from benchmarks.postgres.measurement import measure_postgres, measure_serving
 from benchmarks.postgres.replica import measure_replica
 from benchmarks.quality.measurement import measure_quality
 from benchmarks.read import measure_reads
@@ -48,6 +48,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "exports": measure_exports,
     "clients": measure_clients,
     "postgres": measure_postgres,
+    "workers": measure_serving,
     "replica": measure_replica,
     "claims": measure_claims,
     "commands": measure_commands,

@@ -63,9 +63,25 @@ def measure_postgres(plan: Plan) -> Iterable[Section]:
     for binaries in plan.postgres_binaries or find_binaries():
         with running(binaries) as url:
             connect.prepare(Settings(database=url))
-            sections = uvloop.run(_measure(plan, url))
-            yield from sections
-            yield measure_workers(plan, sections[0].title.partition(":")[0], url)
+            yield from uvloop.run(_measure(plan, url))
+
+
+def measure_serving(plan: Plan) -> Iterable[Section]:
+    """Yield the section on one, two and four workers of each server there is to measure."""
+    for binaries in plan.postgres_binaries or find_binaries():
+        with running(binaries) as url:
+            connect.prepare(Settings(database=url))
+            name = uvloop.run(_fill(plan, url))
+            yield measure_workers(plan, name, url)
+
+
+async def _fill(plan: Plan, url: str) -> str:
+    """Fill a database with large and small tasks, and return the PostgreSQL's name."""
+    async with new_store(url) as store:
+        await fill(plan, store, LARGE, plan.large_tasks)
+        await fill(plan, store, SMALL, plan.shallow_tasks)
+        await store.raw.execute("VACUUM ANALYZE")
+        return store.name
 
 
 async def _measure(plan: Plan, url: str) -> list[Section]:

@@ -21,6 +21,12 @@ BAD = "\n".join(TEXTS)
 NAMES = list(dict.fromkeys(map(hostile_project.as_name, TEXTS)))[:100]
 TASK_ID = f'"><img src=x onerror={RUN}>'
 
+JUDGED = hostile_project.make_form(TEXTS)["fields"][0]
+VALUE = JUDGED["possible_values"][0]
+
+ANSWERED = ("back", "review", "sampled", "report")
+"""Tasks that people answer or report, in this order."""
+
 OF_NOBODY = {"sign-in", "welcome", "account"}
 """Scenes that show nothing which somebody else has written."""
 
@@ -89,7 +95,10 @@ class Hostile:
                 "metadata": {NAMES[2]: BAD},
                 "template_variables": {"a": BAD},
             },
-            *({"task_id": name, "content": content} for name in ("back", "review", "report")),
+            *(
+                {"task_id": name, "content": content}
+                for name in ("back", "review", "sampled", "report")
+            ),
         ]
         made = self.http.post(
             "/manage/v1/projects/hostile/tasks",
@@ -124,11 +133,13 @@ class Hostile:
         self.demo.made |= {"delivery": made[0]["id"], "other_delivery": made[1]["id"]}
 
     def work(self) -> None:
-        """One task goes back with a comment, one waits for a reviewer, one is reported."""
+        """One task goes back with a comment, two wait for a reviewer, one is reported."""
         roles = {"annotator": self.browser("annotator"), "admin": self.browser("admin")}
-        for _ in range(2):
-            for client in roles.values():
+        for _ in range(3):
+            for role, client in roles.items():
                 at = gallery_stage.take(client, "hostile")
+                if role == "annotator":
+                    self.demo.made["talk"] = self.write_message(client, at)
                 gallery_stage.hand_in(client, at, "flag", reason="flagged", note=BAD[:1000])
                 gallery_stage.hand_in(client, at, "submit", answers=self.answers(), client_key="k")
         reported = gallery_stage.take(roles["admin"], "hostile")
@@ -147,8 +158,16 @@ class Hostile:
             "attention_project": "hostile",
         }  # fmt: skip
 
+    def write_message(self, client: httpx2.Client, at: str) -> str:
+        """Ask the managers about a task; return the address of what is said about it."""
+        token = token_in(client.get(f"{at}/messages", headers={"Accept": "text/html"}))
+        said = {"csrf": token, "text": BAD[:1900], "seen": "0"}
+        assert client.post(f"{at}/messages", data=said).status_code == 303
+        return f"{at}/messages"
+
     def answers(self) -> list[dict[str, Any]]:
         return [
+            {"at": "t0u1", "position": 1, "key": JUDGED["key"], "value": VALUE},
             {"at": "t0u1", "key": "why", "value": BAD[:5000]},
             {"at": "t0u1", "position": 1, "key": "rewrite", "value": BAD[:5000]},
         ]
@@ -210,6 +229,9 @@ def as_file_name(text: str) -> str:
 
 def hostile_path(scene: page_gallery.Scene) -> str:
     path = scene.path.replace("project_preference", "hostile")
+    if scene.name == "quality-question":
+        key = quote(f"message:{JUDGED['key']}", safe="")
+        path = f"/projects/hostile/quality/question?question={key}"
     return re.sub(r"task_6e6111\w+", quote(TASK_ID, safe="").replace("{", "{{"), path)
 
 

@@ -194,7 +194,9 @@ def furnish_review(demo: Stage) -> None:
     answer_tasks(demo, project["id"], reports=True)
     for prompt in ("How long does tea steep?", "Why is the moon round?"):
         add_task(demo, prompt)
-    answer_tasks(demo, project["id"], count=2)
+    answer_tasks(
+        demo, project["id"], count=2, likerts=(4, 4)
+    )  # nobody disagrees on which is better
 
 
 def add_task(demo: Stage, prompt: str) -> str:
@@ -209,9 +211,16 @@ def add_task(demo: Stage, prompt: str) -> str:
     return str(answer.json()["task_id"])
 
 
-def answer_tasks(demo: Stage, project_id: str, *, count: int = 1, reports: bool = False) -> None:
+def answer_tasks(
+    demo: Stage,
+    project_id: str,
+    *,
+    count: int = 1,
+    likerts: tuple[int, int] = (2, 6),
+    reports: bool = False,
+) -> None:
     """The next tasks of a project, answered by two people; with `reports` one is reported then."""
-    for role, likert in (("annotator", 2), ("admin", 6)):
+    for role, likert in zip(("annotator", "admin"), likerts, strict=True):
         with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
             email, word = demo.logins[role]
             token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))

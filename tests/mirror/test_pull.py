@@ -65,8 +65,8 @@ def test_the_summary_names_what_v2_does_not_show(shared_ann, shared_world, tmp_p
         server.script = forward_to(there)
         done = run_pull(server.url, "--out", tmp_path / "copy.jsonl")
 
-    assert "Wrote 1 project, 4 batches, 5 tasks, 1 delivery, 1 dataset" in done.stdout
-    for words in ("content of pending tasks (2)", "unique_ids", "forms", "people"):
+    assert "Wrote 1 project, 4 batches, 7 tasks, 1 delivery, 1 dataset" in done.stdout
+    for words in ("content of pending tasks (4)", "unique_ids", "forms", "people"):
         assert words in done.stdout
 
 

@@ -50,8 +50,8 @@ def test_the_store_shows_what_the_server_shows_and_again_nothing_changes(
         first, second = pull(), pull()
 
         assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-        assert "tasks: 5 added" in first.stdout
-        assert "tasks: 5 unchanged" in second.stdout
+        assert "tasks: 7 added" in first.stdout
+        assert "tasks: 7 unchanged" in second.stdout
         assert "added" not in second.stdout
         with world.client() as here:
             assert everything_of(here) == everything_of(there)

@@ -175,14 +175,24 @@ def test_metrics_count_requests_by_operation_and_status(running):
 
 def test_metrics_do_not_grow_with_the_paths_that_strangers_invent(running):
     _, client = running
+
+    def series():
+        """What is counted, but for stalls, which a busy machine brings."""
+        said = client.get("/metrics").text.splitlines()
+        return {
+            line.rpartition(" ")[0]
+            for line in said
+            if not line.startswith(("#", "plaudit_loop_", "plaudit_step_"))
+        }
+
     for path in ("/v2/0", "/docs/static/0", "/metrics"):
         client.get(path)
-    before = client.get("/metrics").text.count("\n")
+    before = series()
     for number in range(50):
         client.get(f"/v2/{number}")
         client.get(f"/docs/static/{number}")
 
-    assert client.get("/metrics").text.count("\n") == before
+    assert series() == before
 
 
 def test_the_server_listens_on_loopback_alone(running):

@@ -31,8 +31,9 @@ from tests.support.pages.browser_client import (
 )
 from tests.workspace.accounts.test_user_pages import trace
 
-CUT_TASKS = 8_000
-"""Enough that an import of them is cut short at the first that is stored."""
+CUT_TASKS = 6_000
+"""Enough that an import of them is cut short at the first that is stored, and too few bytes to be
+read by several processes, which end sooner."""
 
 TREE = {
     "message_tree_id": "tree-1",

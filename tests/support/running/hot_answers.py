@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Scope
 from plaudit.api.http.hot_route import HotAnswer
 from plaudit.api.http.middleware import Edge
 
-TRIES = 3
-"""A test may write beside its read, so that one answer is of before and one of after."""
+TRIES = 50
+"""Tests may write beside their reads, so that one answer is of before and one of after."""
 
 compared: Counter[str] = Counter()
 """Answers that were compared in this process, by path."""

@@ -121,6 +121,10 @@ WRONG = {
         with_values(SKILLS, user="bob", languages=[f"aa-{n:04}" for n in range(51)]),
         "at most 50",
     ),
+    "more tags than allowed beside a language": (
+        with_values(SKILLS, user="bob", tags=[f"tag {n}" for n in range(51)]),
+        "at most 50",
+    ),
     "a member of an unknown project": (with_values(MEMBER, project="Q"), "no project 'Q'"),
     "an unknown member": (with_values(MEMBER, member="eve"), "no user and no team 'eve'"),
     "a member who is admin": (with_values(MEMBER, role="admin"), "annotator, reviewer or manager"),
@@ -149,6 +153,7 @@ def test_a_line_that_cannot_be_is_refused_and_its_neighbours_are_stored(staffed)
     said = dict(zip(WRONG, found, strict=True))
     assert {case: said[case] for case, (_, words) in WRONG.items() if words not in said[case]} == {}
     assert {row[0] for row in rows_of(staffed, "team_member", "user_id")} == {"ann", "bob"}
+    assert {row[0] for row in rows_of(staffed, "person_skill", "user_id")} == {"ann"}
 
 
 def test_a_requirement_beyond_the_most_leaves_the_task_as_it_was(staffed, monkeypatch):

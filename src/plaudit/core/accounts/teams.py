@@ -97,20 +97,23 @@ async def set_skills(
 ) -> Skills:
     """Replace a person's languages or tags, None leaves them; return what they now have.
 
-    Raises NotFound, InvalidContent for a bad word or more than SKILLS_MAX.
+    Raises NotFound, and InvalidContent for a bad word or beyond SKILLS_MAX; nothing changes then.
     """
     if await users.find_person(tx, organization_id, user_id) is None:
         raise NotFound("there is no such user")
-    for kind, words, check in (
-        ("language", languages, requirements.checked_languages),
-        ("tag", tags, requirements.checked_tags),
-    ):
-        if words is None:
-            continue
-        checked = check(words, f"/{kind}s")
-        if len(checked) > SKILLS_MAX:
+    checked = {
+        kind: check(words, f"/{kind}s")
+        for kind, words, check in (
+            ("language", languages, requirements.checked_languages),
+            ("tag", tags, requirements.checked_tags),
+        )
+        if words is not None
+    }
+    for kind, found in checked.items():
+        if len(found) > SKILLS_MAX:
             raise InvalidContent(f"at most {SKILLS_MAX}", pointer=f"/{kind}s")
-        await teams.replace_skills(tx, organization_id, user_id, kind, checked)
+    for kind, found in checked.items():
+        await teams.replace_skills(tx, organization_id, user_id, kind, found)
     return await teams.find_skills(tx, organization_id, user_id)
 
 

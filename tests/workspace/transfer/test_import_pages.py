@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import signal
 import time
 
 import httpx2
@@ -30,10 +29,6 @@ from tests.support.pages.browser_client import (
     upload_file,
 )
 from tests.workspace.accounts.test_user_pages import trace
-
-CUT_TASKS = 6_000
-"""Enough that an import of them is cut short at the first that is stored, and too few bytes to be
-read by several processes, which end sooner."""
 
 TREE = {
     "message_tree_id": "tree-1",
@@ -376,48 +371,3 @@ def last_upload(world) -> Job | None:
             return await jobs.list_latest_jobs(tx, environment_id, JobKind.upload, 1)
 
     return next(iter(world.run(read())), None)
-
-
-async def any_task(world) -> bool:
-    async with world.db.read() as tx:
-        return bool(await tx.all("SELECT 1 FROM task LIMIT 1", {}))
-
-
-@both_engines
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.slow
-def test_an_import_that_is_cut_short_is_finished_by_importing_the_file_again(
-    world, start_server, how
-):
-    who = add_person(world, "manager")
-    content = lines(*make_tasks(CUT_TASKS))
-    server = start_server()
-    with httpx2.Client(base_url=server.url, timeout=60) as client:
-        browser = Browser(client)
-        browser.sign_in(who)
-        browser.get("/import")
-        job_id = begin(browser, content, project="P").json()["job_id"]
-        path = f"/import/{job_id}/progress"
-        headers = {"Accept": "application/json"}
-        until = time.monotonic() + 30
-        while not world.run(any_task(world)):
-            assert time.monotonic() < until
-            time.sleep(0.005)
-        server.stop(how)
-    again = start_server()
-    with httpx2.Client(base_url=again.url, timeout=60) as client:
-        browser = Browser(client)
-        browser.sign_in(who)
-        browser.get("/import")
-        if how == signal.SIGKILL:
-            assert client.get(path, headers=headers).json()["state"] == "running"
-            world.run(world.db.write(lambda tx: tx.run("UPDATE job SET lease_ms = 0", {})))
-        cut = client.get(path, headers=headers).json()
-        whole = imported(browser, content, project="P")
-
-    assert cut["state"] == "broken"
-    assert cut["reason"] == (jobs.KILLED if how == signal.SIGKILL else "the server was stopped")
-    assert whole["state"] == "done"
-    assert whole["counts"]["unchanged"] > 0
-    assert whole["counts"]["added"] > 0
-    assert whole["counts"]["unchanged"] + whole["counts"]["added"] == CUT_TASKS

@@ -122,6 +122,23 @@ def full_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.fixture(scope="module")
+def full_postgres(
+    postgres_server: postgres.Postgres, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, str]]:
+    """The folder and the database of a store on PostgreSQL that is as full as `full_template`."""
+    folder = tmp_path_factory.mktemp("full-postgres") / "data"
+    folder.mkdir()
+    shutil.copy2(template / "secret", folder / "secret")
+    url = postgres_server.clone()
+    world = World(Settings(data=folder, database=url))
+    world.org()
+    fill(world)
+    world.close()
+    yield folder, url
+    postgres_server.drop(url)
+
+
 @pytest.fixture
 def sqlite_settings(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Settings:
     """The settings of an SQLite store, for what concerns that engine alone.
@@ -136,10 +153,20 @@ def sqlite_settings(request: pytest.FixtureRequest, template: Path, tmp_path: Pa
 
 @pytest.fixture
 def postgres_settings(
-    postgres_server: postgres.Postgres, template: Path, tmp_path: Path
+    request: pytest.FixtureRequest,
+    postgres_server: postgres.Postgres,
+    template: Path,
+    tmp_path: Path,
 ) -> Iterator[Settings]:
-    """The settings of an empty PostgreSQL store, for what concerns that engine alone."""
+    """The settings of a PostgreSQL store, as `sqlite_settings`."""
     folder = tmp_path / "data-postgres"
+    if "copied_full" in request.fixturenames:
+        full_folder, full_url = request.getfixturevalue("full_postgres")
+        shutil.copytree(full_folder, folder)
+        url = postgres_server.clone(full_url)
+        yield Settings(data=folder, database=url)
+        postgres_server.drop(url)
+        return
     folder.mkdir()
     shutil.copy2(template / "secret", folder / "secret")
     url = postgres_server.lend()
@@ -343,14 +370,14 @@ def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def copied_full() -> None:
-    """Mark of tests for which `sqlite_settings` copies a store that is full already."""
+    """Mark of tests for which a store is copied that is full already."""
 
 
 @pytest.fixture
 def ann(copied_full: None, world: World) -> str:
     """The admin key of Ann, whose organization "default" is full of data."""
-    if world.settings.database is not None:
-        fill(world)
+    if "citus" in ENGINES and world.settings.database is not None:
+        fill(world)  # no database of a cluster is a copy of another one
     return world.key()
 
 

@@ -40,9 +40,13 @@ MARKS_MAX = 100
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _IDENTITY_SQL = (
-    "SELECT system_identifier, CAST(to_regclass('store_epoch') AS oid) FROM pg_control_system()"
+    "SELECT system_identifier, d.oid, CAST(to_regclass('store_epoch') AS oid)"
+    " FROM pg_control_system(), pg_database AS d WHERE d.datname = current_database()"
 )
-"""Query for the cluster and the table: equal for a physical replica of the same database."""
+"""Query for the cluster, the database and the table: equal for a physical replica of the same one.
+
+The table alone would not do: a database that is made from a template has its numbers.
+"""
 _PROGRESS_SQL = (
     "SELECT pg_is_in_recovery(), epoch, COALESCE("
     "CAST(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') AS BIGINT), 0),"

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -177,6 +178,22 @@ def test_a_head_has_no_body_and_the_length_of_the_page(served, coding):
     assert answer.headers["vary"] == sent.headers["vary"] == "Authorization, Accept-Encoding"
     assert answer.headers.get("content-encoding", "identity") == coding
     assert answer.content == b""
+
+
+def test_a_head_reads_nothing_of_the_page(served):
+    _, server, key = served
+    size = len(page(server, key).content)
+
+    def read_bytes() -> int:
+        return int(Path(f"/proc/{server.process.pid}/io").read_text().split()[1])
+
+    before = read_bytes()
+    for _ in range(3):
+        headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
+        answer = httpx2.head(f"{server.url}/v2/tasks?project_id=project_123", headers=headers)
+        assert answer.headers["vary"] == "Authorization, Accept-Encoding"
+
+    assert read_bytes() - before < size
 
 
 @pytest.mark.parametrize("coding", list(Coding))

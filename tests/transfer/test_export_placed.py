@@ -103,13 +103,8 @@ def test_what_is_soon_taken_is_sent_from_page_files_and_not_kept(world, built):
 def test_who_leaves_goes_on_with_the_same_bytes_whatever_has_changed_since(world, built):
     expected = built.lines(from_tables=True)[0][0]
 
-    def change() -> None:
-        with calling(world, world.key()) as other:
-            value = {"task_id": "task_30", "metadata": {"changed": True}}
-            other.post("/v2/task/metadata", json=value).raise_for_status()
-
     with calling(world, world.key()) as client:
-        headers, begun, _ = take(client, change, leaves=True)
+        headers, begun, _ = take(client, lambda: changed(world), leaves=True)
         rest = go_on(client, headers, begun)
         anew = client.get(TARGET)
 
@@ -129,6 +124,52 @@ def test_who_takes_long_gets_the_lines_of_the_beginning_and_they_are_kept(
 
     assert (failures, body) == ([], built.lines(from_tables=True)[0][0])
     assert (rest.status_code, rest.content) == (206, body[1000:])
+
+
+def changed(world: World) -> None:
+    with calling(world, world.key()) as other:
+        value = {"task_id": "task_30", "metadata": {"changed": True}}
+        other.post("/v2/task/metadata", json=value).raise_for_status()
+
+
+def test_a_range_without_if_range_is_of_no_older_file_than_the_one_that_was_sent_last(
+    world, built, monkeypatch
+):
+    """As `curl -C -` asks, which has no If-Range: never the rest of an earlier download."""
+    with calling(world, world.key()) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(export_making, "KEPT_FROM_S", 0.0)
+            earlier, old, _ = take(client)
+        changed(world)
+        _, new, _ = take(client)
+        rest = client.get(TARGET, headers={"Range": "bytes=1000-"})
+        head = client.head(TARGET)
+        again = client.get(TARGET, headers={"Range": "bytes=1000-"})
+        of_the_earlier = go_on(client, earlier, old[:1000])
+
+    assert len(kept(world)) >= 1
+    assert old != new
+    assert (rest.status_code, rest.content) == (206, new[1000:])
+    assert head.headers["content-length"] == str(len(new))
+    assert (again.headers["etag"], again.content) == (rest.headers["etag"], rest.content)
+    assert of_the_earlier.content in (old[1000:], new)
+
+
+def test_a_range_without_if_range_waits_for_the_file_that_is_being_sent(world, built, monkeypatch):
+    rests: list[Any] = []
+    with calling(world, world.key()) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(export_making, "KEPT_FROM_S", 0.0)
+            _, old, _ = take(client)
+        changed(world)
+
+        def go_on_meanwhile() -> None:
+            rests.append(client.get(TARGET, headers={"Range": "bytes=1000-"}))
+
+        _, new, _ = take(client, go_on_meanwhile)
+
+    assert old != new
+    assert [one.content for one in rests] == [new[1000:]]
 
 
 def test_a_page_file_that_is_cut_short_ends_one_download_and_no_other(world, built):

@@ -263,9 +263,12 @@ class PageFileBuilder:
         file_id, head = file_runs.new_head()
         number = await self._db.write(lambda tx: building.insert_file(tx, file_id, len(head)))
         writer = await asyncio.to_thread(file_writing.make, self._folder, number, head)
-        if not await self._db.write(partial(building.publish_file, number=number)):
+        try:
+            if not await self._db.write(partial(building.publish_file, number=number)):
+                raise Unavailable("the page file was given up while it was made")
+        except BaseException:
             writer.close()
-            raise Unavailable("the page file was given up while it was made")
+            raise
         return writer
 
     async def _is_without_rest(self, writer: FileWriter, stored: StoredPageFile) -> bool:

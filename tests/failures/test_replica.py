@@ -20,7 +20,7 @@ from plaudit.store.engine import citus, epochs
 from plaudit.store.engine.engine import AskPrimary, ReplicaState
 from plaudit.store.engine.postgres import PostgresTransaction
 from tests.support.builders import make_thread
-from tests.support.databases.postgres_cluster import Cluster, make_store, pair, wait_until
+from tests.support.databases.postgres_cluster import Cluster, pair, wait_until
 from tests.support.databases.replica_site import (
     Site,
     answered,
@@ -359,20 +359,6 @@ def test_what_is_no_replica_of_the_store_is_refused_at_the_start(site, tmp_path,
         *arguments, PLAUDIT_DATABASE_READ=site.standby.url(), PLAUDIT_DATABASE_READ_LAG_MS="1000"
     )
     assert "coordinator of a Citus cluster" in refused.stderr
-
-
-def test_a_copy_of_the_database_beside_it_on_the_standby_is_no_replica_of_it(site, tmp_path):
-    """Made from a template it has the same tables under the same numbers, and the same epoch."""
-    site.primary.run("CREATE DATABASE original")
-    store = make_store(tmp_path, site.primary.url().replace("/postgres?", "/original?"))
-    site.primary.run("CREATE DATABASE staging TEMPLATE original")
-    site.primary.wait_for_standby()
-    copy = site.standby.url().replace("/postgres?", "/staging?")
-
-    refused = run_cli("serve", *store_arguments(store), "--port", "1", "--database-read", copy)
-
-    assert refused.returncode == 1
-    assert "another cluster or database" in refused.stderr
 
 
 def test_the_official_client_reads_a_running_server_through_the_replica(site):

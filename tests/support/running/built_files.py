@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from plaudit.api.http.file_sending import FileBody
 from plaudit.client import compression
 from plaudit.core.tasks import listing
@@ -83,6 +85,18 @@ class BuiltFiles:
                 assert packed.coding is (coding if packed.is_of_files else None)
                 assert compression.unpacked(content, packed.coding or "", len(whole)) == whole
         return page.is_of_files
+
+    def compare_walk(self, limit: int) -> tuple[int, int]:
+        """Compare all pages of a walk with those of the tables; how many, and of files."""
+        count = from_files = 0
+        token = None
+        while True:
+            from_files += self.compare(limit=limit, next_token=token)
+            count += 1
+            content = b"".join(self.page(from_tables=True, limit=limit, next_token=token).read())
+            token = msgspec.json.decode(content).get("next_token")
+            if token is None:
+                return count, from_files
 
     def lines(self, *, from_tables: bool = False, **choice: Any) -> tuple[list[bytes], int]:
         """Lines and ids of an export of the project, and how many came from files."""

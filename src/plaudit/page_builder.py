@@ -187,6 +187,8 @@ class PageFileBuilder:
         file_writing.remove(self._folder, number)
         after: PlacedTask = (0, 0)
         while True:
+            if self._is_stopping.is_set():  # the next builder goes on, since the file is given up
+                return
             found = await asyncio.to_thread(self._list_places, number, after)
             if not found:
                 break

@@ -7,6 +7,7 @@ import os
 import apsw
 import pytest
 
+from plaudit import page_builder
 from plaudit.settings import Settings
 from tests.support.builders import make_tasks
 from tests.support.harness import World
@@ -23,8 +24,8 @@ def settings(sqlite_settings: Settings) -> Settings:
     return sqlite_settings
 
 
-def run(world: World, sql: str) -> None:
-    world.run(world.db.write(lambda tx: tx.run(sql, {})))
+def run(world: World, sql: str) -> int:
+    return world.run(world.db.write(lambda tx: tx.run(sql, {})))
 
 
 def open_files() -> int:
@@ -45,3 +46,22 @@ def test_a_file_that_could_not_be_made_known_is_closed(world):
         built.build()
 
         assert built.compare(limit=100)
+
+
+def test_a_stop_does_not_wait_until_a_file_of_many_places_is_given_up(world, monkeypatch):
+    """The file is believed by nobody from then on, and the next builder goes on with it."""
+    world.load(make_tasks(30))
+    monkeypatch.setattr(page_builder, "CLAIMED_MAX", 5)
+    with built_files(world) as built:
+        [path] = built.files.folder.glob("*.dat")
+        path.unlink()
+        built.builder._is_stopping.set()
+        world.run(built.builder.work())
+        left = run(world, "UPDATE page_file SET dead = 0")
+
+        assert left == 1
+        assert not built.compare(limit=100)
+    with built_files(world) as built:
+        assert run(world, "UPDATE page_file SET dead = 0") == 1
+        assert built.compare(limit=100)
+        assert [one.name for one in built.files.folder.glob("*.dat")] == ["2.dat"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from plaudit import page_builder
 from plaudit.api.transfer import export_making
 from plaudit.errors import Unavailable
 from plaudit.formats.exporting.whole_tasks import line_spool, placed_lines
 from plaudit.settings import Settings
-from tests.support.builders import make_message, make_task, make_thread, make_turn
+from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.network.leaving_client import scope_of
 from tests.support.operations import calling
@@ -22,6 +23,7 @@ from tests.transfer.judged_exports import path_of
 
 TARGET = path_of(format="v2")
 TASKS = 60
+DOWNLOADS = 8
 
 
 @pytest.fixture
@@ -187,6 +189,68 @@ def test_a_page_file_that_is_cut_short_ends_one_download_and_no_other(world, bui
     assert expected.startswith(body)
     assert len(body) < len(expected)
     assert anew.content == expected
+
+
+def test_downloads_that_are_under_way_share_the_files_that_they_are_sent_from(
+    world, built, monkeypatch
+):
+    """A large store has many, and each of these downloads may last for ten minutes."""
+    with monkeypatch.context() as patch:
+        patch.setattr(page_builder, "FILE_BYTES_MAX", 10_000)
+        world.load(make_tasks(40, prefix="more"))
+        for _ in range(3):
+            built.build()
+            world.load(make_tasks(40, prefix=f"more_{_}"))
+        built.build()
+    files = {str(path) for path in built.files.folder.glob("*.dat")}
+    ended, heads, opened = 0, 0, []
+
+    def open_files() -> list[str]:
+        links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        return [found for found in map(read_link, links) if found in files]
+
+    async def run(client: Any) -> None:
+        going_on = asyncio.Event()
+
+        async def one() -> None:
+            nonlocal ended, heads
+            messages = [{"type": "http.request", "body": b""}]
+
+            async def receive() -> Any:
+                if messages:
+                    return messages.pop()
+                await asyncio.Event().wait()
+
+            async def send(message: Any) -> None:
+                nonlocal heads
+                heads += message["type"] == "http.response.start"
+                await going_on.wait()
+
+            await client.app(scope_of(client, TARGET), receive, send)
+            ended += 1
+
+        tasks = [asyncio.create_task(one()) for _ in range(DOWNLOADS)]
+        while heads < DOWNLOADS:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # all places are found
+        opened.extend(open_files())
+        going_on.set()
+        await asyncio.gather(*tasks)
+
+    monkeypatch.setattr(export_making, "KEPT_FROM_S", 0.0)
+    with calling(world, world.key()) as client:
+        client.running.call(run(client))
+
+    assert len(files) > 2
+    assert (heads, ended) == (DOWNLOADS, DOWNLOADS)
+    assert len(files) <= len(opened) <= len(files) + 1, "the builder's own one beside them"
+
+
+def read_link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
 
 
 def test_a_short_export_comes_whole_with_its_size_and_digest(world, built, monkeypatch):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import httpx2
 import msgspec
 import pytest
 
+from plaudit.model.core import LogMark
 from tests.support.databases import pgbouncer
 from tests.support.databases.pgbouncer import BEHIND, needs_pooler, pooling
 from tests.support.databases.postgres_cluster import make_store, pair
-from tests.support.databases.replica_site import Site, answered
+from tests.support.databases.replica_site import Site, answered, open_unwatched, read_once
 from tests.support.harness import Server, run_cli, store_arguments, walk
 
 TOLERANT = (
@@ -38,6 +42,57 @@ def test_a_copy_of_the_database_beside_it_on_the_standby_is_no_replica_of_it(sit
 
     assert refused.returncode == 1
     assert "another cluster or database" in refused.stderr
+
+
+def test_what_was_acknowledged_before_it_was_on_disk_is_waited_for_too(site):
+    """With `synchronous_commit = off` the log may reach the standby 0.2 s after the answer."""
+    project = site.world.project("Not on disk")
+    try:
+        for sql in ("ALTER SYSTEM SET synchronous_commit = 'off'", "SELECT pg_reload_conf()"):
+            site.primary.run(sql)
+        with site.client() as client:
+            [(setting,)] = site.primary.run("SELECT current_setting('synchronous_commit')")
+            before = answered(client)
+            for _ in range(10):
+                [task_id] = site.create(project)
+                assert client.get("/v2/task", params={"task_id": task_id}).status_code == 200
+            found = answered(client) - before
+    finally:
+        for sql in ("ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()"):
+            site.primary.run(sql)
+
+    assert setting == "off"
+    assert found["replica", ""] >= 5, found
+
+
+def test_reads_that_are_cancelled_at_any_point_give_their_connections_back(site):
+    """While they wait for the replica, connect, begin, and run a statement."""
+
+    async def work() -> list[str]:
+        opened = await open_unwatched(site, site.standby)
+        async with site.world.db.read() as tx:
+            mark = LogMark(tx.epoch, 0)
+
+        async def read() -> None:
+            async with opened.at(mark).read() as tx:
+                await tx.one("SELECT CAST(pg_sleep(5) AS text)", {})
+
+        async def cancelled_after(seconds: float) -> None:
+            reading = asyncio.create_task(read())
+            await asyncio.sleep(seconds)
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+        try:
+            for round_ in range(4):
+                pauses = [(round_ * 25 + number) / 2000 for number in range(25)]
+                await asyncio.gather(*map(cancelled_after, pauses))
+            return await asyncio.gather(*(read_once(site, opened) for _ in range(20)))
+        finally:
+            await opened.stop()
+
+    assert site.world.run(work()) == ["answered"] * 20
 
 
 @needs_pooler

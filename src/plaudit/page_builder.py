@@ -350,8 +350,9 @@ class PageFileBuilder:
         old = stored.file_id
         if not await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
             return False
-        await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
-        return True
+        return await asyncio.to_thread(
+            file_writing.overwrite, self._folder, number, ranges, head, old
+        )
 
     def _close_writer(self) -> None:
         if self._writer is not None:

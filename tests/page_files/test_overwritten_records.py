@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import msgspec
 import pytest
 
 from plaudit.errors import Unavailable
 from plaudit.formats.exporting.whole_tasks import placed_lines
 from plaudit.settings import Settings
+from plaudit.store.engine import connect
 from plaudit.store.page_files import building, file_runs, file_writing
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import World
@@ -59,6 +63,31 @@ def test_they_leave_though_another_process_gives_the_file_an_id_at_this_moment(w
         built.build()
 
         assert refusals
+        assert not has_secret(built)
+
+
+def test_they_leave_though_another_process_gives_the_file_one_more_id_before_it_is_overwritten(
+    world, monkeypatch
+):
+    world.load([make_task("task_secret", metadata={"k": "SECRET"}), *make_tasks(9)])
+    overwrite, others = file_writing.overwrite, []
+
+    def after_another_one(folder, number, ranges, head, old_id):
+        if not others:
+            others.append(file_runs.new_head())
+            file_id, other_head = others[0]
+            with closing(apsw.Connection(str(world.settings.data / connect.FILE_NAME))) as link:
+                link.execute("UPDATE page_file SET file_id = ?", (file_id,))
+            with file_runs.path_of(folder, number).open("r+b") as file:
+                file.write(other_head)
+        return overwrite(folder, number, ranges, head, old_id)
+
+    with built_files(world) as built:
+        monkeypatch.setattr(file_writing, "overwrite", after_another_one)
+        change(world, "task_secret")
+        built.build()
+
+        assert others
         assert not has_secret(built)
 
 

@@ -309,7 +309,7 @@ class PageFileBuilder:
             if kept >= PIECE_BYTES:
                 yield b"".join(parts)
                 kept, parts = 0, []
-                if made.end - start >= ROUND_BYTES or self._is_stopping.is_set():
+                if made.size >= ROUND_BYTES or self._is_stopping.is_set():
                     break
         yield b"".join((*parts, *made.behind()))
         records += made.records()

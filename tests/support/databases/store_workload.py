@@ -153,7 +153,8 @@ def put_through_counting(world: World) -> None:
         assert await unread_votes.list_projects_to_read(tx, limit=9) == [key]
 
     async def number(tx):
-        await vote_changes.number_changes(tx, key, limit=1)
+        for table in vote_changes.TABLES:
+            await vote_changes.number_changes(tx, key, table, from_seq=-1, limit=1)
         assert len(await votes_store.list_votes(tx, key, [1, 2, 3, 4])) > 1
 
     world.run(count())

@@ -10,6 +10,10 @@ from tests.support.pages.axe_rules import faults_in_both_schemes
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+SCRIPT_BYTES_MAX = 60_000
+SCRIPTS = """() => performance.getEntriesByType('resource')
+  .filter((one) => one.name.endsWith('.js'))
+  .map((one) => [new URL(one.name).pathname.split('/').slice(3).join('/'), one.decodedBodySize])"""
 
 SMALL = """() => [...document.querySelectorAll(`button, .button, summary, select, textarea, .pill,
     .check, label:has(> [type=checkbox], > [type=radio]), nav a,
@@ -75,6 +79,16 @@ def test_whatever_is_pressed_on_a_phone_is_large_enough_for_a_thumb(page):
     page.set_viewport_size({"width": 390, "height": 844})
 
     assert page.evaluate(SMALL) == []
+
+
+def test_a_page_loads_few_bytes_of_script_with_everything_open(page):
+    """As they are run, not as they are sent. Where answers are given the whole page is one bundle,
+    whose bytes as they are sent tests/workspace/http/test_bundles.py holds."""
+    loaded = page.evaluate(SCRIPTS)
+    is_bundle = any(name.startswith("bundles/") for name, _ in loaded)
+
+    assert loaded
+    assert is_bundle or sum(size for _, size in loaded) <= SCRIPT_BYTES_MAX
 
 
 def test_a_page_is_no_wider_than_the_window_and_has_one_heading_and_a_title(page):

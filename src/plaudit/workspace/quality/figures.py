@@ -54,7 +54,7 @@ def ends_of(found: Coefficient) -> tuple[float | None, float | None]:
 def figure_of(found: Coefficient) -> Figure:
     """A coefficient in words."""
     if found.value is None:
-        return Figure("undefined", why="" if found.why is UNSET else found.why)
+        return Figure("–", why="" if found.why is UNSET else found.why)
     return Figure(number_words(found.value), interval_words(*ends_of(found)))
 
 
@@ -92,7 +92,7 @@ def p_words(p: float | None) -> str:
 def plot_row(label: str, found: Coefficient, is_second: bool = False) -> PlotRow:
     """A coefficient as a row of a forest plot."""
     low, high = ends_of(found)
-    words = number_words(found.value) if found.value is not None else "undefined"
+    words = number_words(found.value) if found.value is not None else "–"
     return PlotRow(label, found.value, low, high, words, is_second)
 
 

@@ -13,7 +13,7 @@ from plaudit.wire.manage.quality import (
     QuestionQuality,
     ShareOfCases,
 )
-from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.speech import language, number, say
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
 LINES = (
@@ -31,11 +31,12 @@ class Figure(Struct, frozen=True):
 
 
 def number_words(value: float | None, digits: int = 3) -> str:
-    """A number with a minus sign, never "−0.000"; a dash for None."""
+    """A number in the page's language, with a minus sign, never "−0.000"; a dash for None."""
     if value is None:
         return "–"
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    text = text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    return text.replace(".", language().decimal)
 
 
 def interval_words(low: float | None, high: float | None, digits: int = 3) -> str:

@@ -20,7 +20,10 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
-from plaudit.core.labeling.adjudication.acceptance_samples import judge_in_samples
+from plaudit.core.labeling.adjudication.acceptance_samples import (
+    correct_in_samples,
+    judge_in_samples,
+)
 from plaudit.core.labeling.adjudication.disagreement_reasons import (
     GivenReason,
     check_reasons,
@@ -87,7 +90,8 @@ async def accept(
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     await insert_note(tx, task.project_key, task.seq, user_id, kind, detail)
     await store_reasons(tx, task.project_key, task.seq, reasons)
-    await judge_in_samples(tx, task, user_id, is_right=not checked)
+    if kind == "accept":  # what is accepted unseen is neither right nor wrong
+        await judge_in_samples(tx, task, user_id, is_right=not checked, revision=state.revision)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -126,6 +130,7 @@ async def correct(
     await store_reasons(tx, task.project_key, task.seq, reasons)
     times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
     await insert_note(tx, task.project_key, task.seq, user_id, "correct", detail | times)
+    await correct_in_samples(tx, task, user_id)
     return completed_ms
 
 
@@ -151,7 +156,7 @@ async def send_back(
             pointer="/comment",
         )
     await _lock(tx, task, WorkState.in_review)
-    await _review_state(tx, project, task, revision)
+    state = await _review_state(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_key, task.seq)
     _require_other(project, current, reviewer_id)
     submission = next((row for row in current if row.user_id == user_id), None)
@@ -173,7 +178,7 @@ async def send_back(
         "send_back",
         {"user_id": user_id, "comment": comment},
     )
-    await judge_in_samples(tx, task, reviewer_id, is_right=False)
+    await judge_in_samples(tx, task, reviewer_id, is_right=False, revision=state.revision)
 
 
 async def dismiss_report(

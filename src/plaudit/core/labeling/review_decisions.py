@@ -31,7 +31,13 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     store_reasons,
 )
 from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
-from plaudit.core.labeling.answers import Answer, check, missing_answer_fault, unasked_fault
+from plaudit.core.labeling.answers import (
+    Answer,
+    asked_now_fault,
+    check,
+    missing_answer_fault,
+    unasked_fault,
+)
 from plaudit.core.labeling.question_results import ReviewState, review_state, unasked_results
 from plaudit.core.labeling.questions import own_order, place_of
 from plaudit.core.labeling.submissions import consolidate_task
@@ -80,12 +86,9 @@ async def accept(
     _require_other(project, state.submissions, user_id)
     checked = _checked_fixes(state, fixes)
     check_reasons(state, reasons)
+    _require_answers(state, checked)
     consolidated = await consolidate_task(tx, project, task, checked)
-    if consolidated.unresolved:
-        display = own_order(state.content)
-        raise AnswersRejected(
-            [missing_answer_fault(question, display) for question in consolidated.unresolved]
-        )
+    assert not consolidated.unresolved, "every question that is open has an answer"
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     await insert_note(tx, task.project_key, task.seq, user_id, kind, detail)
@@ -122,6 +125,7 @@ async def correct(
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
     check_reasons(state, reasons)
+    _require_answers(state, checked)
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
     threads = msgspec.to_builtins(state.threads)
@@ -257,6 +261,25 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
     if faults:
         raise AnswersRejected(faults)
     return checked
+
+
+def _require_answers(state: ReviewState, fixes: Sequence[Answer]) -> None:
+    """Raise AnswersRejected for open questions that are asked with these fixes, and not fixed."""
+    fixed = {answer_address(fix): fix for fix in fixes}
+    opened = [one for one in state.results if one.is_open and one.address not in fixed]
+    if not opened:
+        return
+    left_out = unasked_results(state.form, state.results, fixed)
+    display = own_order(state.content)
+    faults = [
+        missing_answer_fault(one.question, display)
+        if one.is_asked or one.answers
+        else asked_now_fault(one.question, display)
+        for one in opened
+        if place_of(one.question) not in left_out
+    ]
+    if faults:
+        raise AnswersRejected(faults)
 
 
 def _fixes_detail(state: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def check_reasons(state: ReviewState, reasons: Sequence[GivenReason]) -> None:
         result = results.get(reason.question)
         if result is None or result.question.field.key != reason.key:
             raise Conflict("the questions have changed since you opened the task")
-        if not result.is_disputed and not result.is_unresolved:
+        if not result.answers or not (result.is_disputed or result.is_open):
             raise InvalidContent(
                 "people did not disagree on this question", pointer=f"/reasons/{number}/question"
             )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 CONTEXT = "part"
 
-DECIDING = {"description", "unit", "whose"}
-"""Values that are always parts: where one is none, the message is another."""
+DECIDING = {"description", "unit", "whose", "sentence"}
+"""Values that are always parts, or messages: where one is none, the message is another."""
 
 JOINED = {"expected", "found"}
 """Values that may be several parts with "or" or "and" between them."""
@@ -36,6 +36,8 @@ PARTS = (
     "not UTF-8 but UTF-16 or UTF-32",
     "a page or XML, not rows",
     "no text",
+    # Answers that everybody gave (core/quality/agreement)
+    *("an answer", "nothing", "one label", "first", "second"),
     # Containers, and what their rows are counted in
     *("row", "line"),
     *("a JSON array", "a JSON object", "JSON lines"),
@@ -57,6 +59,8 @@ PARTS = (
 MESSAGES = (
     # Reasons of exports with the rule of a format (api/transfer/export_choices.py)
     "cannot be written: %(reason)s",
+    # A flag of a person with the question that it is about (core/quality/people)
+    "%(key)s: %(sentence)s",
     # msgspec, as wire/v2/parse.py hands them on: a value of another type than is expected
     "expected '%(expected_type)s', got '%(type)s'",
     "expected '%(expected_type)s', got '%(type)s'; accepted: %(accepted)s",

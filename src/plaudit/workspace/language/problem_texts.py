@@ -19,7 +19,7 @@ from plaudit.workspace.language.message_pattern import MessagePattern
 from plaudit.workspace.language.words import word
 
 CONTEXT = "problem"
-QUOTED = {"message", "reason", "exc"}
+QUOTED = {"message", "reason", "exc", "used", "sentence"}
 """Values of a message that are messages too, such as what is wrong with a row."""
 
 QUOTED_DEPTH_MAX = 4
@@ -81,12 +81,13 @@ def _spoken(name: str, value: str, language: Language, depth: int) -> str | None
 
     Most values are somebody's own words, and stay; so do those in quotes.
     """
-    if name in QUOTED and depth > 0:
-        return _translated(value, language, depth - 1) or value
     texts = catalogue(language.code).texts
     part = texts.get((PART, value))
     if part is not None:
         return part[0]
+    if name in QUOTED and depth > 0:
+        found = _translated(value, language, depth - 1)
+        return value if found is None and name not in DECIDING else found
     if name in DECIDING:
         return None
     if name in WORDED:

@@ -69,7 +69,7 @@ def people_view(found: PeoplePage, page: int) -> PeopleView:
                 compared=one.with_others.n,
                 with_others=one.with_others,
                 words=figures.share_figure(one.with_others),
-                reviews=reviews if changed.n else "none",
+                reviews=reviews if changed.n else say("none"),
                 flags=one.flags,
             )
         )

@@ -1,7 +1,7 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
 import { ConditionBox } from "./condition_box.js";
-import { conditionWords, sentenceOf } from "./form_words.js";
+import { conditionWords, ruleWords, sentenceOf } from "./form_words.js";
 import { isComposing } from "../shared/pressed.js";
 import { t } from "../shared/texts.js";
 
@@ -154,7 +154,7 @@ export class FieldCard {
     rule.replaceChildren(...["", ...rules].map((name) => {
       const option = document.createElement("option");
       option.value = name;
-      option.textContent = name || t("the usual rule (%(rule)s)", { rule: rules[0] });
+      option.textContent = name ? ruleWords(name) : t("the usual rule (%(rule)s)", { rule: ruleWords(rules[0]) });
       return option;
     }));
     rule.value = rules.includes(chosen) ? chosen : "";

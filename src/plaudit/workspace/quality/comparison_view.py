@@ -215,7 +215,7 @@ def _row(
     digits: int = 3,
     is_second: bool = False,
 ) -> PlotRow:
-    words = number_words(value, digits) if value is not None else say(figures.UNDEFINED)
+    words = number_words(value, digits) if value is not None else "–"
     return PlotRow(label, value, low, high, words, is_second)
 
 

@@ -22,9 +22,6 @@ LINES = (
     PlotLine(0.8, N_("0.8: firm conclusions")),
 )
 
-UNDEFINED = N_("undefined")
-"""Word in place of a coefficient that has no value."""
-
 
 class Figure(Struct, frozen=True):
     """A number and its interval in words; where there is no number, the reason `why`."""
@@ -35,7 +32,7 @@ class Figure(Struct, frozen=True):
 
 
 def number_words(value: float | None, digits: int = 3) -> str:
-    """A number with a minus sign, never "−0.000"; a dash for None."""
+    """A number in the page's language, with a minus sign, never "−0.000"; a dash for None."""
     if value is None:
         return "–"
     text = f"{value:.{digits}f}"
@@ -64,7 +61,7 @@ def ends_of(found: Coefficient) -> tuple[float | None, float | None]:
 def figure_of(found: Coefficient) -> Figure:
     """A coefficient in words."""
     if found.value is None:
-        return Figure(say(UNDEFINED), why="" if found.why is UNSET else found.why)
+        return Figure("–", why="" if found.why is UNSET else found.why)
     return Figure(number_words(found.value), interval_words(*ends_of(found)))
 
 
@@ -104,7 +101,7 @@ def p_words(p: float | None) -> str:
 def plot_row(label: str, found: Coefficient, is_second: bool = False) -> PlotRow:
     """A coefficient as a row of a forest plot."""
     low, high = ends_of(found)
-    words = number_words(found.value) if found.value is not None else say(UNDEFINED)
+    words = number_words(found.value) if found.value is not None else "–"
     return PlotRow(label, found.value, low, high, words, is_second)
 
 

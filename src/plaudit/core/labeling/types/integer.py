@@ -171,8 +171,10 @@ def _preference_item(field: Field, value: int, names: ResponseNames) -> ChartIte
         return ChartItem(N_("Neither is better"), (1,))
     steps = (abs(2 * possible.index(value) - (len(possible) - 1)) + 1) // 2
     name, is_left = shown[best], shown[best] == min(shown.values())
-    label = N_("%(name)s, by %(steps)s", name=name, steps=steps)
-    return ChartItem(label, (0, name, -steps) if is_left else (2, name, steps))
+    return ChartItem(
+        N_("%(name)s, by %(steps)s", name=name, steps=steps),
+        (0, name, -steps) if is_left else (2, name, steps),
+    )
 
 
 _UNKNOWN = {str(n): N_("Response %(number)s (model unknown)", number=n) for n in (1, 2)}

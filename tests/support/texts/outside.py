@@ -157,6 +157,6 @@ def in_script(source: str) -> list[str]:
         rest = re.sub(rf"\btn?\(\s*{_STRING}(?:\s*,\s*{_STRING})?", "", match["text"])
         for literal in re.findall(_STRING, rest):
             bare = re.sub(r"\$\{(?:[^{}]|\{[^{}]*\})*\}", _VALUE, literal[1:-1])
-            if re.search(r"[A-Z][a-z]+|[a-z]{2,} [a-z]{2,}", bare):
+            if re.search(r"[A-Z][a-z]+|[a-z]{2,} [a-z]{2,}|\([a-z]{2,}", bare):
                 found.append(literal)
     return found

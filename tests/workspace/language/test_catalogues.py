@@ -128,6 +128,7 @@ def test_a_text_of_a_module_or_script_that_is_not_marked_is_found():
     assert outside.in_module('x = N_("Saved it all"); raise Conflict("there is one already")') == []
     assert outside.in_script("button.textContent = `Removed ${n}`;") == ["`Removed ${n}`"]
     assert outside.in_script('announce(isSaved ? t("Saved") : "Not saved");') == ['"Not saved"']
+    assert outside.in_script('label.textContent = text || "(empty)";') == ['"(empty)"']
     assert outside.in_script('line.textContent = tn("%(count)s x", "%(count)s xs", n);') == []
 
 

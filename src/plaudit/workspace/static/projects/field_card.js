@@ -138,7 +138,7 @@ export class FieldCard {
   adaptRow(row, type) {
     row.querySelector("[data-value]").hidden = type === "labeled_text";
     row.querySelector("[data-value]").placeholder = type === "integer" ? "1" : type === "boolean" ? "true" : "value";
-    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? "label" : "label (optional)";
+    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? t("label") : t("label (optional)");
   }
 
   /** Show the controls and consolidation rules that fit level and type. */

@@ -22,12 +22,17 @@ _SILENT = ("code", "svg", "kbd", "script", "style")
 _SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]|[a-z]{2} [a-z]{2,}.* [a-z]{2}|^[A-Z][a-z]{3,}[.?!]?$")
 """Looks like words for people: a beginning of a sentence, several words, or one with a capital."""
 
+_ATTRIBUTES = re.compile(r"data-[a-z-]+( hidden)?")
+"""Attributes that a template writes if a condition holds."""
+
 _VALUE = "\N{REPLACEMENT CHARACTER}"
 
 
 def has_words(text: str) -> bool:
     """True if there are letters to be read in a text whose values are marked by _VALUE."""
-    if '="' in text or text.startswith("?"):  # attributes and queries that a macro writes
+    if (
+        '="' in text or text.startswith("?") or _ATTRIBUTES.fullmatch(text.strip())
+    ):  # attributes and queries that a macro writes
         return False
     return any(
         re.search(r"[^\W\d_]{2}", part) and part.strip(" ·:,.…()[]") not in _NAMES

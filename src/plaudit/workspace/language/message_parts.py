@@ -18,6 +18,20 @@ JOINED = {"expected", "found"}
 WORDED = {"batch_status", "status"}
 """Values that are words of the API (`words`)."""
 
+TYPED = {"expected_type", "type"}
+"""Values that are names of types as msgspec has them, perhaps several with " | " between them."""
+
+TYPES = {
+    "str": "a text",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+"""Parts for the names of types."""
+
 PARTS = (
     # Kinds of values, of JSON and of a mapping
     *("an object", "a list", "a text", "a number", "an integer", "true or false", "null"),
@@ -86,6 +100,31 @@ MESSAGES = (
     "invalid RFC3339 encoded datetime",
     "invalid RFC3339 encoded date",
     "invalid RFC3339 encoded time",
+    # tomllib, of a mapping
+    "%(sentence)s (at line %(line)s, column %(column)s)",
+    "%(sentence)s (at end of document)",
+    "Cannot declare %(key)s twice",
+    "Cannot mutate immutable namespace %(key)s",
+    "Cannot overwrite a value",
+    "Cannot redefine namespace %(key)s",
+    "Duplicate inline table key %(key)s",
+    "Escaped character is not a Unicode scalar value",
+    "Expected '=' after a key in a key/value pair",
+    "Expected ']' at the end of a table declaration",
+    "Expected ']]' at the end of an array declaration",
+    "Expected newline or end of document after a statement",
+    "Expected %(text)s",
+    "Found invalid character %(character)s",
+    "Illegal character %(character)s",
+    "Invalid date or datetime",
+    "Invalid hex value",
+    "Invalid initial character for a key part",
+    "Invalid statement",
+    "Invalid value",
+    "Unclosed array",
+    "Unclosed inline table",
+    "Unescaped '\\' in a string",
+    "Unterminated string",
     # msgspec, as json_guard.py hands them on: text that is no JSON
     "invalid character (byte %(number)s)",
     "invalid number (byte %(number)s)",

@@ -14,7 +14,7 @@ from plaudit.texts import PageText
 from plaudit.workspace.language import speech
 from plaudit.workspace.language.languages import ENGLISH, Language, catalogue
 from plaudit.workspace.language.message_parts import CONTEXT as PART
-from plaudit.workspace.language.message_parts import DECIDING, JOINED, WORDED
+from plaudit.workspace.language.message_parts import DECIDING, JOINED, TYPED, TYPES, WORDED
 from plaudit.workspace.language.message_pattern import MessagePattern
 from plaudit.workspace.language.words import word
 
@@ -90,6 +90,9 @@ def _spoken(name: str, value: str, language: Language, depth: int) -> str | None
         return value if found is None and name not in DECIDING else found
     if name in DECIDING:
         return None
+    if name in TYPED:
+        pieces = [texts.get((PART, TYPES.get(one, one)), [one])[0] for one in value.split(" | ")]
+        return speech.listed(pieces, "or")
     if name in WORDED:
         return word(value)
     for joint, last in (" or ", "or"), (" and ", "and"):

@@ -132,12 +132,13 @@ JOB_ROOMS = (
     "api/http/job_runner.py",
     "api/transfer",
     "core/transfer/jobs.py",
+    "core/webhooks",
     "workspace/transfer",
 )
 
 
 def in_job_reasons() -> Iterator[tuple[str, Found]]:
-    """Reasons why jobs ended that no problem says: of `reason` and of what tells a job to stop."""
+    """Reasons why jobs and webhooks ended, of `reason` and of what tells a job to stop."""
     for path in sorted(SOURCE.rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
         if not where.startswith(JOB_ROOMS):
@@ -170,9 +171,10 @@ def _reasons_of(node: ast.AST) -> Iterator[ast.expr]:
 
 @cache
 def _constants_of_jobs() -> dict[str, ast.expr]:
-    """Constants that say why a job ended, such as KILLED."""
+    """Constants that say why a job or a webhook ended, such as KILLED."""
     trees = [ast.parse((SOURCE / name).read_text())
-             for name in ("core/transfer/jobs.py", "api/transfer/export_making.py")]  # fmt: skip
+             for name in ("core/transfer/jobs.py", "api/transfer/export_making.py",
+                          "core/webhooks/sender.py")]  # fmt: skip
     return {
         node.targets[0].id: node.value
         for tree in trees

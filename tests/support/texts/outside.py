@@ -102,6 +102,34 @@ def _in_expressions(tree: nodes.Template) -> Iterator[str]:
             yield text
 
 
+VALUES = (
+    *("about", "action", "basis", "category", "event", "flag", "kind", "level", "method", "mode"),
+    *("outcome", "phase", "reason", "role", "rule", "state", "status", "type", "unit", "use"),
+    *("value", "why"),
+)
+"""Attributes that hold a word of the API or a message, which a page says by a filter."""
+
+
+def unsaid_values(templates: jinja2.Environment, source: str) -> list[str]:
+    """Values that a template writes as text without a filter that says them: `job.phase`."""
+    found = []
+    for output in templates.parse(source).find_all(nodes.Output):
+        before = ""
+        for part in output.nodes:
+            end = max(before.rfind("<"), before.rfind(">"))
+            is_in_tag = before[end] == "<" if end >= 0 else re.search(r'[="]', before)
+            if isinstance(part, nodes.Getattr) and part.attr in VALUES and not is_in_tag:
+                found.append(f"{_path_of(part.node)}.{part.attr}")
+            before += part.data if isinstance(part, nodes.TemplateData) else ""
+    return found
+
+
+def _path_of(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Getattr):
+        return f"{_path_of(node.node)}.{node.attr}"
+    return node.name if isinstance(node, nodes.Name) else "…"
+
+
 def in_module(source: str) -> list[str]:
     """Texts of a module of the workspace that are neither marked nor said."""
     tree = ast.parse(source)

@@ -9,6 +9,7 @@ from plaudit.core.quality.comparisons.rating_history import RatingHistory
 from plaudit.texts import N_
 from plaudit.wire.manage.quality_people import BiasReport, IdentityLeak, LeaderboardReport
 from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.words import word
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.agreement_view import PLOTTED_MAX, ROWS_MAX
 from plaudit.workspace.quality.figures import Figure, number_words, p_words
@@ -119,7 +120,7 @@ def bias_view(report: BiasReport) -> BiasView:
     marks = list(report.format.items())[:ROWS_MAX]
     differences = [
         BiasRow(
-            say("Winners have %(name)s more often", name=name),
+            say("Winners have %(name)s more often", name=word(name)),
             say(
                 "%(number)s %% of winners, %(number_2)s %% of losers; %(n)s comparisons",
                 number=number(100 * one.winners, 1),
@@ -146,7 +147,7 @@ def bias_view(report: BiasReport) -> BiasView:
         differences=differences,
         differences_plot=_plot(
             say("Marks of winners less those of losers"),
-            [_row(name, one.difference, one.low, one.high) for name, one in marks],
+            [_row(word(name), one.difference, one.low, one.high) for name, one in marks],
             PlotLine(0, say("0: no difference")),
         ),
         slope=_figure(slope.value, slope.low, slope.high, slope.why),
@@ -187,7 +188,7 @@ def board_view(report: LeaderboardReport) -> BoardView:
         is_controlled=bool(controlled),
         styles=[
             (
-                name,
+                word(name),
                 Figure(
                     number_words(one.value, 2),
                     "" if one.se is None else f"± {number_words(1.96 * one.se, 2)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from plaudit import clock
 from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
@@ -27,9 +28,15 @@ from plaudit.core.labeling.question_results import (
 from plaudit.core.labeling.questions import Positions, address_in_turn, own_order
 from plaudit.core.staffing import roles, seats
 from plaudit.core.tasks import excerpts
-from plaudit.errors import Forbidden, InvalidContent, InvalidParameter, NotFound
+from plaudit.errors import (
+    AnswersRejected,
+    Forbidden,
+    InvalidContent,
+    InvalidParameter,
+    NotFound,
+)
 from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Role, StoredTask
-from plaudit.model.labeling import DisagreementReason, WorkState
+from plaudit.model.labeling import DisagreementReason, Fault, WorkState
 from plaudit.store.accounts import organizations, users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
@@ -171,6 +178,7 @@ def _questions(state: ReviewState) -> list[ReviewQuestion]:
                 address=address,
                 title=field.title,
                 type=field.type,
+                required=field.required,
                 state=_state(result),
                 answers=answers,
                 answer=outcome,
@@ -180,13 +188,7 @@ def _questions(state: ReviewState) -> list[ReviewQuestion]:
 
 
 def _state(result: QuestionResult) -> Any:
-    if not result.is_asked and result.answer is None:
-        return "unasked"
-    if result.is_unresolved:
-        return "undecided"
-    if result.is_disputed:
-        return "disputed"
-    return "agreed" if result.answers or result.answer is not None else "unanswered"
+    return "undecided" if result.is_unresolved else result.state
 
 
 def _given(
@@ -213,17 +215,22 @@ async def accept_review(
     tx = context.tx
     project = await _project(call, tx)
     task = await _task(call, tx, project)
-    await review_decisions.accept(
-        tx,
-        project,
-        task,
-        await _reviewer(call, tx, project, body.reviewer_id),
-        fixes=body.answers,
-        reasons=[
-            GivenReason(one.question, one.key, DisagreementReason(one.why)) for one in body.reasons
-        ],
-        revision=body.revision,
-    )
+    reviewer_id = await _reviewer(call, tx, project, body.reviewer_id)
+    try:
+        await review_decisions.accept(
+            tx,
+            project,
+            task,
+            reviewer_id,
+            fixes=body.answers,
+            reasons=[
+                GivenReason(one.question, one.key, DisagreementReason(one.why))
+                for one in body.reasons
+            ],
+            revision=body.revision,
+        )
+    except AnswersRejected as problem:
+        raise AnswersRejected([_in_body(fault) for fault in problem.faults]) from problem
     detail = {"fixes": len(body.answers)}
     await context.note("task", task.task_id, project_key=project.project_key, detail=detail)
     done = await tasks.get_task(tx, project.project_key, task.seq)
@@ -233,6 +240,11 @@ async def accept_review(
         status=done.status.value,
         completed_at=clock.format_ms(done.completed_ms),
     )
+
+
+def _in_body(fault: Fault) -> Fault:
+    """A fault with its pointer, if it has one, led from the request's body."""
+    return replace(fault, pointer=f"/answers{fault.pointer}") if fault.pointer else fault
 
 
 async def send_back_review(
@@ -329,8 +341,10 @@ OPERATIONS = (
         body_limit=ANSWERS_BODY,
         summary="Accept a task in review",
         description="Completes it with people's answers, save those in `answers`, which replace "
-        "them; every undecided question needs one. 409 if it is not in review, or has another "
-        "`revision`; 403 if `reviewer_id` answered it and the project does not allow that.",
+        "them; every undecided question needs one, and so does a required one that they alone ask. "
+        "The `faults` of a 400 have the addresses of what is wrong or missing. 409 if it is not in "
+        "review, or has another `revision`; 403 if `reviewer_id` answered it and the project does "
+        "not allow that.",
         answer=ReviewDecided,
         answer_description="The completed task.",
         example=examples.REVIEW_ACCEPTED,

@@ -32,6 +32,7 @@ TASK_REVIEW: dict[str, Any] = {
             "address": {"at": "t0u0", "key": "likert_value"},
             "title": "Which response is better?",
             "type": "integer",
+            "required": True,
             "state": "disputed",
             "answers": [
                 {"user_id": "user_0197a", "value": 2},

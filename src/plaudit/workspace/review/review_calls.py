@@ -100,7 +100,7 @@ async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> Ne
     try:
         return await request.db.write(work)
     except AnswersRejected as problem:
-        return refusal(problem, faults=problem.faults)
+        return refusal(problem)
 
 
 async def correct_task(request: PageRequest[NoQuery], submitted: FixesSent) -> NextTask | Response:
@@ -124,7 +124,7 @@ async def correct_task(request: PageRequest[NoQuery], submitted: FixesSent) -> N
     try:
         return await request.db.write(work)
     except AnswersRejected as problem:
-        return refusal(problem, faults=problem.faults)
+        return refusal(problem)
 
 
 async def send_back(

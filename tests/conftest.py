@@ -36,6 +36,7 @@ from tests.support.network import loopback_only
 pytest_plugins = (
     "tests.support.running.citus_record",
     "tests.support.running.collection",
+    "tests.support.running.forked_workers",
     "tests.support.running.page_files",
     "tests.support.running.shared_work",
 )

@@ -187,6 +187,8 @@ class PageFileBuilder:
         file_writing.remove(self._folder, number)
         after: PlacedTask = (0, 0)
         while True:
+            if self._is_stopping.is_set():  # the next builder goes on, since the file is given up
+                return
             found = await asyncio.to_thread(self._list_places, number, after)
             if not found:
                 break
@@ -263,9 +265,12 @@ class PageFileBuilder:
         file_id, head = file_runs.new_head()
         number = await self._db.write(lambda tx: building.insert_file(tx, file_id, len(head)))
         writer = await asyncio.to_thread(file_writing.make, self._folder, number, head)
-        if not await self._db.write(partial(building.publish_file, number=number)):
+        try:
+            if not await self._db.write(partial(building.publish_file, number=number)):
+                raise Unavailable("the page file was given up while it was made")
+        except BaseException:
             writer.close()
-            raise Unavailable("the page file was given up while it was made")
+            raise
         return writer
 
     async def _is_without_rest(self, writer: FileWriter, stored: StoredPageFile) -> bool:

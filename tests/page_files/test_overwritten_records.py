@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from plaudit.errors import Unavailable
+from plaudit.formats.exporting.whole_tasks import placed_lines
 from plaudit.settings import Settings
 from plaudit.store.page_files import building, file_runs, file_writing
 from tests.support.builders import make_task, make_tasks
@@ -57,6 +60,46 @@ def test_they_leave_though_another_process_gives_the_file_an_id_at_this_moment(w
 
         assert refusals
         assert not has_secret(built)
+
+
+def test_an_export_that_was_stopped_for_longer_than_records_last_has_none_of_the_zeros(
+    world, monkeypatch
+):
+    """As `plaudit export` is by Ctrl-Z; what is overwritten meanwhile has changed."""
+    monkeypatch.setattr(placed_lines, "BYTES_PER_READ", 2_000)
+    world.load(make_tasks(40, metadata={"now": "before"}))
+    with built_files(world) as built:
+        pieces = built.pieces()
+
+        async def lines(most: int = 1_000) -> list[bytes]:
+            found = []
+            async for piece in pieces:
+                found += piece[0].splitlines()
+                if len(found) >= most:
+                    break
+            return found
+
+        found = world.run(lines(1))
+        world.load(make_tasks(40, metadata={"now": "afterwards"}))
+        built.build()
+        found += world.run(lines())
+
+    tasks = [msgspec.json.decode(line) for line in found]
+    assert [task["task_id"] for task in tasks] == [task["task_id"] for task in make_tasks(40)]
+    assert {task["metadata"]["now"] for task in tasks} == {"before", "afterwards"}
+
+
+def test_an_export_of_a_record_that_is_gone_though_its_place_stands_is_refused(world):
+    """Bytes that a disk has lost are neither exported nor looked for without an end."""
+    world.load(make_tasks(40))
+    with built_files(world) as built:
+        [path] = built.files.folder.glob("*.dat")
+        content = path.read_bytes()
+        at = content.index(b',{"task_id":"task_00020"')
+        path.write_bytes(content[:at] + bytes(100) + content[at + 100 :])
+
+        with pytest.raises(Unavailable):
+            built.lines()
 
 
 def test_a_file_that_gets_another_id_at_this_moment_is_not_given_up(world, monkeypatch):

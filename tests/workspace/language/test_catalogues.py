@@ -34,6 +34,22 @@ def tags(text: str) -> list[str]:
     return sorted(re.findall(r"<[^>]*>", text))
 
 
+def test_no_text_is_said_once_for_the_languages_of_all_pages():
+    """What is imported without its context is run once: a text beside its macros would stay as the
+    first page had it."""
+    texts = {
+        str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.html")
+    }
+    macro, said = (
+        re.compile(r"\{%-? macro .*?endmacro -?%\}", re.S),
+        re.compile(r"\b_[np]?\(|% trans\b"),
+    )
+    shared = re.compile(r'\{%-? (?:from|import) "([^"]+)"((?:(?! with context)[^%])*)%\}')
+    once = {name for text in texts.values() for name, _ in shared.findall(text)}
+
+    assert [name for name in once if said.search(macro.sub("", texts.get(name, "")))] == []
+
+
 def test_no_template_says_anything_outside_of_the_catalogue():
     templates = environment()
 

@@ -61,6 +61,8 @@ def built_in(text: str) -> str:
 
 def built_in_label(label: str) -> str:
     """Label of a value of a question, alone or behind the value, as `built_in`."""
+    if type(label) is PageText:
+        return say(label)
     value, dot, text = label.partition(" · ")
     return f"{value}{dot}{built_in(text)}" if dot else built_in(label)
 

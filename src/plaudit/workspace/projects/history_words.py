@@ -86,6 +86,7 @@ _DONE = (
     ),
     (N_("had everybody take the test anew"), ("ask_again_on_page", "ask_again")),
     (N_("let somebody take the test anew"), ("begin_anew_on_page", "begin_anew")),
+    (N_("passed the test"), ("pass_test",)),
     (N_("failed the test"), ("fail_test",)),
     (N_("crossed a rule"), ("cross_rule",)),
     (N_("saw a crossed rule"), ("see_crossing",)),
@@ -192,3 +193,10 @@ def _words() -> Iterator[tuple[str, str]]:
 
 WORDS = dict(_words())
 """Words for each action; an archive of another version may bring one that has none."""
+OF_WORKERS = frozenset(
+    (
+        *("appeal_pause", "pass_test", "fail_test", "begin_anew_on_page", "begin_anew"),
+        *("pause_person_on_page", "pause_person"),
+    )
+)
+"""Actions whose entry names somebody for how well they work."""

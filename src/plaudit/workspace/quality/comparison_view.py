@@ -214,7 +214,7 @@ def _row(
     digits: int = 3,
     is_second: bool = False,
 ) -> PlotRow:
-    words = number_words(value, digits) if value is not None else "undefined"
+    words = number_words(value, digits) if value is not None else "–"
     return PlotRow(label, value, low, high, words, is_second)
 
 

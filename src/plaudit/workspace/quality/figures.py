@@ -13,7 +13,7 @@ from plaudit.wire.manage.quality import (
     QuestionQuality,
     ShareOfCases,
 )
-from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.speech import language, number, say
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
 LINES = (
@@ -31,11 +31,12 @@ class Figure(Struct, frozen=True):
 
 
 def number_words(value: float | None, digits: int = 3) -> str:
-    """A number with a minus sign, never "−0.000"; a dash for None."""
+    """A number in the page's language, with a minus sign, never "−0.000"; a dash for None."""
     if value is None:
         return "–"
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    text = text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    return text.replace(".", language().decimal)
 
 
 def interval_words(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -54,7 +55,7 @@ def ends_of(found: Coefficient) -> tuple[float | None, float | None]:
 def figure_of(found: Coefficient) -> Figure:
     """A coefficient in words."""
     if found.value is None:
-        return Figure("undefined", why="" if found.why is UNSET else found.why)
+        return Figure("–", why="" if found.why is UNSET else found.why)
     return Figure(number_words(found.value), interval_words(*ends_of(found)))
 
 
@@ -92,7 +93,7 @@ def p_words(p: float | None) -> str:
 def plot_row(label: str, found: Coefficient, is_second: bool = False) -> PlotRow:
     """A coefficient as a row of a forest plot."""
     low, high = ends_of(found)
-    words = number_words(found.value) if found.value is not None else "undefined"
+    words = number_words(found.value) if found.value is not None else "–"
     return PlotRow(label, found.value, low, high, words, is_second)
 
 

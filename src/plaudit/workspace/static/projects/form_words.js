@@ -74,6 +74,11 @@ export function sentenceOf(field) {
   }
 }
 
+/** The question that a condition of `field` names, among `fields`; undefined if it is not there. */
+export function sourceOf({ key, level }, field, fields) {
+  return fields.find((one) => one.key === key && one.level === (level ?? field.level));
+}
+
 /** When a question is asked, in words; `source` is the question that its condition names, undefined if the
  * form has it not. */
 export function conditionWords(condition, source) {

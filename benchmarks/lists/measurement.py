@@ -1,4 +1,4 @@
-"""Measure the managers' list of tasks: pages, searches, words that are read, actions and undo.
+"""Measure managers' lists: pages, searches, the overview, words that are read, actions and undo.
 
 The store has people who were given tasks, flags, tasks in review, and texts of words that are as
 unevenly common as those of a language.
@@ -75,14 +75,13 @@ def _measure(engine: str, plan: Plan, world: World) -> Section:
     slowest, most = 0.0, 0
     path = f"/projects/{project.project_id}"
     with signed_in(world, add_person(world, "manager")) as browser:
-        for name, query in _queries(vocabulary).items():
+        paths = {name: f"{path}/tasks?{query}" for name, query in _queries(vocabulary).items()}
+        paths |= {"overview of the project": path, "why tasks wait": f"{path}/waiting"}
+        for name, page in paths.items():
             with counting() as counter:
-                answer = browser.get(f"{path}/tasks?{query}")
+                answer = browser.get(page)
             assert answer.status_code == 200, answer.text
-            seconds = min(
-                _clocked(lambda query=query: browser.get(f"{path}/tasks?{query}"))
-                for _ in range(REPEATS)
-            )
+            seconds = min(_clocked(lambda page=page: browser.get(page)) for _ in range(REPEATS))
             slowest, most = max(slowest, seconds), max(most, len(counter))
             rows.append((name, f"{seconds * 1e3:.0f} ms", str(len(counter))))
     count, seconds = _act(world, project)

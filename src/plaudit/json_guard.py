@@ -163,7 +163,8 @@ def _malformed(data: bytes, text: str) -> str:
         return "the JSON ends too early"
     if "out of range" in text:
         return "a number is outside the range of a 64-bit integer or double"
-    return "not valid JSON: " + text.removeprefix("JSON is malformed: ")
+    reason = text.removeprefix("JSON is malformed: ")
+    return f"not valid JSON: {reason}"
 
 
 def _locate(data: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import itertools
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -16,12 +17,15 @@ import pytest
 from scaleapi import ScaleClient
 
 from plaudit.api.http import middleware, operation, streams
+from plaudit.api.http.file_sending import EXTENSION, FileBody
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Services
 from plaudit.api.http.stall_meter import StallMeter
 from plaudit.api.http.streams import PIECE_BYTES, WHOLE_BYTES_MAX
 from plaudit.core.common import server_secret
+from plaudit.settings import Settings
+from plaudit.store.page_files.file_runs import FileRun, OpenFile
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.harness import Server, World, above_the_store
 
@@ -115,6 +119,21 @@ def test_any_other_answer_is_one_message(body):
     assert not bodies[0].get("more_body")
 
 
+def ask_slowly(settings: Settings, inner: Any, pace: Any) -> None:
+    """Have the middleware send an answer of `inner` to a client that takes it at its own pace."""
+    secret = server_secret.load(settings.secret_path)
+    metrics = Metrics()
+    any_path, no_path = re.compile(".*"), re.compile("(?!)")
+    edge = Edge(
+        inner, Services(settings, secret), metrics, StallMeter(metrics),
+        open_paths=any_path, stream_paths=no_path, long_paths=no_path,
+        show_problem=lambda scope, problem: None, is_astray=lambda scope: None,
+        session_of=lambda scope: "",
+    )  # fmt: skip
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "query_string": b""}
+    asyncio.run(edge(scope | {"extensions": {EXTENSION: {}}}, None, pace))
+
+
 def test_a_slow_client_has_as_long_for_each_piece_as_for_a_request(sqlite_settings, monkeypatch):
     monkeypatch.setattr(middleware, "REQUEST_SECONDS_MAX", 0.3)
     taken: list[int] = []
@@ -127,19 +146,32 @@ def test_a_slow_client_has_as_long_for_each_piece_as_for_a_request(sqlite_settin
             await asyncio.sleep(0.06)
             taken.append(len(message["body"]))
 
-    secret = server_secret.load(sqlite_settings.secret_path)
-    metrics = Metrics()
-    any_path, no_path = re.compile(".*"), re.compile("(?!)")
-    edge = Edge(
-        inner, Services(sqlite_settings, secret), metrics, StallMeter(metrics),
-        open_paths=any_path, stream_paths=no_path, long_paths=no_path,
-        show_problem=lambda scope, problem: None, is_astray=lambda scope: None,
-        session_of=lambda scope: "",
-    )  # fmt: skip
-    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "query_string": b""}
-    asyncio.run(edge(scope, None, slow))  # 0.48 s
+    ask_slowly(sqlite_settings, inner, slow)  # 0.48 s
 
     assert sum(taken) == 8 * PIECE_BYTES
+
+
+def test_a_slow_client_has_longer_for_a_body_that_is_sent_from_page_files(
+    sqlite_settings, monkeypatch, tmp_path
+):
+    """It is one piece, and may be as long as a page."""
+    monkeypatch.setattr(middleware, "REQUEST_SECONDS_MAX", 0.1)
+    path = tmp_path / "1.dat"
+    path.write_bytes(bytes(PIECE_BYTES))
+    run = FileRun(OpenFile(1, os.open(path, os.O_RDONLY)), 0, PIECE_BYTES)
+    ended: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await operation.respond_with_runs(scope, send, FileBody([b"[", run, b"]"]))
+        ended.append("sent")
+
+    async def slow(message: Any) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            await asyncio.sleep(0.4)  # until the peer has taken the page
+
+    ask_slowly(sqlite_settings, inner, slow)
+
+    assert ended == ["sent"]
 
 
 # A running server

@@ -7,9 +7,36 @@ import pytest
 from plaudit import app
 from tests.support.pages import chromium, gallery_stage, page_gallery
 from tests.support.pages.axe_rules import faults_in_both_schemes
+from tests.support.pages.keyboard_walk import KeyboardWalk
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+WALKED = frozenset(
+    (
+        *("start", "queue", "own-messages", "review-list", "review-sample", "review-task"),
+        *("project", "waiting", "history", "project-history", "messages", "talk", "clone"),
+        *("tasks", "tasks-found", "actions", "action", "new-task", "template", "questions"),
+        *("flagged", "skipped", "members", "teams", "team", "skills", "rules", "test", "gold"),
+    )
+)
+"""Scenes that are walked through by Tab, from the first control to the last."""
+
+SCRIPT_BYTES_MAX = 60_000
+SCRIPTS = """() => performance.getEntriesByType('resource')
+  .filter((one) => one.name.endsWith('.js'))
+  .map((one) => [new URL(one.name).pathname.split('/').slice(3).join('/'), one.decodedBodySize])"""
+
+MACHINE_WORDS = """() => {
+  const copy = document.querySelector('main').cloneNode(true);
+  const code = 'pre, code, textarea, script, template, .sr-only';
+  for (const one of copy.querySelectorAll(code)) one.remove();
+  const words = /\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z?|\\bNaN\\b|\\[object/g;
+  return copy.textContent.match(words) ?? [];
+}"""
+UNNAMED = """() => [...document.querySelectorAll('.table.cards td[data-label]')]
+  .filter((one) => one.checkVisibility() && !one.textContent.trim()
+    && !one.querySelector('input, select, svg, progress'))
+  .map((one) => one.outerHTML.slice(0, 120))"""
 
 SMALL = """() => [...document.querySelectorAll(`button, .button, summary, select, textarea, .pill,
     .check, label:has(> [type=checkbox], > [type=radio]), nav a,
@@ -75,6 +102,39 @@ def test_whatever_is_pressed_on_a_phone_is_large_enough_for_a_thumb(page):
     page.set_viewport_size({"width": 390, "height": 844})
 
     assert page.evaluate(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [one for one in page_gallery.SCENES if one.name in WALKED],
+    ids=lambda scene: scene.name,
+    indirect=True,
+)
+def test_whatever_can_be_pressed_is_reached_by_tab_and_seen_when_it_is(page):
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    assert KeyboardWalk(page).faults() == []
+
+
+def test_no_page_shows_moments_and_words_as_programs_write_them(page):
+    """But for JSON and what else stands there as code."""
+    assert page.evaluate(MACHINE_WORDS) == []
+
+
+def test_a_card_on_a_phone_names_nothing_that_is_not_there(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    assert page.evaluate(UNNAMED) == []
+
+
+def test_a_page_loads_few_bytes_of_script_with_everything_open(page):
+    """As they are run, not as they are sent. Where answers are given the whole page is one bundle,
+    whose bytes as they are sent tests/workspace/http/test_bundles.py holds."""
+    loaded = page.evaluate(SCRIPTS)
+    is_bundle = any(name.startswith("bundles/") for name, _ in loaded)
+
+    assert loaded
+    assert is_bundle or sum(size for _, size in loaded) <= SCRIPT_BYTES_MAX
 
 
 def test_a_page_is_no_wider_than_the_window_and_has_one_heading_and_a_title(page):

@@ -11,6 +11,7 @@ from plaudit.core.labeling.questions import questions
 from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.labeling import WorkState
+from plaudit.store.labeling import statistics as statements
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content
 from tests.support.pages.browser_client import add_person, signed_in
@@ -106,6 +107,53 @@ def test_where_all_can_be_worked_on_nothing_is_listed(world):
 
     async def read(tx):
         progress = await statistics.progress(tx, labeling.project)
-        return progress.unasked, await statistics.list_unasked(tx, labeling.project)
+        return progress.unasked, await statistics.list_unasked(tx, labeling.project, 1)
 
     assert labeling.write(read) == (0, [])
+
+
+@pytest.mark.parametrize("most", [1, 3, 5, 6, 7, 100])
+def test_those_without_questions_are_counted_among_the_oldest_pending_ones(world, most):
+    """One is set aside in the queue, and two are not in it."""
+    labeling = LabelingProject(world)
+    key = labeling.project.project_key
+    ids = [
+        *labeling.create(content=make_content(PROMPT)),
+        *labeling.create(),
+        *labeling.create(content=make_content(PROMPT)),
+        *labeling.create(2),
+        *labeling.create(),
+        *labeling.create(content=make_content(PROMPT)),
+        *labeling.create(),
+    ]
+    labeling.take("ann")  # finds out that nothing is asked about the first ones
+    seqs = [labeling.task(one).seq for one in ids]
+
+    async def take_out(tx):
+        for seq in (seqs[3], seqs[5]):
+            await tx.run(
+                "DELETE FROM task_work WHERE project_key = :key AND seq = :seq",
+                {"key": key, "seq": seq},
+            )
+
+    labeling.write(take_out)
+    is_unasked = [
+        labeling.place(one) is None or labeling.place(one).state is WorkState.nothing_to_ask
+        for one in ids
+    ]
+    assert sum(is_unasked) > 2
+
+    counted, listed = labeling.write(lambda tx: _both(tx, key, most))
+
+    assert counted == sum(is_unasked[:most])
+    assert [task_id for task_id, _ in listed] == [
+        one for one, unasked in zip(ids[:most], is_unasked, strict=False) if unasked
+    ]
+
+
+async def _both(tx, project_key, most):
+    """Number of tasks that nothing is asked about, and which."""
+    return (
+        await statements.count_unasked(tx, project_key, most=most),
+        await statements.list_unasked(tx, project_key, most=most, limit=100),
+    )

@@ -98,6 +98,18 @@ def test_what_a_sample_says_is_the_limit_of_clopper_and_pearson(wrong, looked, m
     assert wrong_share_max(wrong, looked) == pytest.approx(most, abs=5e-5)
 
 
+def test_the_limit_is_never_below_what_was_found_however_many_were_wrong():
+    """Its closed forms: of n tasks none is wrong, or all but one are."""
+    for looked in (1, 2, 20, 199, 200):
+        none, one_right = wrong_share_max(0, looked), wrong_share_max(looked - 1, looked)
+
+        assert none == pytest.approx(1 - 0.05 ** (1 / looked), abs=1e-9)
+        assert one_right == pytest.approx(0.95 ** (1 / looked), abs=1e-9)
+    shares = [wrong_share_max(wrong, 200) for wrong in range(201)]
+    assert shares == sorted(shares)
+    assert all(share > wrong / 200 for wrong, share in enumerate(shares[:200]))
+
+
 def test_the_limit_is_kept_in_nineteen_of_twenty_samples():
     truth, misses = 0.15, 0
     tasks = [number < 150 for number in range(1000)]
@@ -257,6 +269,54 @@ def test_a_sample_is_smaller_than_all_of_them(project, sizes, pointer):
         project.begin(**sizes)
 
     assert refused.value.pointer == pointer
+
+
+def test_what_is_accepted_unseen_is_right_in_no_sample(project):
+    """Of two samples that overlap, the acceptance after one looks at no task for the other."""
+    ids = project.wait(6)
+    first = project.begin(sample_count=1)
+    second = project.begin(sample_count=5)
+    [drawn] = project.sampled(first)
+    project.accept(drawn, user_id="rae")
+    project.run(*project.accept_others(first))
+
+    sample = project.sample(second)
+
+    assert set(project.statuses(ids)) == {TaskStatus.completed}
+    assert sample.count("right") == (drawn in project.sampled(second))
+    assert sample.count("right") + sample.count("changed") == 5
+
+
+def test_a_sample_is_of_the_answers_that_it_was_drawn_with(project):
+    project.wait(3)
+    acceptance = project.begin(sample_count=2)
+    one, other = project.sampled(acceptance)
+    for task_id in (one, other):
+        lease = project.lease_on(task_id, "ann")
+        reopened = project.reopen(lease)
+        project.submit(reopened, project.answers(reopened), key="again")
+
+    project.accept(one, user_id="rae")
+    project.decide(
+        review_decisions.send_back, other, "rae", "bea", comment="Look again.", revision=None
+    )
+
+    assert [task.outcome for task in project.sample(acceptance).tasks] == ["changed", "changed"]
+
+
+def test_who_fixes_after_all_what_she_accepted_makes_it_wrong(project):
+    project.wait(3)
+    acceptance = project.begin(sample_count=2)
+    one, other = project.sampled(acceptance)
+    for task_id in (one, other):
+        project.accept(task_id, user_id="rae")
+
+    project.decide(review_decisions.correct, one, "rae", fixes=FIX)
+    project.decide(review_decisions.correct, other, "zoe", fixes=FIX)
+
+    assert [task.outcome for task in project.sample(acceptance).tasks] == ["wrong", "right"]
+    with pytest.raises(Conflict):
+        project.accept_others(acceptance)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

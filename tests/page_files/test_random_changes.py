@@ -170,7 +170,7 @@ def compare_some(built: BuiltFiles, dice: random.Random) -> int:
     return sum(found)
 
 
-@pytest.mark.timeout(120 + CHANGES // 5)
+@pytest.mark.timeout(120 + CHANGES // 2)
 def test_after_each_of_many_random_changes_pages_are_those_of_the_tables(world):
     dice = random.Random(CHANGES)
     world.load([make_task("first", batch="batch_1")])

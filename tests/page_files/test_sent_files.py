@@ -8,8 +8,10 @@ import shutil
 import socket
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -179,6 +181,22 @@ def test_a_head_has_no_body_and_the_length_of_the_page(served, coding):
     assert answer.content == b""
 
 
+def test_a_head_reads_nothing_of_the_page(served):
+    _, server, key = served
+    size = len(page(server, key).content)
+
+    def read_bytes() -> int:
+        return int(Path(f"/proc/{server.process.pid}/io").read_text().split()[1])
+
+    before = read_bytes()
+    for _ in range(3):
+        headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
+        answer = httpx2.head(f"{server.url}/v2/tasks?project_id=project_123", headers=headers)
+        assert answer.headers["vary"] == "Authorization, Accept-Encoding"
+
+    assert read_bytes() - before < size
+
+
 @pytest.mark.parametrize("coding", list(Coding))
 def test_a_compressed_page_is_the_page_for_each_client(served, coding):
     _, server, key = served
@@ -220,6 +238,36 @@ def test_other_clients_read_compressed_pages_too(served, tmp_path):
     if curl := shutil.which("curl"):
         command = (curl, "-s", "--compressed", "-H", f"Authorization: Bearer {key}", url)
         assert subprocess.run(command, capture_output=True, check=True).stdout == expected
+
+
+def test_a_client_that_wants_all_codings_equally_needs_to_read_one_member_alone(served):
+    """Several readers take the first frame of zstd for all of it, or fail at the second one."""
+    _, server, key = served
+    with closing(connected(server)) as link:
+        asked = "/v2/tasks?project_id=project_123"
+        link.sendall(request(key, asked, "Accept-Encoding: gzip, deflate, br, zstd"))
+        body = read_answer(link)
+    reader = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    assert reader.decompress(body) == page(server, key).content
+    assert (reader.eof, reader.unused_data) == (True, b"")
+
+
+def test_lines_of_accept_encoding_are_one_list_on_both_ways(served):
+    world, server, _ = served
+    unused = world.key()  # so that the first request takes the ordinary way
+    lines = ("Accept-Encoding: gzip;q=0", "Accept-Encoding: *")
+    heads = []
+    with closing(connected(server)) as link:
+        for _ in range(2):
+            link.sendall(request(unused, "/v2/tasks?project_id=project_123", *lines))
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += link.recv(1)
+            link.recv(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]), socket.MSG_WAITALL)
+            heads.append(head)
+
+    assert [head.count(b"content-encoding: zstd") for head in heads] == [1, 1]
 
 
 def test_pages_that_are_compressed_otherwise_or_not_at_all_come_as_they_are(served):

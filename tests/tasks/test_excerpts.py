@@ -82,6 +82,14 @@ def test_a_long_prompt_is_cut():
     assert len(text) == EXCERPT_CHARS
 
 
+def test_an_excerpt_that_goes_on_ends_with_a_whole_word():
+    one = excerpt(conversation(("user", "rhinoceros, " * 20)))
+    other = excerpt(conversation(("user", "a" * 500)))
+
+    assert one == "rhinoceros, " * 9 + "rhinoceros…"
+    assert other == "a" * (EXCERPT_CHARS - 1) + "…"
+
+
 def test_tasks_of_every_status_have_one_but_none_whose_content_was_reported(world: World):
     project = LabelingProject(world)
     ids = [

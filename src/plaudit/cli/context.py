@@ -61,15 +61,22 @@ class EnvironmentContext(OrganizationContext):
     """Its live or its test data."""
 
 
-def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaitable[T]]) -> T:
+def with_store(
+    chosen: Settings,
+    work: Callable[[Database, ServerSecret], Awaitable[T]],
+    *,
+    reads_whole_tables: bool = False,
+) -> T:
     """Open the store, run `work` on it in an event loop of its own, and return its result.
+
+    Work of which each statement reads whole tables, not a page, says so.
 
     Raises StoreRefused or Misconfigured for a store that is absent, of another version, or of
     another server secret.
     """
 
     async def opened() -> T:
-        db = connect.open_database(chosen, patient=True)
+        db = connect.open_database(chosen, patient=True, reads_whole_tables=reads_whole_tables)
         try:
             await connect.require_current(db, chosen)
             secret = server_secret.load(chosen.secret_path)

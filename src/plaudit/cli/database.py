@@ -51,7 +51,7 @@ def check(*, context: CliContext | None = None) -> None:
             found |= {PAGE_FILES_HOLD: wrong} if wrong else {}
         return found
 
-    violations = with_store(chosen, work)
+    violations = with_store(chosen, work, reads_whole_tables=True)
     for statement, count in violations.items():
         say.print(f"does not hold for {count} rows: {statement}")
     if violations:

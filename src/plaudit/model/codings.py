@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Coding(StrEnum):
-    """A coding by its name in Accept-Encoding and Content-Encoding; the first is preferred."""
+    """A coding by its name in Accept-Encoding and Content-Encoding."""
 
     zstd = "zstd"
     gzip = "gzip"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -177,3 +178,16 @@ class Fault(Struct, frozen=True, omit_defaults=True, kw_only=True):
     chunk: int | None = None
     criterion: str | None = None
     key: str | None = None
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The address of the question, as an answer to it has it."""
+        parts = {
+            "at": self.at,
+            "position": self.position,
+            "message": self.message_index,
+            "chunk": self.chunk,
+            "criterion": self.criterion,
+            "key": self.key,
+        }
+        return {name: part for name, part in parts.items() if part is not None}

@@ -106,7 +106,8 @@ def test_the_page_and_the_server_have_one_rule(ann):
     cases = [
         ["is", [1], 1, True], ["is", [1], True, False], ["is", [True], True, True],
         ["is", ["a", "b"], ["c", "a"], True], ["is", ["a"], [], False],
-        ["is_not", ["a"], ["b"], True], ["is_not", ["a"], None, False], ["is_not", ["a"], [], True],
+        ["is_not", ["a"], ["b"], True], ["is_not", ["a"], None, False],
+        ["is_not", ["a"], [], False],
         ["at_least", [2], 2, True], ["at_least", [2], 1, False], ["at_most", [0], 0, True],
         ["at_least", [0.5], {"score": 0.5}, True], ["is", [1], {"score": 1}, True],
         ["answered", [None], "x", True], ["answered", [None], " ", False],

@@ -262,6 +262,7 @@ def test_a_manager_makes_gold_of_a_task_that_was_just_settled(team, server, open
         judged(team, (name, 2))
     boss = Chair(open_context, server, team, "manager")
     boss.open(task_ids[0])
+    waiting = boss.page.get_attribute("#use-as-gold", "href")
     boss.page.click("#submit")
     boss.page.wait_for_url(f"**/tasks/{task_ids[1]}")
     boss.page.click("#notice >> text=Use as gold")
@@ -269,9 +270,12 @@ def test_a_manager_makes_gold_of_a_task_that_was_just_settled(team, server, open
     boss.open(task_ids[0])
     path = boss.page.get_attribute("#use-as-gold", "href")
     rae.open(task_ids[1])
+    hidden = rae.page.query_selector("#use-as-gold")
     rae.page.click("#submit")
     rae.page.wait_for_selector("#notice >> text=The task is accepted and delivered.")
 
+    assert path == waiting
+    assert hidden is None
     assert path is not None
     assert path.endswith(f"/tasks/{task_ids[0]}/gold")
     assert "Use as gold" not in rae.page.inner_text("body")

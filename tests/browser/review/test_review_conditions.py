@@ -9,6 +9,7 @@ import pytest
 from tests.browser.review.test_review import Chair, task_of, values
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab
 
 pytestmark = on_shared_sqlite
 
@@ -70,3 +71,100 @@ def test_what_nobody_is_asked_is_marked_and_follows_the_reviewers_answer(team, s
     task = task_of(shared_server, team, task_id)
     found = values(task.threads[0].turns[1].annotations)
     assert found == {"verdict": "bad", "flaw": "wrong"}
+
+
+def asked_keys(page: Any) -> list[str]:
+    """Keys of the questions that a page shows as asked."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('[data-question]')]"
+        ".filter((one) => !one.closest('[data-unasked]')"
+        " && one.closest('[data-card]')?.dataset.state !== 'unasked')"
+        ".map((one) => one.dataset.key)"
+    )
+    return found
+
+
+def test_what_only_the_reviewers_answer_asks_is_shown_and_demanded(team, shared_server, rae):
+    """Nobody was asked for the flaw: it opens, is undecided, and keeps the task in review."""
+    [task_id] = team.add()
+    say(team, "Ann", verdict="good")
+    say(team, "Bea", verdict="good")
+    rae.open(task_id)
+    page = rae.page
+    assert asked_keys(page) == ["verdict"]
+
+    fix(page, "verdict", "bad")
+
+    assert asked_keys(page) == ["verdict", "flaw"]
+    assert page.locator(f"{FLAW} details.fix[open]").is_visible()
+    assert "Nobody was asked this" in page.inner_text(FLAW)
+    assert "1 undecided" in page.inner_text("#progress")
+    page.click("#submit")
+    wrong = page.locator(f"{FLAW} .wrong:visible")
+    wrong.wait_for()
+    assert wrong.inner_text() == (
+        "This is asked now, as another question is answered, and an answer is required."
+    )
+    fix(page, "flaw", "rude")
+    assert "undecided" not in page.inner_text("#progress")
+    page.click("#submit")
+    page.wait_for_url(lambda url: not url.endswith(task_id))
+
+    task = task_of(shared_server, team, task_id)
+    found = values(task.threads[0].turns[1].annotations)
+    assert found == {"verdict": "bad", "flaw": "rude"}
+
+
+def test_what_those_who_were_asked_said_comes_out_once_the_reviewers_answer_asks_it(
+    team, shared_server, rae
+):
+    [task_id] = team.add()
+    say(team, "Ann", verdict="bad", flaw="rude")
+    say(team, "Bea", verdict="good")
+    rae.open(task_id)
+    page = rae.page
+    assert asked_keys(page) == ["verdict"]
+
+    fix(page, "verdict", "bad")
+
+    assert asked_keys(page) == ["verdict", "flaw"]
+    assert page.locator(f'{FLAW} input[value="rude"]').is_checked()
+    assert page.inner_text("#progress") == "1 fix"
+    page.click("#submit")
+    page.wait_for_url(lambda url: not url.endswith(task_id))
+    task = task_of(shared_server, team, task_id)
+    found = values(task.threads[0].turns[1].annotations)
+    assert found == {"verdict": "bad", "flaw": "rude"}
+
+
+def test_the_same_answers_ask_the_same_of_who_answers_and_of_who_reviews(
+    tenant, shared_server, open_context
+):
+    """A chain of three, step by step on both pages."""
+    harsh = {
+        "key": "harsh",
+        "level": "turn",
+        "type": "category",
+        "title": "Harsh",
+        "required": True,
+    }
+    harsh |= {"possible_values": ["yes", "no"]}
+    harsh["ask_if"] = {"key": "flaw", "operator": "is_not", "value": "wrong"}
+    team = AnnotationTeam(tenant, form={"fields": [*FORM["fields"], harsh]}, review="all")
+    [task_id, _] = [*team.add(), *team.add()]
+    say(team, "Ann", verdict="good")
+    rae = Chair(open_context, shared_server, team, "reviewer")
+    rae.open(task_id)
+    bea = AnnotatorTab(open_context, shared_server, team, "Bea")
+    bea.take()
+    steps = (("verdict", "good"), ("verdict", "bad"), ("flaw", "rude"), ("flaw", "wrong"))
+    steps += (("flaw", "rude"), ("harsh", "no"), ("verdict", "good"), ("verdict", "bad"))
+
+    shown = []
+    for key, value in steps:
+        bea.pick(key, value)
+        fix(rae.page, key, value)
+        shown.append((asked_keys(bea.page), asked_keys(rae.page)))
+
+    assert [set(one) for one, _ in shown] == [set(other) for _, other in shown]
+    assert [len(one) for one, _ in shown] == [1, 2, 3, 2, 3, 3, 1, 3]

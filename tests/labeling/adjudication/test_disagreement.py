@@ -6,8 +6,15 @@ import pytest
 
 from plaudit.core.labeling import review_decisions
 from plaudit.core.labeling.adjudication import disagreement as rules
+from plaudit.core.labeling.adjudication import disagreement_reasons as reasons
 from plaudit.core.labeling.adjudication import review_order
-from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason, count_reasons
+from plaudit.core.labeling.adjudication.disagreement_reasons import (
+    GivenReason,
+    ReasonCounts,
+    count_by_question,
+    count_reasons,
+    list_settled,
+)
 from plaudit.core.labeling.adjudication.review_order import EVERYTHING, FIRST, ReviewFilter
 from plaudit.core.labeling.ballots import Ballot
 from plaudit.core.tasks import batches, lifecycle
@@ -218,6 +225,30 @@ def test_the_reason_why_people_differed_is_kept_and_counted(project):
     assert project.write(
         lambda tx: disagreement_reasons.count_by_question(tx, project.project.project_key)
     ) == [("good", "error", 1), ("stars", "ambiguous", 1), ("stars", "guideline", 1)]
+
+
+def test_reasons_are_counted_by_question_with_the_last_tasks_of_each(project, monkeypatch):
+    task_ids = four_tasks(project)
+    stars = GivenReason(question=1, key="stars", why=DisagreementReason.guideline)
+    for task_id in task_ids[1:3]:
+        project.decide(review_decisions.accept, task_id, "rev", reasons=[stars])
+    none = dict.fromkeys(DisagreementReason, 0)
+
+    def told():
+        return project.write(lambda tx: count_by_question(tx, project.project))
+
+    assert told() == ReasonCounts({"stars": none | {DisagreementReason.guideline: 2}}, False)
+    settled = project.write(lambda tx: list_settled(tx, project.project, "stars"))
+    assert {why: [one.task_id for one in some] for why, some in settled.items()} == {
+        DisagreementReason.guideline: task_ids[2:0:-1],
+        DisagreementReason.ambiguous: [],
+        DisagreementReason.error: [],
+    }
+    monkeypatch.setattr(reasons, "LISTED_MAX", 1)
+    monkeypatch.setattr(reasons, "LATEST_MAX", 1)
+    assert told() == ReasonCounts({"stars": none | {DisagreementReason.guideline: 1}}, True)
+    settled = project.write(lambda tx: list_settled(tx, project.project, "stars"))
+    assert [one.task_id for one in settled[DisagreementReason.guideline]] == task_ids[2:3]
 
 
 def test_a_reason_is_of_a_question_on_which_people_differ(project):

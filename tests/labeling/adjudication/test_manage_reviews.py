@@ -13,6 +13,25 @@ from tests.support.labeling_project import LIKERT, OVERALL, WHY
 from tests.support.pages.browser_client import add_person
 
 FORM = {"fields": [OVERALL, LIKERT, WHY]}
+CONDITIONAL: dict[str, Any] = {
+    "fields": [
+        {
+            "key": "verdict",
+            "level": "turn",
+            "type": "category",
+            "possible_values": ["good", "bad"],
+            "required": True,
+        },
+        {
+            "key": "flaw",
+            "level": "turn",
+            "type": "category",
+            "possible_values": ["bad", "worse"],
+            "required": True,
+            "ask_if": {"key": "verdict", "operator": "is", "value": "bad"},
+        },
+    ]
+}
 
 
 @pytest.fixture
@@ -169,3 +188,40 @@ def test_a_named_reviewer_decides_by_the_rules_of_the_pages(project, client):
     with world.client(world.key(role="read")) as reader:
         assert reader.get(path(project)).status_code == 200
         assert reader.post(path(project, second, "accept"), json={}).status_code == 403
+
+
+def test_what_ones_own_answers_ask_is_demanded_with_its_address(world):
+    """The faults of a refusal lead to each question, and to what was sent."""
+    world.keep_application()
+    project = ManagedProject(world, form=CONDITIONAL, review="all")
+    [task_id] = project.say("one")
+    verdict = {"at": "t0u0", "key": "verdict"}
+    project.submit(project.take("ann"), [verdict | {"value": "good"}])
+    with world.client(world.key(role="write")) as client:
+        read = client.get(path(project, task_id)).json()["questions"]
+
+        def accept(*answers: dict[str, Any]) -> Any:
+            return client.post(path(project, task_id, "accept"), json={"answers": answers})
+
+        asked = accept(verdict | {"value": "bad"})
+        wrong = accept(verdict | {"value": "so"}, {"at": "t0u0", "key": "what", "value": 1})
+        done = accept(*(one["address"] | {"value": "bad"} for one in read))
+
+    assert [(one["state"], one["required"]) for one in read] == [
+        ("agreed", True),
+        ("unasked", True),
+    ]
+    assert (asked.status_code, asked.json()["code"]) == (400, "answers_rejected")
+    assert asked.json()["faults"] == [
+        {
+            "message": "this is asked now, as another question is answered, and an answer is "
+            "required",
+            "address": {"at": "t0u0", "key": "flaw"},
+        }
+    ]
+    assert [(one["pointer"], one["address"]["key"]) for one in wrong.json()["faults"]] == [
+        ("/answers/0/value", "verdict"),
+        ("/answers/1/key", "what"),
+    ]
+    assert done.status_code == 200, done.text
+    assert project.violations() == {}

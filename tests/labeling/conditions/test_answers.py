@@ -90,7 +90,7 @@ SPANS = source("labeled_text")
         (source("boolean"), "is", True, [True], [False, 1, None]),
         (source("boolean"), "is", False, [False], [True, 0, None]),
         (SEVERAL, "is", ["a", "b"], [["a"], ["c", "b"]], [["c"], [], None]),
-        (SEVERAL, "is_not", "a", [["b"], []], [["a", "b"], None]),
+        (SEVERAL, "is_not", "a", [["b"]], [["a", "b"], [], None]),
         (SEVERAL, "answered", None, [["a"]], [[], None]),
         (RATING, "at_least", 0.5, [{"score": 0.5}, {"score": 2}], [{"score": 0.4}, None]),
         (RATING, "is", 1, [{"score": 1}, {"score": 1.0}], [{"score": 2}]),
@@ -209,6 +209,18 @@ def test_a_question_that_not_everybody_is_asked_decides_on_no_overlap():
     detail = ProjectDetail(form=msgspec.to_builtins(FORM))
 
     assert countable_keys(detail) == ["verdict"]
+
+
+def test_no_answer_is_lost_behind_a_hundred_wrong_ones_that_nobody_is_asked():
+    """A page that is older than a condition sends what it held, however much of it is wrong."""
+    bare = [make_turn(messages=[make_message("user"), make_message("model")]) for _ in range(150)]
+    content = make_content(*(turn | {"id": f"turn_{n}"} for n, turn in enumerate(bare)))
+    verdicts = [{"at": f"t0u{n}", "key": "verdict", "value": "good"} for n in range(150)]
+    wrong = [{"at": f"t0u{n}", "key": "why", "value": 3} for n in range(150)]
+
+    kept = check(FORM, content, {f"t0u{n}": [1] for n in range(150)}, wrong + verdicts)
+
+    assert [one.key for one in kept] == ["verdict"] * 150
 
 
 def expect(key: str, value: Any, source_id: str | None = None) -> ExpectedAnswer:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from plaudit.core.labeling import review_decisions
 from plaudit.core.labeling.adjudication import review_order
-from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason, count_reasons
+from plaudit.core.labeling.adjudication.disagreement_reasons import (
+    GivenReason,
+    count_by_question,
+    count_reasons,
+    list_settled,
+)
 from plaudit.core.labeling.adjudication.review_order import EVERYTHING
 from plaudit.model.labeling import DisagreementReason
 from plaudit.store.labeling import disagreement_reasons as reasons_store
@@ -28,4 +33,6 @@ def put_through_judging(world: World) -> None:
     labeling.decide(review_decisions.accept, task_id, "rev", reasons=[reason])
     labeling.write(lambda tx: count_reasons(tx, project))
     labeling.write(lambda tx: reasons_store.count_by_question(tx, project.project_key))
+    labeling.write(lambda tx: count_by_question(tx, project))
+    labeling.write(lambda tx: list_settled(tx, project, "overall"))
     labeling.set(judges=None)

@@ -110,7 +110,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     """What managers look at: counts, pictures, one task, tasks and batches as rows."""
     project, secret = labeling.project, labeling.world.secret
     await statistics.progress(tx, project)
-    await statistics.list_unasked(tx, project)
+    await statistics.list_unasked(tx, project, 1)
     await statistics.pace(tx, project, FAR // 10**6)
     await answer_samples.load_sample(tx, project)
     await task_work.list_flagged(tx, project, after_seq=0, limit=10)

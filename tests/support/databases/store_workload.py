@@ -9,6 +9,7 @@ from plaudit.core.datasets import attachments
 from plaudit.core.deliveries import builder
 from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.quality import vote_reading
+from plaudit.core.quality.reporting.kept_people import find_numbers
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.snapshots import (
     Part,
@@ -138,6 +139,7 @@ def put_through_counting(world: World) -> None:
         async with world.db.read() as tx:
             snapshot = await find_snapshot(tx, key)
             assert b"".join(await read_part(tx, snapshot, Part.report)).startswith(b"{")
+            assert await find_numbers(tx, key, ["ann"])
         seqs = votes.task_seqs().tolist()
         assert len(await vote_reading.task_ids(world.db, key, seqs)) == len(seqs) == 1
 
@@ -153,7 +155,8 @@ def put_through_counting(world: World) -> None:
         assert await unread_votes.list_projects_to_read(tx, limit=9) == [key]
 
     async def number(tx):
-        await vote_changes.number_changes(tx, key, limit=1)
+        for table in vote_changes.TABLES:
+            await vote_changes.number_changes(tx, key, table, from_seq=-1, limit=1)
         assert len(await votes_store.list_votes(tx, key, [1, 2, 3, 4])) > 1
 
     world.run(count())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from plaudit.api.http.file_sending import FileBody
 from plaudit.client import compression
@@ -84,33 +86,55 @@ class BuiltFiles:
                 assert compression.unpacked(content, packed.coding or "", len(whole)) == whole
         return page.is_of_files
 
+    def compare_walk(self, limit: int) -> tuple[int, int]:
+        """Compare all pages of a walk with those of the tables; how many, and of files."""
+        count = from_files = 0
+        token = None
+        while True:
+            from_files += self.compare(limit=limit, next_token=token)
+            count += 1
+            content = b"".join(self.page(from_tables=True, limit=limit, next_token=token).read())
+            token = msgspec.json.decode(content).get("next_token")
+            if token is None:
+                return count, from_files
+
     def lines(self, *, from_tables: bool = False, **choice: Any) -> tuple[list[bytes], int]:
         """Lines and ids of an export of the project, and how many came from files."""
-        world, chosen = self.world, TaskChoice(**choice)
-        environment_id = world.org()
-        export_format = EXPORT_FORMATS["v2"]
+        pieces = self.pieces(from_tables=from_tables, **choice)
+
+        async def read() -> tuple[list[bytes], int]:
+            lines, ids, from_files = b"", b"", 0
+            async for more_lines, more_ids, count in pieces:
+                lines, ids, from_files = lines + more_lines, ids + more_ids, from_files + count
+            return [lines, ids], from_files
+
+        return self.world.run(read())
+
+    def pieces(
+        self, *, from_tables: bool = False, **choice: Any
+    ) -> AsyncIterator[tuple[bytes, bytes, int]]:
+        """Pieces of an export of the project: lines, ids, and how many came from files."""
+        return self._pieces(self.world.org(), from_tables, TaskChoice(**choice))
+
+    async def _pieces(
+        self, environment_id: str, from_tables: bool, choice: TaskChoice
+    ) -> AsyncIterator[tuple[bytes, bytes, int]]:
+        world, export_format = self.world, EXPORT_FORMATS["v2"]
         request = ExportRequest(
             format=export_format, options=ExportOptions(), out=Path("out.jsonl")
         )
-
-        async def read() -> tuple[list[bytes], int]:
-            async with world.db.read() as tx:
-                project = await find_project(tx, environment_id, ScopeNames(project_id=PROJECT))
-            assert project is not None
-            assert export_format.join_stored is not None
-            files, lines, ids, from_files = None if from_tables else self.files, b"", b"", 0
-            async for piece in tasks_of(world.db, files, request, project, None, chosen):
-                if isinstance(piece, JoinedLines):
-                    lines += piece.lines
-                    ids += b"".join(piece.id_members)
-                    from_files += piece.count
-                else:
-                    rows = [one.row for one in piece]
-                    lines += b"".join(export_format.join_stored(rows, project))
-                    ids += b"".join(render.id_member(row[3]) for row in rows)
-            return [lines, ids], from_files
-
-        return world.run(read())
+        async with world.db.read() as tx:
+            project = await find_project(tx, environment_id, ScopeNames(project_id=PROJECT))
+        assert project is not None
+        assert export_format.join_stored is not None
+        files = None if from_tables else self.files
+        async for piece in tasks_of(world.db, files, request, project, None, choice):
+            if isinstance(piece, JoinedLines):
+                yield piece.lines, b"".join(piece.id_members), piece.count
+            else:
+                rows = [one.row for one in piece]
+                ids = b"".join(render.id_member(row[3]) for row in rows)
+                yield b"".join(export_format.join_stored(rows, project)), ids, 0
 
     def compare_lines(self, **choice: Any) -> int:
         """Compare an export with that of the tables; the number of lines that came from files."""

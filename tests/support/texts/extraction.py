@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -15,16 +14,19 @@ from plaudit import errors
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.workspace.http import assets, script_texts
 from plaudit.workspace.http.views import TEMPLATES, say_in_templates
-from plaudit.workspace.language import problem_texts
+from plaudit.workspace.language import message_parts, problem_texts
 from tests.support.source import SOURCE
+from tests.support.texts.code_messages import CodeMessages
 from tests.support.texts.entries import Entry
+from tests.support.texts.patterns import is_telling, patterns_of
 
 Found = tuple[str, str, str]
 """Context, singular and plural; empty where there is none."""
 
 IN_PYTHON = {"N_": "text", "say": "text", "N_n": "count", "say_count": "count", "say_in": "context"}
 IN_DECLARATIONS = (
-    *(("ExportFormat", "title"), ("ExportFormat", "purpose"), ("ImportFormat", "title")),
+    *(("ExportFormat", "title"), ("ExportFormat", "purpose")),
+    *(("ImportFormat", "title"), ("ImportFormat", "project_refusal")),
     *(("TypeRules", "uncharted"), ("BarChart", "meaning")),
 )
 """Declarations of layers below the pages whose words the pages show."""
@@ -75,7 +77,7 @@ def in_python() -> Iterator[tuple[str, Found]]:
                 continue
             for keyword in node.keywords:
                 if (node.func.id, keyword.arg) in IN_DECLARATIONS:
-                    for text in _patterns(keyword.value):
+                    for text in patterns_of(keyword.value):
                         context = problem_texts.CONTEXT if "%(" in text else ""
                         yield path.relative_to(SOURCE).as_posix(), (context, text, "")
             kind = IN_PYTHON.get(node.func.id)
@@ -92,100 +94,134 @@ def in_python() -> Iterator[tuple[str, Found]]:
 
 
 PROBLEM_ROOMS = (
-    *("core/accounts/", "core/common/", "core/deliveries/", "core/labeling/", "core/outbound/"),
-    *("core/quality_control/", "core/tasks/", "core/webhooks/", "workspace/"),
-    *("api/transfer/", "api/http/job_runner.py", "core/transfer/jobs.py"),
-    *(f"core/transfer/{name}.py" for name in ("importer", "merge", "prepared_tasks", "references")),
-    *("formats/files.py", "formats/common/", "formats/containers/", "formats/argilla/records.py"),
-    *("formats/hh.py", "formats/messages.py", "formats/openai.py", "formats/sharegpt.py"),
-    *("formats/trl.py", "formats/label_studio/regions.py", "formats/v2.py", "json_guard.py"),
-    *(
-        f"formats/table/{name}.py"
-        for name in ("assembly", "item", "judgments", "paths", "roles", "row_reading", "table_row")
-    ),
-    *("wire/v2/parse.py", "wire/v2/size_limits.py", "wire/v2/unknown_members.py"),
+    *("core/**/*.py", "formats/**/*.py", "wire/v2/*.py", "workspace/**/*.py", "json_guard.py"),
+    *("api/transfer/*.py", "store/engine/disk_space.py"),
+    *(f"api/http/{name}.py" for name in ("admission", "bodies", "job_runner", "parameters")),
 )
-"""Where the problems come from that people meet on pages. Messages of formats of single data sets,
-of mappings, of archives and of the API's own parameters stay English."""
+"""Modules whose problems people meet on pages. What the command line alone says, and the API's
+operations, is English."""
+
+RAISED = (
+    *(name for name, one in vars(errors).items()
+      if isinstance(one, type) and issubclass(one, errors.Problem)
+      and one is not errors.AnswersRejected),
+    *("InvalidAnswer", "LeftAlone", "ValidationError"),
+)  # fmt: skip
+"""Classes of what is raised or told with a message for people."""
+
+
+LEFT_OUT = {"cannot_be_written": 0, "Skipped": 1}
+"""Calls that say why an export leaves something out, and which argument does."""
 
 
 def in_problems() -> Iterator[tuple[str, Found]]:
-    """Messages that problems and faults are raised with, as patterns under their own context."""
-    names = {one for one, kind in vars(errors).items() if isinstance(kind, type)} | {"Fault"}
+    """Messages of problems and remarks, as patterns under their own context."""
+    code = CodeMessages(PROBLEM_ROOMS, RAISED, LEFT_OUT)
+    for messages in (code.reasons, code.remarks):
+        for text, modules in messages.items():
+            for pattern in filter(_is_said_alone, _handed_on(text)):
+                for where in sorted(modules):
+                    yield where, (problem_texts.CONTEXT, pattern, "")
+    for text in message_parts.MESSAGES:
+        yield "language/message_parts.py", (problem_texts.CONTEXT, text, "")
+    for text in message_parts.PARTS:
+        yield "language/message_parts.py", (message_parts.CONTEXT, text, "")
+
+
+JOB_ROOMS = (
+    "api/http/job_runner.py",
+    "api/transfer",
+    "core/transfer/jobs.py",
+    "core/webhooks",
+    "workspace/transfer",
+)
+
+
+def in_job_reasons() -> Iterator[tuple[str, Found]]:
+    """Reasons why jobs and webhooks ended, of `reason` and of what tells a job to stop."""
     for path in sorted(SOURCE.rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        if not where.startswith(PROBLEM_ROOMS):
+        if not where.startswith(JOB_ROOMS):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-                continue
-            if node.func.id in names and (message := _message_of(node)) is not None:
-                for text in filter(_is_telling, _patterns(message)):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            for said in _reasons_of(node):
+                if isinstance(said, ast.Attribute | ast.Name):
+                    name = said.attr if isinstance(said, ast.Attribute) else said.id
+                    said = _constants_of_jobs().get(name, said)
+                for text in filter(is_telling, patterns_of(said)):
                     yield where, (problem_texts.CONTEXT, text, "")
 
 
-SAYING = {"why", "says", "reasons", "NO_PAIR", "ONE_CATEGORY", "NO_ORDER", "CHANCE"}
-"""Names under which statistics say in words why a figure has no value, or what it means."""
+def _reasons_of(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "stop":
+        yield from node.args[:1]
+    elif isinstance(node, ast.keyword) and node.arg == "reason":
+        yield node.value
+    elif isinstance(node, ast.Assign):
+        targets, values = node.targets, [node.value]
+        if isinstance(targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+            targets, values = targets[0].elts, node.value.elts
+        yield from (
+            value
+            for target, value in zip(targets, values, strict=False)
+            if isinstance(target, ast.Name) and target.id == "reason"
+        )
+
+
+@cache
+def _constants_of_jobs() -> dict[str, ast.expr]:
+    """Constants that say why a job or a webhook ended, such as KILLED."""
+    trees = [ast.parse((SOURCE / name).read_text())
+             for name in ("core/transfer/jobs.py", "api/transfer/export_making.py",
+                          "core/webhooks/sender.py")]  # fmt: skip
+    return {
+        node.targets[0].id: node.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def _handed_on(text: str) -> Iterator[str]:
+    """Message as it reaches people; what is said to msgspec is changed as what msgspec says."""
+    message, mark, _ = text.partition(" - at `$")
+    yield f"{message[0].lower()}{message[1:]}".replace("`", "'") if mark else text
+
+
+def _is_said_alone(pattern: str) -> bool:
+    if " " not in pattern:
+        return False
+    is_decided = any(f"%({name})s" in pattern for name in message_parts.DECIDING)
+    return is_telling(pattern) or is_decided
+
+
+WORDS_OF_A_SENTENCE = 3
 
 
 def in_statistics() -> Iterator[tuple[str, Found]]:
-    """Words of statistics, which are kept in reports, as patterns as those of problems."""
+    """Words of statistics, which are kept in reports, as patterns as those of problems.
+
+    These are all texts of three words and more that are no documentation: why a figure has no
+    value, what it means, why somebody has a flag.
+    """
     for path in sorted((SOURCE / "core/quality").rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
-            said: ast.expr | None = None
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                said = node.args[0] if node.func.id == "Undefined" and node.args else None
-            elif isinstance(node, ast.keyword) and node.arg in SAYING:
-                said = node.value
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                said = node.value if node.targets[0].id in SAYING else None
-            if said is not None:
-                for text in filter(_is_telling, _patterns(said)):
-                    yield where, (problem_texts.CONTEXT, text, "")
+        for text in _sentences_of(ast.parse(path.read_text())):
+            yield where, (problem_texts.CONTEXT, text, "")
 
 
-def _is_telling(text: str) -> bool:
-    """True if a pattern has enough words of its own that it takes no other message for its own."""
-    return len(re.sub(r"%\(\w+\)s|\W", "", text)) >= 6
-
-
-def _message_of(call: ast.Call) -> ast.expr | None:
-    named = [one.value for one in call.keywords if one.arg == "message"]
-    place = 1 if isinstance(call.func, ast.Name) and call.func.id == "Fault" else 0
-    return named[0] if named else call.args[place] if len(call.args) > place else None
-
-
-def _patterns(message: ast.expr) -> Iterator[str]:
-    match message:
-        case ast.Constant(value=str(text)) if " " in text:
-            yield text
-        case ast.IfExp():
-            yield from _patterns(message.body)
-            yield from _patterns(message.orelse)
-        case ast.JoinedStr():
-            taken: dict[str, str] = {}
-            text = "".join(
-                str(part.value).replace("%", "%%")
-                if isinstance(part, ast.Constant)
-                else f"%({_value_name(part, taken)})s"
-                for part in message.values
-            )
-            if " " in text:
-                yield text if taken else text.replace("%%", "%")
-
-
-def _value_name(part: ast.expr, taken: dict[str, str]) -> str:
-    """Name of a value: the last name of its expression, told apart from others by a number."""
-    written = ast.unparse(part)
-    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'|:.*|!r", "", written)) or ["value"]
-    name = words[-1].strip("_").lower()
-    number = 1
-    while taken.get(name if number == 1 else f"{name}_{number}", written) != written:
-        number += 1
-    name = name if number == 1 else f"{name}_{number}"
-    taken[name] = written
-    return name
+def _sentences_of(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # documentation
+    if isinstance(node, ast.Constant | ast.JoinedStr):
+        for text in patterns_of(node):
+            is_code = "\\" in text or text[:1] in "^(" or text[:1].isupper()
+            if not is_code and len(text.split()) >= WORDS_OF_A_SENTENCE and text == text.strip():
+                yield text
+        return
+    for inner in ast.iter_child_nodes(node):
+        yield from _sentences_of(inner)
 
 
 def in_questions() -> Iterator[tuple[str, Found]]:
@@ -215,6 +251,7 @@ def extracted() -> tuple[Entry, ...]:
         *in_scripts(),
         *in_questions(),
         *in_problems(),
+        *in_job_reasons(),
         *in_statistics(),
     ):
         entry = entries.get((context, singular))

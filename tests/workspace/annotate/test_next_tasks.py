@@ -130,14 +130,21 @@ def test_a_task_is_drawn_once_for_all_who_may_be_next(drawing, team):
     assert again == []
 
 
-def test_gold_is_drawn_too_so_that_no_time_tells_it_from_other_tasks(drawing, world, monkeypatch):
+def with_gold(world: Any, monkeypatch: pytest.MonkeyPatch, count: int) -> AnnotationTeam:
+    """People with ordinary tasks, and gold that none of them is given."""
     monkeypatch.setattr(assigning, "is_due", lambda turn, rates: (False, False))
     team = AnnotationTeam(world, gold=GoldSettings(rate=0.5))
     for number in range(1, 4):
         team.add(make_content(f"Answer {number}", "Another one."))
     expected = [ExpectedAnswer(at="t0u0", key="selected_model_id", value="base_model")]
-    new = [NewGold(content=gold_content(f"Answer gold {n}"), expected=expected) for n in (1, 2)]
+    contents = [gold_content(f"Answer gold {number}") for number in range(1, count + 1)]
+    new = [NewGold(content=content, expected=expected) for content in contents]
     team.write(lambda tx: gold_tasks.create_gold(tx, team.project, new))
+    return team
+
+
+def test_gold_is_drawn_too_so_that_no_time_tells_it_from_other_tasks(drawing, world, monkeypatch):
+    team = with_gold(world, monkeypatch, 1)
     with world.connect() as client:
         ann = team.worker(client)
         ann.take()
@@ -146,8 +153,24 @@ def test_gold_is_drawn_too_so_that_no_time_tells_it_from_other_tasks(drawing, wo
         second = drawing.wait(client)
 
     assert first == ["Answer 1", "Answer 2", "Answer gold 1"]
-    assert second == ["Answer gold 2"]
+    assert second == []
     assert held(team) == 1
+
+
+def test_all_gold_is_drawn_in_the_end_however_much_there_is(drawing, world, monkeypatch):
+    monkeypatch.setattr(assigning, "CANDIDATES_MAX", 2)
+    team = with_gold(world, monkeypatch, 7)
+    drawn: set[str] = set()
+    with world.connect() as client:
+        ann = team.worker(client)
+        ann.take()
+        for _ in range(200):
+            drawn |= {text for text in drawing.wait(client) if "gold" in text}
+            if len(drawn) == 7:
+                break
+            ann.get(ann.at)
+
+    assert drawn == {f"Answer gold {number}" for number in range(1, 8)}
 
 
 def test_pages_do_without_what_cannot_be_drawn(drawing, team, monkeypatch):

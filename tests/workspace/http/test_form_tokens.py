@@ -89,6 +89,24 @@ def test_a_page_is_the_same_compressed_and_not(worker):
         assert "Accept-Encoding" in page.headers["vary"]
 
 
+def test_pages_and_files_are_compressed_for_those_who_prefer_that(worker):
+    """By the rule of the API's pages (tests/api/test_compressed_pages.py)."""
+    page = worker.get(worker.at, **PLAIN)
+    [script, *_] = re.findall(r'"(/static/[^"]+\.js)"', page.text)
+    packed = {
+        accepted: tuple(
+            "content-encoding" in worker.get(path, **{"accept-encoding": accepted}).headers
+            for path in (worker.at, script)
+        )
+        for accepted in ("gzip;q=0.5", "br, *", "gzip;q=0", "*;q=0", "identity, gzip;q=0.5", "br")
+    }
+
+    assert packed == {
+        **dict.fromkeys(("gzip;q=0.5", "br, *"), (True, True)),
+        **dict.fromkeys(("gzip;q=0", "*;q=0", "identity, gzip;q=0.5", "br"), (False, False)),
+    }
+
+
 def test_a_compressed_page_shows_nothing_of_its_request(worker):
     kinds = {page.query for page in PAGES if page.is_compressed}
     said = {"referer": "http://testserver/canary", "user-agent": "canary"}

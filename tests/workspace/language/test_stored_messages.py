@@ -53,7 +53,8 @@ def test_a_stored_reason_is_recognized_with_its_values(stored, german, spanish):
             "projects: 1 added; tasks: 1200 unchanged",
             "Projekte: 1 neu; Aufgaben: 1.200 unverändert",
         ),
-        ("schemas: 2 updated", "schemas: 2 geändert"),
+        ("schemas: 2 updated", "Schemata: 2 geändert"),
+        ("odd_rows: 2 updated", "odd rows: 2 geändert"),
         ("delivery_0193", "delivery_0193"),
         ("", ""),
     ],
@@ -61,6 +62,13 @@ def test_a_stored_reason_is_recognized_with_its_values(stored, german, spanish):
 def test_a_result_is_said_in_words_and_anything_else_stays(stored, german):
     with speaking(GERMAN):
         assert result_words(stored) == german
+
+
+def test_a_result_agrees_with_its_numbers():
+    with speaking(SPANISH):
+        said = result_words("projects: 1 added, 2 rejected; tasks: 3 added, 1 rejected")
+
+    assert said == "proyectos: 1 alta, 2 rechazos; tareas: 3 altas, 1 rechazo"
 
 
 def test_a_page_of_an_import_speaks_german_and_the_api_english(world):

@@ -42,7 +42,7 @@ def path_of(labeling: LabelingProject, *parts: str) -> str:
 
 
 def ids_in(text: str) -> list[str]:
-    return re.findall(r'<th scope="row"><a [^>]*><code>([^<]+)</code>', text)
+    return re.findall(r'<th scope="row"><a [^>]*>.*?<code[^>]*>([^<]+)</code>', text)
 
 
 def figures(text: str) -> dict[str, str]:

@@ -122,8 +122,32 @@ def test_a_project_in_which_one_is_paused_is_marked_and_not_the_next_one(world, 
     words = told(browser)
 
     assert "Own you are paused" in words
+    assert "You are paused In Own you get no task until a manager lifts the pause." in words
+    assert "Read why, and answer : Own" in words
     assert "Other you are paused" not in words
     assert button(browser) == f"/work/{other.project.project_id}"
+
+
+def test_home_leads_to_the_reason_of_a_pause_and_says_how_the_appeal_stands(world, ann):
+    person, browser = ann
+    own = LabelingProject(world, "Own")
+    own.create(2)
+    actor = Actor("user", "boss")
+    pause = own.write(
+        lambda tx: pauses.pause_by_hand(
+            tx, own.project, person.user_id, reason="Rest.", actor=actor
+        )
+    )
+    [link] = re.findall(r'href="([^"]+)#pause-title"', browser.get("/work").text)
+
+    assert "Rest." in browser.get(link).text
+    assert 'id="pause-title"' in browser.get(link).text
+    browser.post(f"{link}/appeal", {"text": "I slept."})
+    assert "Read why, and what you answered" in told(browser)
+    own.write(lambda tx: pauses.uphold(tx, own.project, pause.pause_id, answer="No.", actor=actor))
+    assert "Read what a manager answered" in told(browser)
+    own.write(lambda tx: pauses.lift(tx, own.project, pause.pause_id, answer=None, actor=actor))
+    assert "You are paused" not in told(browser)
 
 
 def test_what_reviewers_said_of_late_stands_on_home_with_the_task_s_prompt(world, ann):

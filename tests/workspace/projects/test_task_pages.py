@@ -47,7 +47,7 @@ def listed(browser: Browser, path: str, **params: str) -> list[str]:
 
 
 def ids_in(text: str) -> list[str]:
-    return re.findall(r'<th scope="row"><a [^>]*><code>([^<]+)</code>', text)
+    return re.findall(r'<th scope="row"><a [^>]*>.*?<code[^>]*>([^<]+)</code>', text)
 
 
 def walked(browser: Browser, path: str, **params: str) -> list[str]:

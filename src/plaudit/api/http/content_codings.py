@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -20,11 +21,23 @@ WAITING_MAX = 4
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 
 
-@lru_cache(maxsize=256)
-def chosen_coding(accepted: bytes) -> Coding | None:
-    """Coding that an Accept-Encoding prefers (RFC 9110, section 12.5.3); None for none of ours.
+OFFERED = (Coding.gzip, Coding.zstd)
+"""Codings of a page, the better known first: where a client wants both equally it gets gzip.
 
-    Of equal ones it is the one that costs less. What is malformed is not accepted.
+Its zstd consists of many frames, of which several readers read the first one alone.
+"""
+
+
+def accepted_codings(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Accept-Encoding of a request: all its lines as one list (RFC 9110, section 5.3)."""
+    return b",".join([value for name, value in headers if name == b"accept-encoding"])
+
+
+@lru_cache(maxsize=256)
+def chosen_coding(accepted: bytes, offered: tuple[Coding, ...] = OFFERED) -> Coding | None:
+    """Coding that an Accept-Encoding prefers (RFC 9110, section 12.5.3); None for none of these.
+
+    Of equal ones it is the one that is offered first. What is malformed is not accepted.
     """
     weights: dict[str, float] = {}
     for item in accepted.decode("latin-1").lower().split(","):
@@ -33,8 +46,8 @@ def chosen_coding(accepted: bytes) -> Coding | None:
         if not semicolon or match is not None:
             weights[name] = 1.0 if match is None else float(match[1])
     rest = weights.get("*", 0.0)
-    best, most = None, max(weights.get("identity", 0.0), 0.0)
-    for coding in Coding:
+    best, most = None, weights.get("identity", 0.0)
+    for coding in offered:
         weight = weights.get(coding, rest)
         if weight > 0 and (weight > most or (best is None and weight == most)):
             best, most = coding, weight

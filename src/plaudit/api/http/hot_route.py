@@ -101,7 +101,7 @@ class HotRoute:
             elif name == b"x-request-id":
                 request_id = value
             elif name == b"accept-encoding":
-                accepted = value
+                accepted = accepted + b"," + value if accepted else value
             elif name in UNUSUAL:
                 return None
         if not credential:

@@ -88,6 +88,10 @@ class Tracker:
         self.update(**changes)
         self.check()
 
+    def remark(self, remark: str) -> None:
+        """Add a remark to those of the progress."""
+        self.update(notes=[*self.progress.notes, remark])
+
     def reject(self, row: Reject) -> None:
         """Keep a refused row, up to REJECTS_KEPT_MAX of them."""
         if self.reject_count < jobs.REJECTS_KEPT_MAX:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from plaudit.errors import Problem
 from plaudit.store.datasets.blob_store import BlobStore
@@ -47,6 +47,8 @@ class MadeFiles:
         self._objects = objects
         self._kept: dict[str, OrderedDict[str, MadeFile]] = {}
         self._making: dict[tuple[str, str], asyncio.Task[MadeFile | None]] = {}
+        self._sending: dict[tuple[str, str], str] = {}
+        """Name of the file that is being made and sent for a request, by what was asked for."""
         self._untaken: dict[tuple[str, str], MadeFile] = {}
 
     def begin(self, environment_id: str, token: str, task: asyncio.Task[MadeFile | None]) -> None:
@@ -55,19 +57,43 @@ class MadeFiles:
         self._making[key] = task
         task.add_done_callback(lambda done: self._making.pop(key, None))
 
+    def begin_sending(
+        self, environment_id: str, asked: str, token: str, task: asyncio.Task[MadeFile | None]
+    ) -> None:
+        """Remember a file that is sent as `token` while it is made.
+
+        Those made before are no longer the last one, also if this one is not kept in the end.
+        """
+        self.begin(environment_id, token, task)
+        key = environment_id, asked
+        self._sending[key] = token
+        task.add_done_callback(lambda done: self._end_sending(key, token))
+        kept = self._kept.get(environment_id, OrderedDict())
+        if asked in kept:
+            kept[asked] = structs.replace(kept[asked], made_s=-FRESH_S)
+
+    def _end_sending(self, key: tuple[str, str], token: str) -> None:
+        if self._sending.get(key) == token:
+            del self._sending[key]
+
     async def wait_for(self, environment_id: str, token: str) -> None:
         """Wait until a file that is being made is made, whatever comes of it."""
         task = self._making.get((environment_id, token))
         if task is not None:
             await asyncio.wait([task])
 
-    def find(self, environment_id: str, asked: str, digest: str | None = None) -> MadeFile | None:
-        """File of this content; without a digest, the one that was made last if it is fresh."""
-        made = self._kept.get(environment_id, OrderedDict()).get(asked)
-        if made is None or (digest is not None and made.digest != digest):
-            return None
-        is_fresh = time.monotonic() - made.made_s < FRESH_S
-        return made if is_fresh or digest is not None else None
+    def find(self, environment_id: str, asked: str, digest: str) -> MadeFile | None:
+        """File of this content."""
+        made = self.find_any(environment_id, asked)
+        return None if made is None or made.digest != digest else made
+
+    def last_digest(self, environment_id: str, asked: str) -> str | None:
+        """Digest of the file that is being sent, or that was made last if it is fresh."""
+        token = self._sending.get((environment_id, asked))
+        made = self.find_any(environment_id, asked)
+        if token is not None or made is None:
+            return token
+        return made.digest if time.monotonic() - made.made_s < FRESH_S else None
 
     def find_any(self, environment_id: str, asked: str) -> MadeFile | None:
         """File that was made last, however long ago."""

@@ -21,6 +21,7 @@ from plaudit.api.http.admission import Admission
 from plaudit.api.http.client_address import client_network
 from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.edge_headers import rate_headers, request_id_of
+from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.hot_log import HotLog
 from plaudit.api.http.hot_route import HotRoute
 from plaudit.api.http.metrics import Metrics
@@ -144,10 +145,14 @@ class Edge:
                     response_headers.extend(rate_headers(self._rates, scope["plaudit.caller"]))
                 response_headers.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
-                outcome["bytes"] += len(message.get("body", b""))
+                body = message.get("body", b"")
+                outcome["bytes"] += len(body)
                 if not is_long and message.get("more_body"):
-                    # A long response has as much time for each of its pieces.
-                    limit.reschedule(asyncio.get_running_loop().time() + seconds_max)
+                    # A long response has as much time for each of its pieces. Page files are one
+                    # piece, however long; the protocol ends those who take too little of it.
+                    is_whole = isinstance(body, FileBody)
+                    piece_s = STREAM_SECONDS_MAX if is_whole else seconds_max
+                    limit.reschedule(asyncio.get_running_loop().time() + piece_s)
             await send(message)
 
         try:

@@ -405,13 +405,15 @@ async def respond(
 
 async def respond_with_runs(scope: Scope, send: Send, body: FileBody) -> None:
     """Send JSON of which a part lies in page files, as it lies there where that can be done."""
-    can_send_files = EXTENSION in scope.get("extensions", ()) and scope["method"] == "GET"
-    if not (can_send_files and body.is_sent_from_files):
+    is_head = scope["method"] == "HEAD"
+    can_send_files = EXTENSION in scope.get("extensions", ()) and body.is_sent_from_files
+    if not (is_head or can_send_files):
         await respond(send, 200, body.read(), JSON, body.headers)
         return
     headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % body.size)]
     headers += body.headers
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+    if not is_head:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
     # It returns once the client has taken the body.
     await send({"type": "http.response.body", "body": b""})

@@ -6,7 +6,7 @@ import msgspec
 
 from plaudit import errors
 from plaudit.errors import Problem
-from plaudit.wire.v2.resources import Error
+from plaudit.wire.v2.resources import AnswerFault, Error
 
 STATUSES: dict[type[Problem], int] = {
     errors.InvalidParameter: 400,
@@ -42,6 +42,8 @@ STATUSES: dict[type[Problem], int] = {
     errors.TimedOut: 504,
 }
 
+FAULTS_MAX = 100
+"""Faults of answers that one error names."""
 RETRY_AFTER_S = 2
 """Seconds of Retry-After on a 503. Small, because the official client sleeps that long."""
 
@@ -58,6 +60,7 @@ def body(problem: Problem, request_id: str) -> bytes:
             code=problem.code,
             param=getattr(problem, "param", None),
             pointer=getattr(problem, "pointer", None) or None,
+            faults=_faults(problem),
             request_id=request_id,
             type="/docs#errors",
             title=problem.code.replace("_", " ").capitalize(),
@@ -65,6 +68,20 @@ def body(problem: Problem, request_id: str) -> bytes:
             detail=problem.message,
         )
     )
+
+
+def _faults(problem: Problem) -> list[AnswerFault] | None:
+    """Faults of a request's answers, each with the address of its question; None without any."""
+    if not isinstance(problem, errors.AnswersRejected):
+        return None
+    return [
+        AnswerFault(
+            message=fault.message,
+            pointer=fault.pointer or None,
+            address=None if fault.at is None else fault.address,
+        )
+        for fault in problem.faults[:FAULTS_MAX]
+    ]
 
 
 def headers(problem: Problem) -> list[tuple[bytes, bytes]]:

@@ -284,8 +284,7 @@ def _kept_digest(call: Call[Any], choices: ExportChoices, if_range: bytes | None
     if if_range is not None:
         match = _ETAG.fullmatch(if_range)
         return None if match is None else match[1].decode()
-    made = call.services.made_files.find(call.caller.environment_id, choices.digest)
-    return None if made is None else made.digest
+    return call.services.made_files.last_digest(call.caller.environment_id, choices.digest)
 
 
 async def _stream(

@@ -168,7 +168,9 @@ class Making:
             growing.close()
             return None
         growing.seek(0)
-        self._services.made_files.begin(self._environment_id, self.token, self._task)
+        self._services.made_files.begin_sending(
+            self._environment_id, self._choices.digest, self.token, self._task
+        )
         return growing
 
     def _grown(self) -> Growing | None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from plaudit.api.http.content_codings import PACKED_BYTES_MIN, chosen_coding
+from plaudit.api.http.content_codings import PACKED_BYTES_MIN, accepted_codings, chosen_coding
 from plaudit.api.http.file_sending import FileBody
 from plaudit.api.http.operation import Call, Operation, Response, Services
 from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
@@ -203,7 +203,7 @@ async def task_body(
 async def list_tasks(call: Call[ListTasks]) -> Response | FileBody:
     """GET /v2/tasks: one page of tasks."""
     services = call.services
-    accepted = dict(call.scope["headers"]).get(b"accept-encoding", b"")
+    accepted = accepted_codings(call.scope["headers"])
     async with call.db.read(snapshot=False) as tx:
         body = await page_body(services, tx, call.caller, call.query, accepted)
     if services.settings.bare_annotations:

@@ -100,8 +100,10 @@ async def invite(
         other = await users.find_person_by_email(tx, organization_id, email_key)
         assert other is not None
         raise Conflict(
-            f"user {other.user_id!r} has this {'user name' if user_name else 'e-mail address'}"
-            f" already, with status {other.status}"
+            f"user {other.user_id!r} has this user name already, with status {other.status}"
+            if user_name
+            else f"user {other.user_id!r} has this e-mail address already, with status"
+            f" {other.status}"
         )
     return person
 

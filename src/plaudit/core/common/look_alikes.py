@@ -45,7 +45,8 @@ async def refuse_twin(
     )
     twin = find_twin(name_key, (other for other in others if other != own))
     if twin is not None:
-        raise Conflict(f"{name_key!r} looks like {twin!r}, {_WHOSE[named]}; take another")
+        whose = _WHOSE[named]
+        raise Conflict(f"{name_key!r} looks like {twin!r}, {whose}; take another")
 
 
 def _is_plain(name: str) -> bool:

@@ -68,7 +68,11 @@ async def select_tasks(
             pointer="" if task_ids is None else "/task_ids",
         )
     if count > most:
-        raise InvalidContent(f"at most {most:,} tasks are delivered at once here{advice}")
+        raise InvalidContent(
+            f"at most {most:,} tasks are delivered at once here{advice}"
+            if advice
+            else f"at most {most:,} tasks are delivered at once here"
+        )
     return selection
 
 

@@ -104,8 +104,6 @@ def check(
     found: list[tuple[int, Fault]] = []
     given_at: dict[Place, tuple[int, GivenAnswer, Answer | None]] = {}
     for number, raw in enumerate(_listed(sent)):
-        if len(found) >= FAULTS_MAX:
-            break
         given = None
         try:
             given = _converted(raw)
@@ -264,6 +262,15 @@ def unasked_fault(question: Question, display: Display) -> Fault:
     """The fault of an answer that was meant for a question whose condition is not met."""
     message = Fault(pointer="", message="this is not asked, as another question is answered")
     return _addressed(message, question, display)
+
+
+def asked_now_fault(question: Question, display: Display) -> Fault:
+    """The fault of a required question that nobody was asked, and that a reviewer's answers ask."""
+    missing = Fault(
+        pointer="",
+        message="this is asked now, as another question is answered, and an answer is required",
+    )
+    return _addressed(missing, question, display)
 
 
 def _addressed(fault: Fault, question: Question, display: Display) -> Fault:

@@ -1,13 +1,13 @@
 """Conditions of questions: which of a task's questions are asked, as others were answered.
 
-A condition is met by a value alone: no answer, "not applicable" and "cannot assess" meet none, nor
-does what is not asked itself. Values are stored ones, so that the same answers ask the same of
-everybody, however the responses were shown.
+A condition is met by a value alone: no answer, a list of nothing, "not applicable" and "cannot
+assess" meet none, nor does what is not asked itself. Values are stored ones, so that the same
+answers ask the same of everybody, however the responses were shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from plaudit.core.labeling.questions import (
@@ -44,12 +44,33 @@ def unasked(
     return left_out
 
 
+def unasked_of_all(
+    form: Form,
+    asked: Sequence[Question],
+    wanted: Collection[Place],
+    given: Sequence[Mapping[Place, Any]],
+) -> set[Place]:
+    """Those of the wanted places that none of several people was asked, by their own answers.
+
+    `given` has each person's stored values. All that a question depends on is in its turn or
+    thread, so that nothing else is looked at.
+    """
+    paths = {target.at for target, _ in wanted}
+    near = [question for question in asked if question.target.at in paths]
+    left = set(wanted)
+    for values in given:
+        if not left:
+            break
+        left &= unasked(form, near, lambda question, said=values: said.get(place_of(question)))  # type: ignore[misc]
+    return left
+
+
 def meets(condition: Condition, source: Field, value: Any) -> bool:
     """True if a stored value of the question that a condition names meets it."""
-    if value is None:
+    if value is None or value == []:
         return False
     if condition.operator is Operator.answered:
-        return bool(value != [])
+        return True
     wanted = condition.value if isinstance(condition.value, list) else [condition.value]
     rating = rules_of(source).score_of
     one = rating(value) if isinstance(value, dict) and "score" in value else value

@@ -8,7 +8,7 @@ different things, and who was not asked disagrees with nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.ballots import ConsolidatedValue
-from plaudit.core.labeling.conditions import unasked
+from plaudit.core.labeling.conditions import unasked, unasked_of_all
 from plaudit.core.labeling.questions import (
     Place,
     Question,
@@ -61,7 +61,8 @@ def consolidate(
 
     `submissions` are in the order in which they were made. A reviewer's `fixes` replace the
     consolidated answers. A question whose condition these do not meet is left out, whoever was
-    asked it, and is not unresolved.
+    asked it, and is not unresolved. One that they ask, and none of the people was asked, is
+    unresolved if it is required.
     """
     answers = answers_by_address(submissions)
     fixed = {answer_address(answer): answer for answer in fixes}
@@ -70,12 +71,14 @@ def consolidate(
     found = [_found(question, content, answers, fixed) for question in listed]
     values = {place_of(one.question): one.value for one in found if one is not None}
     left_out = unasked(form, listed, lambda question: values.get(place_of(question)))
+    silent = {place_of(q) for q, one in zip(listed, found, strict=True) if one is None}
+    demanded = _demanded(form, content, listed, submissions, silent - left_out)
     unresolved = []
     for question, one in zip(listed, found, strict=True):
-        is_asked = place_of(question) not in left_out
-        if one is None or not is_asked or not one.consolidated.is_resolved:
+        place = place_of(question)
+        if one is None or place in left_out or not one.consolidated.is_resolved:
             writer.leave_out(question)
-            if one is not None and is_asked:
+            if place in demanded or (one is not None and place not in left_out):
                 unresolved.append(question)
             continue
         writer.write(question, one.consolidated.ballot, one.counted, one.fix)
@@ -89,6 +92,35 @@ def consolidate(
             for submission in submissions
         ]
     return ConsolidatedTask(content, unresolved)
+
+
+def _demanded(
+    form: Form,
+    content: Sequence[Thread],
+    listed: Sequence[Question],
+    submissions: Sequence[DecodedSubmission],
+    silent: Container[Place],
+) -> set[Place]:
+    """Places of required questions without an answer that no person was asked, of the `silent`."""
+    wanted = {
+        place_of(question)
+        for question in listed
+        if question.field.required
+        and question.field.ask_if is not None
+        and place_of(question) in silent
+    }
+    if not wanted:
+        return wanted
+    places = {question_address(question, content): place_of(question) for question in listed}
+    given = [
+        {
+            place: answer.value
+            for answer in one.answers
+            if (place := places.get(answer_address(answer))) is not None
+        }
+        for one in submissions
+    ]
+    return unasked_of_all(form, listed, wanted, given)
 
 
 class _Found(Struct, frozen=True):
@@ -140,17 +172,17 @@ def correct(
     listed = questions(form, content)
     no_longer = _no_longer_asked(form, content, threads, listed, fixed)
     for question in listed:
-        if place_of(question) in no_longer:
-            writer.take_away(question)
-            continue
         address, target = question_address(question, content), question.target
-        fix = fixed.get(address)
-        if fix is None:
+        is_taken_away, fix = place_of(question) in no_longer, fixed.get(address)
+        if fix is None and not is_taken_away:
             continue
         if question.field.use is TextUse.response:
             assert target.turn is not None
             asked = content[target.thread].turns[target.turn].messages
             del threads[target.thread].turns[target.turn].messages[len(asked) :]
+        if fix is None or is_taken_away:
+            writer.take_away(question)
+            continue
         counted = countable_answers(question, content, answers.get(address, []))
         writer.write(question, ballot_of(fix), counted, fix)
     writer.finish()

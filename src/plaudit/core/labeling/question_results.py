@@ -16,8 +16,14 @@ from msgspec import Struct
 from plaudit.core.labeling.agreement import differ
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.ballots import Ballot
-from plaudit.core.labeling.conditions import unasked
-from plaudit.core.labeling.questions import Place, Question, place_of, questions
+from plaudit.core.labeling.conditions import unasked, unasked_of_all
+from plaudit.core.labeling.questions import (
+    Place,
+    Question,
+    has_conditions,
+    place_of,
+    questions,
+)
 from plaudit.core.labeling.threads.answer_reading import answer_at, answer_in
 from plaudit.core.labeling.votes import (
     Address,
@@ -47,8 +53,7 @@ _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 class QuestionResult(Struct, frozen=True):
     """One question with everybody's answers and the consolidated answer, None while unresolved.
 
-    It is disputed if people answered differently, unresolved if its rule decides on no answer.
-    `answer` is None as well if nobody answered.
+    It is disputed if people answered differently. `answer` is None as well if nobody answered.
     """
 
     number: int
@@ -58,9 +63,32 @@ class QuestionResult(Struct, frozen=True):
     answers: list[AnnotatorAnswer]
     answer: Answer | None
     is_disputed: bool
-    is_unresolved: bool
+    is_open: bool
+    """True if a reviewer has to answer it wherever it is asked: its rule decides on no answer, or
+    it is required, has no answer, and none of these people was asked it."""
     is_asked: bool = True
     """False if it is not asked by the answers that other questions come to."""
+    asked_answer: Answer | None = None
+    """The answer that comes out wherever it is asked, also by a reviewer's fixes."""
+
+    @property
+    def is_unresolved(self) -> bool:
+        """True if it is asked, and a reviewer has to answer it."""
+        return self.is_open and self.is_asked
+
+    @property
+    def state(self) -> str:
+        """`unresolved`, `disputed`, `agreed`, `unanswered`, or `unasked` without an answer."""
+        return "unasked" if not self.is_asked and self.answer is None else self.asked_state
+
+    @property
+    def asked_state(self) -> str:
+        """The state that it has wherever it is asked."""
+        if self.is_open:
+            return "unresolved"
+        if self.is_disputed:
+            return "disputed"
+        return "agreed" if self.answers or self.asked_answer is not None else "unanswered"
 
 
 class ReviewState(Struct, frozen=True):
@@ -130,29 +158,59 @@ def make_review_state(
                 answers=votes,
                 answer=answer if answer is None or not answer.is_empty else None,
                 is_disputed=differ(question.field, ballots),
-                is_unresolved=threads is None and not consolidated.is_resolved,
+                is_open=threads is None and not consolidated.is_resolved,
             )
         )
-    results = _with_conditions(form, results, is_pending=threads is None)
+    results = _with_conditions(form, results, None if threads is not None else decoded)
     return ReviewState(form, content, threads, decoded, results, revision_of(task, current))
 
 
 def _with_conditions(
-    form: Form, results: list[QuestionResult], *, is_pending: bool
+    form: Form, listed: Sequence[QuestionResult], judged: Sequence[DecodedSubmission] | None
 ) -> list[QuestionResult]:
-    """Results with those marked that are not asked; of a pending task these come to no answer."""
+    """Results with those marked that are not asked, or have to be answered where they are.
+
+    `judged` are the submissions of a pending task, in which what is not asked comes to no answer.
+    """
+    results = [msgspec.structs.replace(one, asked_answer=one.answer) for one in listed]
+    if not has_conditions(form):
+        return results
     left_out = unasked_results(form, results, {})
+    silent = {
+        place_of(one.question)
+        for one in results
+        if one.question.field.required
+        and one.question.field.ask_if is not None
+        and one.answer is None
+        and (judged is None or not one.answers)
+    }
+    if judged is None:  # what is asked already was delivered so
+        demanded = silent & left_out
+    else:
+        asked = [one.question for one in results]
+        demanded = unasked_of_all(form, asked, silent, _values_of_people(results, judged))
     return [
         msgspec.structs.replace(
             result,
-            is_asked=False,
-            is_unresolved=False,
-            answer=None if is_pending else result.answer,
+            is_asked=place_of(result.question) not in left_out,
+            is_open=result.is_open or place_of(result.question) in demanded,
+            answer=None
+            if judged is not None and place_of(result.question) in left_out
+            else result.answer,
         )
-        if place_of(result.question) in left_out
-        else result
         for result in results
     ]
+
+
+def _values_of_people(
+    results: Sequence[QuestionResult], judged: Sequence[DecodedSubmission]
+) -> list[dict[Place, Any]]:
+    """Stored values of each submission, by the place of the question."""
+    values: dict[int, dict[Place, Any]] = {id(one): {} for one in judged}
+    for result in results:
+        for vote in result.answers:
+            values[id(vote.submission)][place_of(result.question)] = vote.answer.value
+    return list(values.values())
 
 
 def unasked_results(
@@ -161,7 +219,7 @@ def unasked_results(
     """Places of the questions that are not asked where a reviewer's `fixed` answers stand."""
     values: dict[Place, Any] = {}
     for result in results:
-        answer = fixed.get(result.address, result.answer)
+        answer = fixed.get(result.address, result.asked_answer)
         values[place_of(result.question)] = None if answer is None else answer.value
     asked = [result.question for result in results]
     return unasked(form, asked, lambda question: values[place_of(question)])

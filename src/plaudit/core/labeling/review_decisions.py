@@ -20,7 +20,10 @@ import msgspec
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
-from plaudit.core.labeling.adjudication.acceptance_samples import judge_in_samples
+from plaudit.core.labeling.adjudication.acceptance_samples import (
+    correct_in_samples,
+    judge_in_samples,
+)
 from plaudit.core.labeling.adjudication.disagreement_reasons import (
     GivenReason,
     check_reasons,
@@ -28,7 +31,13 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     store_reasons,
 )
 from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
-from plaudit.core.labeling.answers import Answer, check, missing_answer_fault, unasked_fault
+from plaudit.core.labeling.answers import (
+    Answer,
+    asked_now_fault,
+    check,
+    missing_answer_fault,
+    unasked_fault,
+)
 from plaudit.core.labeling.question_results import ReviewState, review_state, unasked_results
 from plaudit.core.labeling.questions import own_order, place_of
 from plaudit.core.labeling.submissions import consolidate_task
@@ -73,21 +82,20 @@ async def accept(
     `kind` is that of its note.
     """
     await _lock(tx, task, WorkState.in_review)
+    task = await tasks.get_task(tx, task.project_key, task.seq)  # it may have come back since
     state = await _review_state(tx, project, task, revision)
     _require_other(project, state.submissions, user_id)
     checked = _checked_fixes(state, fixes)
     check_reasons(state, reasons)
+    _require_answers(state, checked)
     consolidated = await consolidate_task(tx, project, task, checked)
-    if consolidated.unresolved:
-        display = own_order(state.content)
-        raise AnswersRejected(
-            [missing_answer_fault(question, display) for question in consolidated.unresolved]
-        )
+    assert not consolidated.unresolved, "every question that is open has an answer"
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     await insert_note(tx, task.project_key, task.seq, user_id, kind, detail)
     await store_reasons(tx, task.project_key, task.seq, reasons)
-    await judge_in_samples(tx, task, user_id, is_right=not checked)
+    if kind == "accept":  # what is accepted unseen is neither right nor wrong
+        await judge_in_samples(tx, task, user_id, is_right=not checked, revision=state.revision)
     threads = msgspec.to_builtins(consolidated.threads)
     await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
@@ -118,6 +126,7 @@ async def correct(
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
     check_reasons(state, reasons)
+    _require_answers(state, checked)
     detail = _fixes_detail(state, checked) | reasons_detail(reasons)
     consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
     threads = msgspec.to_builtins(state.threads)
@@ -126,6 +135,7 @@ async def correct(
     await store_reasons(tx, task.project_key, task.seq, reasons)
     times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
     await insert_note(tx, task.project_key, task.seq, user_id, "correct", detail | times)
+    await correct_in_samples(tx, task, user_id)
     return completed_ms
 
 
@@ -151,7 +161,7 @@ async def send_back(
             pointer="/comment",
         )
     await _lock(tx, task, WorkState.in_review)
-    await _review_state(tx, project, task, revision)
+    state = await _review_state(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_key, task.seq)
     _require_other(project, current, reviewer_id)
     submission = next((row for row in current if row.user_id == user_id), None)
@@ -173,7 +183,7 @@ async def send_back(
         "send_back",
         {"user_id": user_id, "comment": comment},
     )
-    await judge_in_samples(tx, task, reviewer_id, is_right=False)
+    await judge_in_samples(tx, task, reviewer_id, is_right=False, revision=state.revision)
 
 
 async def dismiss_report(
@@ -252,6 +262,25 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
     if faults:
         raise AnswersRejected(faults)
     return checked
+
+
+def _require_answers(state: ReviewState, fixes: Sequence[Answer]) -> None:
+    """Raise AnswersRejected for open questions that are asked with these fixes, and not fixed."""
+    fixed = {answer_address(fix): fix for fix in fixes}
+    opened = [one for one in state.results if one.is_open and one.address not in fixed]
+    if not opened:
+        return
+    left_out = unasked_results(state.form, state.results, fixed)
+    display = own_order(state.content)
+    faults = [
+        missing_answer_fault(one.question, display)
+        if one.is_asked or one.answers
+        else asked_now_fault(one.question, display)
+        for one in opened
+        if place_of(one.question) not in left_out
+    ]
+    if faults:
+        raise AnswersRejected(faults)
 
 
 def _fixes_detail(state: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:

@@ -77,13 +77,17 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     )
 
 
-async def list_unasked(tx: Transaction, project: ProjectRow) -> list[tuple[str, bool]]:
-    """List the oldest UNASKED_MAX tasks that nothing is asked about.
+async def list_unasked(
+    tx: Transaction, project: ProjectRow, counted: int
+) -> list[tuple[str, bool]]:
+    """List the oldest UNASKED_MAX tasks that nothing is asked about, of so many as were `counted`.
 
     Pairs of the task_id, and True if it has a conversation about which the form asks nothing.
     """
+    if not counted:
+        return []
     return await statistics.list_unasked(
-        tx, project.project_key, most=COUNTED_MAX, limit=UNASKED_MAX
+        tx, project.project_key, most=COUNTED_MAX, limit=min(UNASKED_MAX, counted)
     )
 
 

@@ -109,16 +109,34 @@ async def refresh_votes(
 async def number_changes(db: Database, project_key: int) -> int:
     """Number all changes of a project's votes that were made before; return the last number."""
 
-    async def work(tx: Transaction) -> int:
-        return await vote_changes.number_changes(tx, project_key, limit=NUMBERED_AT_ONCE)
+    for table in vote_changes.TABLES:
+        while await _has_unnumbered(db, project_key, table):
+            if not await _number(db, project_key, table):
+                break  # somebody has them locked: they are read the next time
+    async with db.read(snapshot=False) as tx:
+        return await vote_changes.last_change(tx, project_key)
 
-    while True:
-        async with db.read() as tx:
-            if not await vote_changes.has_unnumbered(tx, project_key):
-                return await vote_changes.last_change(tx, project_key)
-        if not await db.write(work):  # somebody has them locked: they are read the next time
-            async with db.read() as tx:
-                return await vote_changes.last_change(tx, project_key)
+
+async def _has_unnumbered(db: Database, project_key: int, table: str) -> bool:
+    async with db.read(snapshot=False) as tx:
+        return await vote_changes.has_unnumbered(tx, project_key, table)
+
+
+async def _number(db: Database, project_key: int, table: str) -> bool:
+    """Number the changes in a table, from the first task to the last; False if there are none."""
+    from_seq = -1
+
+    async def work(tx: Transaction) -> list[int]:
+        return await vote_changes.number_changes(
+            tx, project_key, table, from_seq=from_seq, limit=NUMBERED_AT_ONCE
+        )
+
+    seqs = await db.write(work)
+    is_any = bool(seqs)
+    while len(seqs) == NUMBERED_AT_ONCE:
+        from_seq = max(seqs)
+        seqs = await db.write(work)
+    return is_any
 
 
 async def vote_rows(db: Database, project_key: int) -> AsyncIterator[list[Row]]:

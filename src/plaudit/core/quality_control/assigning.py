@@ -64,16 +64,23 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
 async def list_likely(tx: Transaction, project: ProjectRow, user_id: str) -> list[tuple[int, int]]:
     """Tasks (project_key, seq) that a person may be given next, as far as can be foreseen.
 
-    The next one of the queue and gold that they had not, since nobody knows which of these it will
-    be; not their own tasks again. Needs no write transaction.
+    The next one of the queue and gold that they had not, from a random place on, since nobody knows
+    which of these it will be; not their own tasks again. Needs no write transaction.
     """
     ordinary = await free_tasks.find_next(tx, project, user_id)
     if ordinary is None:
         return []
     likely = [(project.project_key, ordinary[0])]
-    if gold_settings(project).rate:
+    rates = await _rates(tx, project)
+    if rates is not None and rates.gold:
         key = control_key(project.project_key)
-        unseen = await gold.list_unseen(tx, key, user_id, from_seq=0, limit=CANDIDATES_MAX)
+        last_seq = await projects.next_seq(tx, key)
+        for from_seq in (secrets.randbelow(max(last_seq, 1)), 0):
+            unseen = await gold.list_unseen(
+                tx, key, user_id, from_seq=from_seq, limit=CANDIDATES_MAX
+            )
+            if unseen:
+                break
         likely += [(key, seq) for seq, _ in unseen]
     return likely
 

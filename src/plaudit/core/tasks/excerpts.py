@@ -20,7 +20,7 @@ _decoder = json.JSONDecoder()
 
 
 def excerpt(content: Sequence[Thread]) -> str:
-    """The first EXCERPT_CHARS characters of a conversation's first prompt, "" without one."""
+    """Beginning of a conversation's first prompt, at most EXCERPT_CHARS long; "" without one."""
     for thread in content:
         for turn in thread.turns:
             for message in turn.messages:
@@ -76,5 +76,10 @@ def _cut_message(text: str, at: int) -> Iterator[dict[str, Any]]:
 
 
 def _shortened(text: str) -> str:
-    """The first EXCERPT_CHARS characters on one line."""
-    return " ".join(text[: 2 * EXCERPT_CHARS].split())[:EXCERPT_CHARS]
+    """At most EXCERPT_CHARS characters on one line; "…" after a whole word, if it goes on."""
+    line = " ".join(text[: 2 * EXCERPT_CHARS].split())
+    if len(line) <= EXCERPT_CHARS and len(text) <= 2 * EXCERPT_CHARS:
+        return line
+    cut = line[: EXCERPT_CHARS - 1]
+    words = cut if line[EXCERPT_CHARS - 1 : EXCERPT_CHARS] == " " else cut.rpartition(" ")[0]
+    return f"{(words or cut).rstrip(' ,;:')}…"

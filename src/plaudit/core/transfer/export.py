@@ -77,9 +77,10 @@ async def archive_lines(
     """
     async for line in _all_lines(db, environment_id, objects, for_operator=for_operator):
         if len(line) > size_limits.ARCHIVE_LINE_BYTES_MAX:
+            kind, object_id = _kind_and_id(line)
             raise TooLarge(
-                f"{_describe_line(line)} has {len(line)} bytes in an archive, and an import takes "
-                f"at most {size_limits.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
+                f"the {kind} {object_id!r} has {len(line)} bytes in an archive, and an import"
+                f" takes at most {size_limits.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
             )
         yield line
 
@@ -214,7 +215,7 @@ async def _task_lines(
         after_seq = page[-1].seq
 
 
-def _describe_line(line: bytes) -> str:
+def _kind_and_id(line: bytes) -> tuple[str, str]:
+    """Kind of a line's object in words, and its id."""
     described = _decode(line)
-    object_id = described.value.task_id or described.value.id
-    return f"the {described.kind.replace('_', ' ')} {object_id!r}"
+    return described.kind.replace("_", " "), described.value.task_id or described.value.id

@@ -99,8 +99,11 @@ async def _store_user(
         if await users.insert_person(tx, wanted, email_key):
             return "added"
         other = await users.find_person_by_email(tx, organization_id, email_key)
-        whose = "" if other is None else f" of user {other.user_id!r}"
-        return Conflict(f"{user.email!r} is the e-mail address{whose} already")
+        return Conflict(
+            f"{user.email!r} is the e-mail address already"
+            if other is None
+            else f"{user.email!r} is the e-mail address of user {other.user_id!r} already"
+        )
     if stored == wanted:
         return "unchanged"
     changes = {"name": user.name, "role": user.role, "status": user.status}

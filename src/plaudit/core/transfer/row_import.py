@@ -116,7 +116,5 @@ class RowImport:
 def operator_only(kind: str) -> Conflict:
     """Return the refusal of a line that the operator alone imports."""
     noun = kind.replace("_", " ")
-    article = "an" if noun[0] in "aeio" else "a"
-    return Conflict(
-        f"{article} {noun} is imported by the operator alone, with the command 'plaudit import'"
-    )
+    row = f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+    return Conflict(f"{row} is imported by the operator alone, with the command 'plaudit import'")

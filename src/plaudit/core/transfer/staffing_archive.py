@@ -217,7 +217,7 @@ async def _store_team(tx: Transaction, scope: RowScope, row: wire.ArchivedTeam) 
         return "added"
     if stored.created_ms != wanted.created_ms:
         raise Conflict(f"team {row.id!r} is stored with another time")
-    _require_replace(scope, f"team {row.id!r}")
+    _require_replace(scope, f"team {row.id!r} is stored with other values; see --replace")
     await teams.rename_team(tx, organization_id, row.id, row.name)
     return "updated"
 
@@ -252,7 +252,7 @@ async def _store_skills(tx: Transaction, scope: RowScope, row: wire.ArchivedSkil
         return "unchanged"
     is_new = not stored.languages and not stored.tags
     if not is_new:
-        _require_replace(scope, f"user {row.user!r}")
+        _require_replace(scope, f"user {row.user!r} is stored with other values; see --replace")
     await teams.set_skills(tx, organization_id, row.user, languages=row.languages, tags=row.tags)
     return "added" if is_new else "updated"
 
@@ -278,7 +278,7 @@ async def _store_member(tx: Transaction, scope: RowScope, row: wire.ArchivedMemb
     if stored == wanted:
         return "unchanged"
     if stored is not None:
-        _require_replace(scope, f"member {row.member!r}")
+        _require_replace(scope, f"member {row.member!r} is stored with other values; see --replace")
     await members_store.put_member(
         tx,
         key,
@@ -304,7 +304,7 @@ async def _store_batch_team(
     if stored == row.team:
         return "unchanged"
     if stored is not None:
-        _require_replace(scope, f"batch {row.batch!r}")
+        _require_replace(scope, f"batch {row.batch!r} is stored with other values; see --replace")
     await pools.hand_batch(tx, batch.project_key, batch.batch_id, row.team)
     return "added" if stored is None else "updated"
 
@@ -325,7 +325,7 @@ async def _store_requirement(
         return "unchanged"
     is_new = found is None or stored == _asked_at_first(task)
     if not is_new:
-        _require_replace(scope, f"task {row.task!r}")
+        _require_replace(scope, f"task {row.task!r} is stored with other values; see --replace")
     await pools.change_requirement(tx, key, task, wanted)
     return "added" if is_new else "updated"
 
@@ -341,9 +341,9 @@ async def _require_team(tx: Transaction, organization_id: str, team_id: str) -> 
         raise InvalidContent(f"the organization has no team {team_id!r}", pointer="/team")
 
 
-def _require_replace(scope: RowScope, what: str) -> None:
+def _require_replace(scope: RowScope, message: str) -> None:
     if not scope.replace:
-        raise Conflict(f"{what} is stored with other values; see --replace")
+        raise Conflict(message)
 
 
 _STORES: Mapping[type, Callable[[Transaction, RowScope, Any], Awaitable[RowResult]]] = {

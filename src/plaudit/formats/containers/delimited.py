@@ -309,5 +309,6 @@ def _problem_of(cells: list[str]) -> InvalidContent | None:
 def _problem_of_quotes(message: str, lines: int) -> InvalidContent:
     if "new-line" in message:
         return InvalidContent("a carriage return stands in a cell without quotes")
-    more = f"; {lines} lines belong to it" if lines > 1 else ""
-    return InvalidContent(f"the quotes of the row do not pair{more}")
+    if lines > 1:
+        return InvalidContent(f"the quotes of the row do not pair; {lines} lines belong to it")
+    return InvalidContent("the quotes of the row do not pair")

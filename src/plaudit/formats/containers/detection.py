@@ -79,8 +79,8 @@ def detect(content: Content, row_bytes_max: int, *, line: int, is_json: bool) ->
     if head[:1] == b"[":
         return Detected(_of_array(head, is_whole=not content.has_more_than(len(head))), line=line)
     if _BINARY.search(head[:1024].partition(b"\n")[0]):
-        kind = "not UTF-8 but UTF-16 or UTF-32" if _UTF_16.match(head) else "no text"
-        raise InvalidContent(f"{content.called} is {kind}")
+        description = "not UTF-8 but UTF-16 or UTF-32" if _UTF_16.match(head) else "no text"
+        raise InvalidContent(f"{content.called} is {description}")
     is_cr = b"\n" not in head and b"\r" in head.rstrip(b"\r")
     if is_cr:
         head = head.replace(b"\r", b"\n")

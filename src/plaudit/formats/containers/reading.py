@@ -83,10 +83,12 @@ def read_rows(
             for row in reading.rows(stack, limits, object_rows):
                 yield row
     except (*_DAMAGE, zstd.ZstdError) as exc:
-        is_window = isinstance(exc, zstd.ZstdError) and not row.number
-        window = ", or its window is larger than 32 MiB" if is_window else ""
-        place = f"{reading.unit} {row.number}{window}"
-        raise InvalidContent(f"{name} is damaged after {place}: {exc}") from exc
+        unit, number = reading.unit, row.number
+        raise InvalidContent(
+            f"{name} is damaged after {unit} {number}, or its window is larger than 32 MiB: {exc}"
+            if isinstance(exc, zstd.ZstdError) and not number
+            else f"{name} is damaged after {unit} {number}: {exc}"
+        ) from exc
     except OSError as exc:
         raise Misconfigured(f"{name} cannot be read: {exc.strerror}") from exc
 

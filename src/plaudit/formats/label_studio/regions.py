@@ -222,9 +222,13 @@ class Answers:
             number = as_integer(value.get(kind))
             most = use.rating_max or RATING_MAX
             if number is None or (kind == "rating" and not 0 < number <= most):
-                expected = f"an integer from 1 to {most}" if kind == "rating" else "an integer"
-                problem = f"expected {expected}, not {shown(value.get(kind))}"
-                raise InvalidContent(problem, pointer=f"{at}/{kind}")
+                given = shown(value.get(kind))
+                raise InvalidContent(
+                    f"expected an integer from 1 to {most}, not {given}"
+                    if kind == "rating"
+                    else f"expected an integer, not {given}",
+                    pointer=f"{at}/{kind}",
+                )
             self.values[self._slot(region, name, "integer", pointer)] = number
         elif kind in ("textarea", "datetime"):
             words = value.get("text" if kind == "textarea" else kind)

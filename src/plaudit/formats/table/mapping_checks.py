@@ -103,7 +103,8 @@ def _in_words(message: str) -> str:
     if match is None:
         return message
     kinds = [_KINDS.get(kind, kind) for kind in match[1].split(" | ") if kind != "null"]
-    return f"expected {' or '.join(kinds)}, not {_KINDS.get(match[2], match[2])}"
+    expected, got = " or ".join(kinds), _KINDS.get(match[2], match[2])
+    return f"expected {expected}, not {got}"
 
 
 def with_pointer(pointer: str, check: Any, *arguments: Any) -> Any:
@@ -194,9 +195,11 @@ def _refuse_unknown(value: Any, kind: type[Struct], pointer: str) -> None:
         if name in known:
             continue
         near = get_close_matches(str(name)[:60].lower(), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+        member, there_is = str(name)[:60], ", ".join(known)
         raise InvalidContent(
-            f"there is no member {str(name)[:60]!r} here; {hint}",
+            f"there is no member {member!r} here; did you mean {near[0]!r}?"
+            if near
+            else f"there is no member {member!r} here; there is {there_is}",
             pointer=f"{pointer}/{escape(str(name))}",
         )
 
@@ -406,8 +409,11 @@ def _check_verdict(word: Value, scale: list[int] | None, count: int) -> None:
         if not min(scale) <= word <= max(scale):
             raise InvalidContent(f"the number is not on the scale {scale}")
     if word in ORDINALS[count if count > 1 else 0 :]:
-        reason = "a row has one response" if count == 1 else f"there are {count} responses"
+        words = ", ".join((*ORDINALS[: count if count > 1 else 0], *VerdictWord))
         raise InvalidContent(
-            f"{word!r} names no response, since {reason}; a verdict is one of"
-            f" {', '.join((*ORDINALS[: count if count > 1 else 0], *VerdictWord))} or a name"
+            f"{word!r} names no response, since a row has one response; a verdict is one of"
+            f" {words} or a name"
+            if count == 1
+            else f"{word!r} names no response, since there are {count} responses; a verdict is one"
+            f" of {words} or a name"
         )

@@ -29,7 +29,7 @@ def prepare(settings: Settings) -> list[str]:
     """
 
     async def upgrade() -> list[str]:
-        db = _open(settings, create=True, patient=True)
+        db = _open(settings, create=True, patient=True, reads_whole_tables=True)
         try:
             applied = await migrator.upgrade(db, _dialect(settings))
             if applied and settings.database is not None:
@@ -42,12 +42,15 @@ def prepare(settings: Settings) -> list[str]:
     return asyncio.run(upgrade())
 
 
-def open_database(settings: Settings, *, patient: bool = False) -> Database:
+def open_database(
+    settings: Settings, *, patient: bool = False, reads_whole_tables: bool = False
+) -> Database:
     """Open an existing store; raises StoreRefused if there is none, Misconfigured for a bad URL.
 
-    `patient` lifts the time limit on statements, for an operator's commands that take minutes.
+    `patient` lifts the time limit on statements, for jobs and an operator's commands that take
+    minutes; one whose statements read whole tables rather than pages says so.
     """
-    return _open(settings, create=False, patient=patient)
+    return _open(settings, create=False, patient=patient, reads_whole_tables=reads_whole_tables)
 
 
 async def open_replica(
@@ -83,9 +86,9 @@ async def schema_differences(db: Database, settings: Settings) -> list[str]:
     return await schema_check.differences(db, _dialect(settings))
 
 
-def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
+def _open(settings: Settings, *, create: bool, patient: bool, reads_whole_tables: bool) -> Database:
     if settings.database is not None:
-        return _open_postgres(settings, patient=patient)
+        return _open_postgres(settings, patient=patient, reads_whole_tables=reads_whole_tables)
     try:
         if create:
             private_files.make_folder(settings.data)
@@ -97,7 +100,7 @@ def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
     return sqlite.open_sqlite(path, create=create, mmap_bytes=settings.mmap_bytes or 0)
 
 
-def _open_postgres(settings: Settings, *, patient: bool) -> Database:
+def _open_postgres(settings: Settings, *, patient: bool, reads_whole_tables: bool) -> Database:
     url = settings.database or ""
     if not url.startswith(_SCHEMES):
         raise Misconfigured("--database takes a URL that begins with postgresql://")
@@ -112,6 +115,7 @@ def _open_postgres(settings: Settings, *, patient: bool) -> Database:
         url,
         behind_pooler=settings.database_pooler,
         patient=patient,
+        reads_whole_tables=reads_whole_tables,
         has_replica=settings.database_read is not None,
     )
 

@@ -125,7 +125,8 @@ class PostgresDatabase:
 
     Belongs to the event loop that first uses it.
 
-    `patient` lets statements run as long as they take, for an operator's own commands.
+    `patient` lets statements run as long as they take, for an operator's own commands and for
+    jobs; `reads_whole_tables` leaves the planner to itself (planning.py).
     """
 
     def __init__(
@@ -134,13 +135,16 @@ class PostgresDatabase:
         *,
         behind_pooler: bool = False,
         patient: bool = False,
+        reads_whole_tables: bool = False,
         has_replica: bool = False,
     ) -> None:
         self._url = url
         self._log_position = postgres_session.LOG_POSITION if has_replica else "0"
         self.behind_pooler = behind_pooler
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
-        self._settings = postgres_session.settings(self._statement_seconds)
+        self._settings = postgres_session.settings(
+            self._statement_seconds, reads_whole_tables=reads_whole_tables
+        )
         self._idle: list[Any] = []
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False

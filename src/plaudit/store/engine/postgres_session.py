@@ -57,13 +57,16 @@ class History(Struct, frozen=True):
 UNKNOWN_HISTORY = History(0, 0)
 
 
-def settings(statement_seconds: float | None) -> dict[str, str]:
-    """Session settings by name; `statement_seconds` None, for operators' commands, is no limit."""
+def settings(statement_seconds: float | None, *, reads_whole_tables: bool) -> dict[str, str]:
+    """Session settings by name; `statement_seconds` None, for operators' commands, is no limit.
+
+    The planner is kept to looking up by key, unless the session `reads_whole_tables`.
+    """
     values = {
         "statement_timeout": str(int((statement_seconds or 0) * 1000)),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
     }
-    return values if statement_seconds is None else values | PLANNING
+    return values if reads_whole_tables else values | PLANNING
 
 
 async def open_behind_pooler(

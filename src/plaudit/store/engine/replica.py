@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 import asyncpg
 from msgspec import Struct
@@ -22,11 +21,8 @@ from plaudit.errors import Misconfigured, Problem, Unavailable
 from plaudit.model.core import LogMark
 from plaudit.store.engine import citus, postgres_session
 from plaudit.store.engine.engine import AskPrimary, Database, ReplicaState, Row, Transaction
-from plaudit.store.engine.postgres import (
-    CONNECT_SECONDS_MAX,
-    PostgresDatabase,
-    PostgresTransaction,
-)
+from plaudit.store.engine.postgres import PostgresTransaction
+from plaudit.store.engine.replica_pool import ReplicaPool
 
 LOOK_S = 0.25
 """Seconds between two looks at the replica while nobody waits for it."""
@@ -40,15 +36,18 @@ MARKS_MAX = 100
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _IDENTITY_SQL = (
-    "SELECT system_identifier, CAST(to_regclass('store_epoch') AS oid) FROM pg_control_system()"
+    "SELECT system_identifier, d.oid, CAST(to_regclass('store_epoch') AS oid)"
+    " FROM pg_control_system(), pg_database AS d WHERE d.datname = current_database()"
 )
-"""Query for the cluster and the table: equal for a physical replica of the same database."""
+"""Query for the cluster, the database and the table: equal for a physical replica of the same one.
+
+The table alone would not do: a database that is made from a template has its numbers.
+"""
 _PROGRESS_SQL = (
     "SELECT pg_is_in_recovery(), epoch, COALESCE("
     "CAST(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') AS BIGINT), 0),"
     f" {postgres_session.INCARNATION} FROM store_epoch WHERE id = 1"
 )
-_INCARNATION_SQL = f"SELECT {postgres_session.INCARNATION}"
 _FAILURES = (
     Problem,
     OSError,
@@ -90,7 +89,7 @@ class Replica:
         """Failure that made the state, for the log; None if it was none."""
         self.lag_s = 0.0
         """Seconds since the primary wrote what the replica lacked when it was last looked at."""
-        self.pool = _Pool(url)
+        self.pool = ReplicaPool(url)
         self._primary = primary
         self._lag_s_max = lag_s_max
         self._on_look = on_look
@@ -163,9 +162,11 @@ class Replica:
         self._wanted.set()
 
     async def check(self) -> None:
-        """Look at the replica once; raises Misconfigured where it is one of another database."""
+        """Look at the replica once; raises Misconfigured for a pooler, or for another database."""
         try:
             await self._look()
+        except Misconfigured:
+            raise
         except _FAILURES as exc:
             self._give_up(ReplicaState.gone, exc)
         if self.state is ReplicaState.foreign:
@@ -349,29 +350,6 @@ class _ReplicaRead:
             raise AskPrimary("conflict") from exc
         is_gone = not isinstance(exc, asyncpg.PostgresError) or isinstance(exc, _ENDINGS)
         raise AskPrimary(ReplicaState.gone if is_gone else "failed") from exc
-
-
-class _Pool(PostgresDatabase):
-    """Connections to the replica, each with the incarnation of the server that it reached."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.incarnations: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-
-    async def connect_alone(self) -> Any:
-        """A connection beside those of reads; raises what the driver raises."""
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
-            return await self._connect()
-
-    def end_all(self) -> None:
-        """End all connections; whoever is using one is told that it is lost."""
-        for connection in list(self.incarnations):
-            connection.terminate()
-        self.incarnations.clear()
-
-    async def _read_history(self, connection: Any) -> postgres_session.History:
-        self.incarnations[connection] = await connection.fetchval(_INCARNATION_SQL)
-        return postgres_session.UNKNOWN_HISTORY
 
 
 def _loop_time() -> float:

@@ -12,6 +12,11 @@ from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = "project_key, acceptance_id, user_id, state, created_ms, action_id, detail"
 _ONE = "WHERE project_key = :project_key AND acceptance_id = :acceptance_id"
+_IN_OWN_SAMPLES = (
+    "WHERE project_key = :project_key AND seq = :seq AND draw > 0 AND acceptance_id IN"
+    " (SELECT a.acceptance_id FROM acceptance AS a WHERE a.project_key = :project_key"
+    " AND a.user_id = :user_id AND a.state = 'sampling')"
+)
 SEQS_AT_ONCE_MAX = 500
 """Tasks that one statement asks for."""
 
@@ -172,15 +177,38 @@ async def set_outcome(
 
 
 async def judge_in_samples(
-    tx: Transaction, project_key: int, seq: int, user_id: str, outcome: str
+    tx: Transaction, project_key: int, seq: int, user_id: str, outcome: str, *, revision: str
 ) -> None:
-    """Write how a reviewer decided on a task in each sample of hers that waits for it."""
+    """Write how a reviewer decided on a task in each sample of hers that waits for it.
+
+    Those alone that were drawn with this revision of it.
+    """
     await tx.run(
-        "UPDATE acceptance_task SET outcome = :outcome WHERE project_key = :project_key"
-        " AND seq = :seq AND draw > 0 AND outcome = '' AND acceptance_id IN"
-        " (SELECT a.acceptance_id FROM acceptance AS a WHERE a.project_key = :project_key"
-        " AND a.user_id = :user_id AND a.state = 'sampling')",
-        {"project_key": project_key, "seq": seq, "user_id": user_id, "outcome": outcome},
+        f"UPDATE acceptance_task SET outcome = :outcome {_IN_OWN_SAMPLES}"
+        " AND outcome = '' AND revision = :revision",
+        {
+            "project_key": project_key,
+            "seq": seq,
+            "user_id": user_id,
+            "outcome": outcome,
+            "revision": revision,
+        },
+    )
+
+
+async def correct_in_samples(
+    tx: Transaction, project_key: int, seq: int, user_id: str, *, was: str, outcome: str
+) -> None:
+    """Write another outcome of a task in each sample of a reviewer's where it had this one."""
+    await tx.run(
+        f"UPDATE acceptance_task SET outcome = :outcome {_IN_OWN_SAMPLES} AND outcome = :was",
+        {
+            "project_key": project_key,
+            "seq": seq,
+            "user_id": user_id,
+            "outcome": outcome,
+            "was": was,
+        },
     )
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary, finalize
 
 from plaudit.errors import Unavailable
 
@@ -24,17 +26,20 @@ HEAD_BYTES = len(MAGIC) + FILE_ID_BYTES
 class OpenFile:
     """A page file that is open; it is closed when nobody refers to it any longer."""
 
-    __slots__ = ("fd", "is_short", "number")
+    __slots__ = ("__weakref__", "fd", "is_short", "number")
 
     def __init__(self, number: int, fd: int) -> None:
         self.number = number
         self.fd = fd
         self.is_short = False
         """True once bytes were missing that a place names."""
+        # Not by `__del__`, in which another thread could still get the file out of `_shared`.
+        finalize(self, _close, fd).atexit = False
 
-    def __del__(self) -> None:
-        with suppress(OSError):
-            os.close(self.fd)
+
+def _close(fd: int) -> None:
+    with suppress(OSError):
+        os.close(fd)
 
 
 class FileRun:
@@ -80,14 +85,29 @@ def new_head() -> tuple[bytes, bytes]:
     return file_id, MAGIC + file_id
 
 
+_shared: WeakValueDictionary[tuple[int, int], OpenFile] = WeakValueDictionary()
+"""Files that are open in this process, by device and inode."""
+_sharing = threading.Lock()
+
+
 def open_whole(folder: Path, number: int, file_id: bytes, size: int) -> OpenFile | None:
-    """A page file for reading; None unless it is there, is this one, and has `size` bytes."""
+    """A page file for reading; None unless it is there, is this one, and has `size` bytes.
+
+    All in a process share it: a store has many, and as many downloads may be under way.
+    """
     try:
         fd = os.open(path_of(folder, number), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     file = OpenFile(number, fd)
-    return file if is_whole(fd, file_id, size) else None
+    if not is_whole(fd, file_id, size):
+        return None
+    found = os.fstat(fd)
+    with _sharing:
+        shared = _shared.get((found.st_dev, found.st_ino))
+        if shared is None or shared.is_short:
+            shared = _shared[found.st_dev, found.st_ino] = file
+    return shared
 
 
 def is_whole(fd: int, file_id: bytes, size: int) -> bool:

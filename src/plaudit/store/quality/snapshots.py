@@ -6,8 +6,11 @@ the writer; `show_snapshot` then puts it in the place of the one before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = (
@@ -88,6 +91,20 @@ async def list_pieces(
         },
     )
     return [row[0] for row in rows]
+
+
+async def list_pieces_of(
+    tx: Transaction, project_key: int, snapshot_id: str, parts: Sequence[str], *, limit: int
+) -> list[tuple[str, bytes]]:
+    """Up to `limit` pieces of one part or more, each with its part, in their order."""
+    listed, args = value_lists.in_list("part", parts)
+    rows = await tx.all(
+        "SELECT part, content FROM quality_part WHERE project_key = :project_key"
+        f" AND snapshot_id = :snapshot_id AND part IN {listed}"
+        " ORDER BY part, number LIMIT :row_limit",
+        args | {"project_key": project_key, "snapshot_id": snapshot_id, "row_limit": limit},
+    )
+    return [(str(part), bytes(content)) for part, content in rows]
 
 
 async def delete_pieces(

@@ -12,12 +12,20 @@ from plaudit.store.engine.engine import Transaction
 _OF_VOTES = {"submission": "submission_id", "voted_threads": "seq"}
 """Tables that have changes of votes, each with the column that tells its rows apart."""
 
-_OF_TASKS = {"task_change": "seq"}
-_ALL = _OF_VOTES | _OF_TASKS
+_COLUMNS = _OF_VOTES | {"task_change": "seq"}
+TABLES = tuple(_COLUMNS)
+"""Tables that have changes of votes or of tasks."""
 
 
-async def number_changes(tx: Transaction, project_key: int, *, limit: int) -> int:
-    """Give the next number to up to `limit` changes of each kind; return how many got it."""
+async def number_changes(
+    tx: Transaction, project_key: int, table: str, *, from_seq: int, limit: int
+) -> list[int]:
+    """Give the next number to up to `limit` changes in one of TABLES; return their tasks.
+
+    They are those of the first tasks from `from_seq` on. Whoever has many numbered goes on from the
+    last one: PostgreSQL keeps what an index had of a row until nobody can see it any more, and
+    would pass by all that was numbered each time.
+    """
     row = await tx.one(
         "INSERT INTO vote_clock (project_key, last_no, unread_below) VALUES (:project_key, 1, 0)"
         " ON CONFLICT (project_key) DO UPDATE SET last_no = vote_clock.last_no + 1"
@@ -25,27 +33,29 @@ async def number_changes(tx: Transaction, project_key: int, *, limit: int) -> in
         {"project_key": project_key},
     )
     assert row is not None
-    total = 0
-    for table, column in _ALL.items():
-        total += await tx.run(
-            f"UPDATE {table} SET change_no = :change_no WHERE project_key = :project_key"
-            f" AND {column} IN (SELECT {column} FROM {table} WHERE project_key = :project_key"
-            f" AND change_no = 0 ORDER BY seq LIMIT :row_limit{tx.skip_locked})",
-            {"project_key": project_key, "change_no": row[0], "row_limit": limit},
-        )
-    return total
+    column = _COLUMNS[table]
+    rows = await tx.all(
+        f"UPDATE {table} SET change_no = :change_no WHERE project_key = :project_key"
+        f" AND {column} IN (SELECT {column} FROM {table} WHERE project_key = :project_key"
+        " AND change_no = 0 AND seq >= :from_seq ORDER BY seq"
+        f" LIMIT :row_limit{tx.skip_locked}) RETURNING seq",
+        {
+            "project_key": project_key,
+            "change_no": row[0],
+            "from_seq": from_seq,
+            "row_limit": limit,
+        },
+    )
+    return [int(one[0]) for one in rows]
 
 
-async def has_unnumbered(tx: Transaction, project_key: int) -> bool:
-    """True while a change of a project has no number."""
-    for table in _ALL:
-        row = await tx.one(
-            f"SELECT 1 FROM {table} WHERE project_key = :project_key AND change_no = 0 LIMIT 1",
-            {"project_key": project_key},
-        )
-        if row is not None:
-            return True
-    return False
+async def has_unnumbered(tx: Transaction, project_key: int, table: str) -> bool:
+    """True while a change of a project in one of TABLES has no number."""
+    row = await tx.one(
+        f"SELECT 1 FROM {table} WHERE project_key = :project_key AND change_no = 0 LIMIT 1",
+        {"project_key": project_key},
+    )
+    return row is not None
 
 
 async def last_change(tx: Transaction, project_key: int) -> int:

@@ -65,17 +65,19 @@ async def list_pauses(
     return [_pause(row) for row in rows]
 
 
-async def list_open_among(tx: Transaction, project_keys: Sequence[int], user_id: str) -> list[int]:
-    """Those of these projects in which a person is paused."""
+async def list_open_among(
+    tx: Transaction, project_keys: Sequence[int], user_id: str
+) -> list[PauseRow]:
+    """Open pauses of a person in these projects, in no order."""
     if not project_keys:
         return []
     listed, args = value_lists.in_list("key", project_keys)
     rows = await tx.all(
-        f"SELECT project_key FROM quality_pause WHERE project_key IN {listed}"
+        f"SELECT {_SELECTED} FROM quality_pause WHERE project_key IN {listed}"
         " AND user_id = :user_id AND ended_ms IS NULL",
         args | {"user_id": user_id},
     )
-    return [int(row[0]) for row in rows]
+    return [_pause(row) for row in rows]
 
 
 async def count_open(tx: Transaction, project_key: int, *, limit_max: int) -> int:

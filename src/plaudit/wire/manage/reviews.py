@@ -51,22 +51,25 @@ class ReviewQuestion(Struct, omit_defaults=True, kw_only=True):
     """A question with everybody's answers; `address` is what an answer to it has beside them.
 
     `answer` is the one that is delivered unless a reviewer gives another; it is absent while the
-    question is undecided.
+    question is undecided. An unasked question is asked once other answers meet its condition, and
+    needs an answer then if it is `required`.
     """
 
     number: int
     address: dict[str, Any]
     title: str | None = None
     type: str
+    required: bool = False
     state: Literal["undecided", "disputed", "agreed", "unasked", "unanswered"]
     answers: list[GivenByPerson] = []
     answer: GivenByPerson | None = None
 
 
 class ReviewedSubmission(Struct):
-    """A submission that counts, by its author."""
+    """A submission that counts, by its author and the assignment that it was made for."""
 
     user_id: str
+    assignment_id: str
     submitted_at: str
 
 

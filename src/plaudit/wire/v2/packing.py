@@ -102,7 +102,7 @@ def packed_ends(
         if number:
             crc = zlib.crc32(separator, crc)
             size += len(separator)
-        crc = _multiplied(crc ^ run.before, _power(run.length)) ^ run.after
+        crc = combined(crc ^ run.before, run.after, run.length)
         size += run.length
     crc = zlib.crc32(tail, crc)
     sums = crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")

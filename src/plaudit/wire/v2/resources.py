@@ -54,14 +54,29 @@ class ProjectList(Struct, kw_only=True):
     projects: list[Project]
 
 
+class AnswerFault(Struct, omit_defaults=True, kw_only=True):
+    """One answer that is wrong or missing: what is wrong, and the address of its question.
+
+    `pointer` is a JSON pointer into the request, absent for an answer that was not sent.
+    """
+
+    message: str
+    pointer: str | None = None
+    address: dict[str, Any] | None = None
+
+
 class Error(Struct, omit_defaults=True, kw_only=True):
-    """The body of every 4xx and 5xx; also a problem object of RFC 9457."""
+    """The body of every 4xx and 5xx; also a problem object of RFC 9457.
+
+    `faults` are those of answers, up to a hundred.
+    """
 
     status_code: int
     error: str
     code: str
     param: str | None = None
     pointer: str | None = None
+    faults: list[AnswerFault] | None = None
     request_id: str
     type: str
     title: str

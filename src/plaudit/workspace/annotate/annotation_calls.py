@@ -146,7 +146,7 @@ async def save_draft(request: PageRequest[NoQuery], submitted: DraftSent) -> Dra
     try:
         saved = await _run_on_lease(request, work)
     except DraftConflict as problem:
-        return refusal(problem, revision=problem.revision)
+        return refusal(problem)
     return DraftSaved(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
 
 
@@ -178,11 +178,7 @@ async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Su
     try:
         receipt = await _run(request, work)
     except AnswersRejected as problem:
-        faults = [
-            msgspec.structs.replace(fault, message=recognized(fault.message))
-            for fault in problem.faults
-        ]
-        return refusal(problem, faults=faults)
+        return refusal(problem)
     following = await _feedback(request)
     if following is None and submitted.goes_on:
         following = await _next(request)
@@ -308,9 +304,16 @@ async def _onward(request: PageRequest[Any], *, goes_on: bool) -> NextTask:
     return NextTask(next=following or f"/work/{request.path['project_id']}")
 
 
-def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Response:
-    """A problem as a page's script gets it."""
-    body = _Rejected(error=text_of(problem), code=problem.code, **more)
+def refusal(problem: AnswersRejected | DraftConflict) -> Response:
+    """A problem as a page's script gets it, in the page's language."""
+    body = _Rejected(error=text_of(problem), code=problem.code)
+    if isinstance(problem, DraftConflict):
+        body.revision = problem.revision
+    else:
+        body.faults = [
+            msgspec.structs.replace(fault, message=recognized(fault.message))
+            for fault in problem.faults
+        ]
     return Response(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -90,8 +91,10 @@ class Assets:
         self._files[name]
         return f"/static/{self.version}/{name}"
 
-    def answer(self, version: str, name: str, accepted: bytes = b"") -> Response:
-        """Response with a file, compressed if `accepted`, the Accept-Encoding, allows it.
+    def answer(
+        self, version: str, name: str, asked: Iterable[tuple[bytes, bytes]] = ()
+    ) -> Response:
+        """Response with a file, compressed if the headers that it is `asked` with allow it.
 
         Raises NotFound.
 
@@ -108,7 +111,7 @@ class Assets:
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"content-security-policy", b"default-src 'none'; sandbox"),
         ]
-        if content_type not in _UNPACKED and compression.takes_gzip(accepted):
+        if content_type not in _UNPACKED and compression.takes_gzip(asked):
             content = _compressed(name)
             headers.append((b"content-encoding", b"gzip"))
         return Response(content, 200, content_type, headers)
@@ -125,6 +128,5 @@ class StaticRoute:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(allow="GET, HEAD")
         parts = path_parts(scope)
-        accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
-        answer = self._assets.answer(parts["version"], parts["name"], accepted)
+        answer = self._assets.answer(parts["version"], parts["name"], scope["headers"])
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)

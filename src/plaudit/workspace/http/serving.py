@@ -334,7 +334,7 @@ class Workspace:
             case dict():
                 assert page.template is not None, f"{page.page_id} has no template"
                 answer = self._page(page.template, request, browser, result)
-                return _compressed(answer, browser) if page.is_compressed else answer
+                return _compressed(answer, request.scope) if page.is_compressed else answer
         return Response(_encode(result), 200, JSON, [(b"vary", b"Cookie, Accept-Language")])
 
     def _page(
@@ -372,11 +372,11 @@ class Workspace:
         return Response(b"", 303, "text/plain", headers)
 
 
-def _compressed(answer: Response, browser: Browser) -> Response:
+def _compressed(answer: Response, scope: Scope) -> Response:
     """A page as gzip where the browser takes that."""
     headers = [*answer.headers, (b"vary", b"Accept-Encoding")]
     body = answer.body
-    if compression.takes_gzip(browser.header("accept-encoding").encode("latin-1")):
+    if compression.takes_gzip(scope["headers"]):
         headers.append((b"content-encoding", b"gzip"))
         body = compression.compress(body)
     return msgspec.structs.replace(answer, body=body, headers=headers)

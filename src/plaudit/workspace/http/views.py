@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from plaudit.workspace.language.speech import say, say_count
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 HTML = "text/html; charset=utf-8"
+DAYS_AGO_MAX = 30
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -136,7 +138,8 @@ class Views:
                 key=lambda page: (page.tab_order, page.path),
             ),
         }
-        self._templates.filters |= {"moment": clock.format_ms, "ago": _ago, "sentence": _sentence}
+        self._templates.filters |= {"moment": clock.format_ms, "minute": minute, "ago": ago}
+        self._templates.filters["sentence"] = _sentence
 
     def compile_templates(self) -> None:
         """Make every template ready, which takes a second of CPU where none is compiled yet."""
@@ -247,15 +250,31 @@ def _spoken(value: Any) -> Any:
     return say(value) if type(value) is PageText else value
 
 
+_FIRST_WORD = re.compile(r"[^\W\d_]+(?![\w/=@]|\.\S)")
+"""Word that is no name of a file, a member or an address."""
+
+
 def _sentence(text: str) -> str:
-    """Message with a capital first letter and a full stop."""
+    """Message with a capital first letter and a full stop; a name at its beginning stays."""
     text = problem_texts.recognized(_spoken(text))
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    if _FIRST_WORD.match(text):
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith((".", "?")) else ".")
 
 
-def _ago(ms: int) -> str:
-    """Time since `ms` (epoch milliseconds) in words: "just now", "3 hours ago"."""
+def minute(ms: int) -> str:
+    """A moment as people read it, to the minute: "2026-01-31 08:30 UTC"."""
+    return f"{clock.format_ms(ms)[:16].replace('T', ' ')} UTC"
+
+
+def ago(ms: int) -> str:
+    """Time since `ms` (epoch milliseconds) in words: "just now", "3 hours ago".
+
+    What is older than DAYS_AGO_MAX days has its date instead.
+    """
     minutes = max(0, clock.now_ms() - ms) // 60_000
+    if minutes > DAYS_AGO_MAX * 24 * 60:
+        return clock.format_ms(ms)[:10]
     if minutes >= 24 * 60:
         return say_count("%(count)s day ago", "%(count)s days ago", minutes // (24 * 60))
     if minutes >= 60:

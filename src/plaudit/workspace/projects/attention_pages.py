@@ -11,6 +11,7 @@ from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import IntRange, NoQuery
 from plaudit.core.labeling import review_queue, task_notes, task_work
 from plaudit.core.labeling.task_work import FlaggedTask
+from plaudit.core.tasks import excerpts
 from plaudit.errors import Conflict
 from plaudit.model.core import PersonRole
 from plaudit.store.tasks.tasks import FAR
@@ -64,9 +65,13 @@ async def show_flagged(request: PageRequest[AttentionQuery]) -> dict[str, Any]:
             request.user.organization_id,
             [note.user_id for task in listed for note in task.flags],
         )
+        prompts = await excerpts.list_excerpts(
+            tx, project.project_key, [task.row.seq for task in listed]
+        )
     return {
         "project": project,
         "rows": [(task.row, _words(task)) for task in listed],
+        "excerpts": prompts,
         "names": names,
         "following": listed[-1].row.seq if len(found) > PAGE_MAX else None,
         "about": request.path.get("task_id"),
@@ -100,9 +105,13 @@ async def show_skipped(request: PageRequest[AttentionQuery]) -> dict[str, Any]:
         found = await task_work.list_skipped(
             tx, project, after_seq=request.query.after, limit=task_work.CANDIDATES_MAX
         )
+        prompts = await excerpts.list_excerpts(
+            tx, project.project_key, [row.seq for row in found.rows]
+        )
     return {
         "project": project,
         "rows": found.rows,
+        "excerpts": prompts,
         "judges": project_detail(project).judges,
         "workers": found.worker_count,
         "after": request.query.after,

@@ -20,12 +20,14 @@ from plaudit.store.accounts import organizations, project_members
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, task_locators
 from plaudit.texts import N_
+from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects import history_words
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.projects.pseudonyms import shown_names
 from plaudit.workspace.projects.task_list_pages import find_person
 
 HISTORY = "/history"
@@ -199,6 +201,22 @@ async def _names(
     return names | {one: texts[place[1]] for one, place in places.items() if place[1] in texts}
 
 
+async def _hidden_names(
+    tx: Transaction,
+    request: PageRequest[Any],
+    lines: Sequence[HistoryLine],
+    by_key: dict[int, ProjectRow],
+) -> dict[str, str]:
+    """Pseudonyms of those who were paused or tested, on the page of a project that has them."""
+    found = [one for one in by_key.values() if one.project_id == request.path.get("project_id")]
+    if not found or not project_detail(found[0]).pseudonyms:
+        return {}
+    told = [one for one in lines if one.action in history_words.OF_WORKERS]
+    ids = {one.actor.id for one in told if one.action == "appeal_pause"}
+    ids |= {one.object_id for one in told if one.object_kind == "user"}
+    return await shown_names(tx, request, found[0], ids)
+
+
 async def _in_words(
     tx: Transaction, request: PageRequest[Any], lines: Sequence[HistoryLine]
 ) -> list[ShownLine]:
@@ -207,12 +225,14 @@ async def _in_words(
     keys = sorted({abs(line.project_key) for line in lines if line.project_key})
     by_key = await projects.find_projects(tx, user.environment_id, keys)
     names = await _names(tx, request, lines)
+    hidden = await _hidden_names(tx, request, lines, by_key)
     shown = []
     for line in lines:
         project = by_key.get(abs(line.project_key))
+        known = names | hidden if line.action in history_words.OF_WORKERS else names
         actor = line.actor
-        who = names.get(actor.id) or history_words.ACTORS.get(actor.kind) or actor.id
-        name = names.get(line.object_id, line.object_id)
+        who = known.get(actor.id) or history_words.ACTORS.get(actor.kind) or actor.id
+        name = known.get(line.object_id, line.object_id)
         if line.object_kind == "project" and project is not None:
             name = project.name
         shown.append(

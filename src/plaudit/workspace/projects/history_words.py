@@ -62,8 +62,8 @@ _DONE = (
     (N_("offered a task again"), ("offer_task_on_page", "offer_skipped_on_page", "offer_task")),
     (N_("saw the flags of a task"), ("see_flags",)),
     (N_("wrote to the managers"), ("write_to_managers",)),
-    (N_("wrote to an annotator"), ("write_to_annotator",)),
-    (N_("read messages"), ("read_messages", "read_own_messages")),
+    (N_("wrote to an annotator"), ("write_to_annotator", "write_on_review", "write_message")),
+    (N_("read messages"), ("read_messages", "read_own_messages", "read_on_review")),
     (N_("began an action on many tasks"), ("act_on_page", "act_on_tasks")),
     (N_("undid an action on many tasks"), ("undo_on_page", "undo_task_action")),
     (N_("cancelled an action on many tasks"), ("cancel_on_page", "cancel_task_action")),
@@ -86,6 +86,7 @@ _DONE = (
     ),
     (N_("had everybody take the test anew"), ("ask_again_on_page", "ask_again")),
     (N_("let somebody take the test anew"), ("begin_anew_on_page", "begin_anew")),
+    (N_("passed the test"), ("pass_test",)),
     (N_("failed the test"), ("fail_test",)),
     (N_("crossed a rule"), ("cross_rule",)),
     (N_("saw a crossed rule"), ("see_crossing",)),
@@ -192,3 +193,10 @@ def _words() -> Iterator[tuple[str, str]]:
 
 WORDS = dict(_words())
 """Words for each action; an archive of another version may bring one that has none."""
+OF_WORKERS = frozenset(
+    (
+        *("appeal_pause", "pass_test", "fail_test", "begin_anew_on_page", "begin_anew"),
+        *("pause_person_on_page", "pause_person"),
+    )
+)
+"""Actions whose entry names somebody for how well they work."""

@@ -60,7 +60,9 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
         recent = await own_work.list_recent(
             tx, keys, user_id, since_ms=now - DAY_MS, most=DAY_TASKS_MAX
         )
-        paused = set(await pauses.list_open_among(tx, keys, user_id))
+        paused = {
+            pause.project_key: pause for pause in await pauses.list_open_among(tx, keys, user_id)
+        }
         unread = await talks.list_unread(tx, keys, user_id, limit=UNREAD_MAX)
         asked = await _asked(tx, request)
         feedback = await _feedback(tx, by_key, recent, user_id)
@@ -74,6 +76,7 @@ async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "next_task": _next_task(by_key, open_to_me, going_on, worked_in, prompts),
         "paused": paused,
+        "pauses": [(by_key[key].project, paused[key]) for key in keys if key in paused],
         "feedback": feedback,
         "unread": [(by_key[one.project_key].project, one) for one in unread[:UNREAD_MAX]],
         "asked": asked,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import review_queue
 from plaudit.core.labeling.statistics import COUNTED_MAX
 from plaudit.core.managing import waiting
 from plaudit.core.staffing.demand import COUNTED_MAX as DEMAND_MAX
@@ -13,6 +12,7 @@ from plaudit.model.core import PersonRole, TaskStatus
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.projects.pseudonyms import shown_names
 
 WAITING = f"{PROJECT}/waiting"
 
@@ -25,7 +25,7 @@ async def show_waiting(request: PageRequest[NoQuery]) -> dict[str, Any]:
         tasks = await waiting.waiting_tasks(tx, project, organization_id)
         people = await waiting.waiting_people(tx, project, organization_id)
         named = {user_id for some in people.some.values() for user_id in some}
-        names = await review_queue.display_names(tx, organization_id, named)
+        names = await shown_names(tx, request, project, named)
     return {
         "project": project,
         "tasks": tasks,

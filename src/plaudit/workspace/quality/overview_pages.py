@@ -63,7 +63,7 @@ async def show_project(request: PageRequest[OverviewQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         progress = await statistics.progress(tx, project)
-        unasked = await statistics.list_unasked(tx, project) if progress.unasked else []
+        unasked = await statistics.list_unasked(tx, project, progress.unasked)
         pace = await statistics.pace(tx, project, now)
         attention = await listing.count_attention(tx, project, limit_max=statistics.COUNTED_MAX)
         unread = await talks.count_unread(tx, [project.project_key])

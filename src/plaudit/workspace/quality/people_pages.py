@@ -20,9 +20,9 @@ from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.projects.pseudonyms import pseudonym
 from plaudit.workspace.quality import people_view, person_view
 from plaudit.workspace.quality.last_report import KeptReport
-from plaudit.workspace.quality.people_view import pseudonym
 from plaudit.workspace.quality.quality_pages import (
     QUALITY,
     NamesQuery,

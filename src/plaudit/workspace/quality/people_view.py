@@ -12,6 +12,7 @@ from plaudit.wire.manage.quality import ShareOfCases
 from plaudit.wire.manage.quality_people import PersonFlag
 from plaudit.wire.manage.quality_report import QualityReport
 from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.projects.pseudonyms import pseudonym
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
@@ -69,7 +70,7 @@ def people_view(found: PeoplePage, page: int) -> PeopleView:
                 compared=one.with_others.n,
                 with_others=one.with_others,
                 words=figures.share_figure(one.with_others),
-                reviews=reviews if changed.n else "none",
+                reviews=reviews if changed.n else say("none"),
                 flags=one.flags,
             )
         )
@@ -110,8 +111,3 @@ def pseudonyms(report: QualityReport) -> dict[str, str]:
     """A name for each person of a report that does not say who they are: a number, by id."""
     ids = sorted(one.contributor_id for one in report.people)
     return {one: pseudonym(number) for number, one in enumerate(ids, start=1)}
-
-
-def pseudonym(number: int) -> str:
-    """Name that stands for a person's."""
-    return say("Person %(number)s", number=number)

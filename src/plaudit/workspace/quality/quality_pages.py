@@ -9,9 +9,12 @@ from typing import Annotated, Any, TypeVar
 from msgspec import UNSET, Struct
 
 from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.core.labeling.adjudication import disagreement_reasons
 from plaudit.core.quality.reporting.snapshots import (
     Part,
     Snapshot,
+    find_history,
+    find_snapshot,
     read_part,
     report_of_pieces,
 )
@@ -68,7 +71,14 @@ async def show_quality(request: PageRequest[NoQuery]) -> dict[str, Any]:
     report = _report(shown)
     if report is not None:
         shown["view"] = await request.run_in_thread(lambda: agreement_view.overview(report))
-    return shown
+    async with request.db.read(snapshot=False) as tx:
+        reasons = await disagreement_reasons.count_by_question(tx, shown["project"])
+    listed = [] if report is None else report.questions
+    return shown | {
+        "reasons": reasons.by_key,
+        "reasons_max": disagreement_reasons.LISTED_MAX if reasons.is_cut else None,
+        "names_of_keys": {one.key: agreement_view.name_of(one) for one in reversed(listed)},
+    }
 
 
 async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> dict[str, Any]:
@@ -86,11 +96,17 @@ async def show_quality_question(request: PageRequest[QualityQuestionQuery]) -> d
         names = people_view.pseudonyms(report)
     else:
         names = await names_of(request, view.contributor_ids())
+    async with request.db.read() as tx:
+        counted = await disagreement_reasons.count_by_question(tx, shown["project"])
+        settled = await disagreement_reasons.list_settled(tx, shown["project"], question.key)
     model = None if question.dawid_skene is UNSET else question.dawid_skene
     return shown | {
         "view": view,
         "name": name,
         "names": names,
+        "reasons": counted.by_key.get(question.key, {}),
+        "reasons_max": disagreement_reasons.LISTED_MAX if counted.is_cut else None,
+        "settled": settled,
         "texts": None if question.texts is UNSET else question.texts,
         "model": model,
         "model_why": None if model is None or model.why is UNSET else model.why,
@@ -110,7 +126,13 @@ async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     report = _report(shown)
     if report is None:
         return shown
-    return shown | {"view": comparison_view.board_view(report.leaderboard)}
+    async with request.db.read() as tx:
+        snapshot = await find_snapshot(tx, shown["project"].project_key)
+        history = None if snapshot is None else await find_history(tx, snapshot)
+    return shown | {
+        "view": comparison_view.board_view(report.leaderboard),
+        "history": comparison_view.history_view(history),
+    }
 
 
 async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redirect:

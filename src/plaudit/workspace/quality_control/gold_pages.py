@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import IntRange, NoQuery
-from plaudit.core.labeling import question_results, review_queue
+from plaudit.core.labeling import question_results
 from plaudit.core.quality.estimates import wilson
 from plaudit.core.quality_control import gold_sources, gold_tasks, repeats
 from plaudit.core.quality_control.gold_tasks import (
@@ -19,7 +19,7 @@ from plaudit.core.quality_control.gold_tasks import (
     repeat_settings,
 )
 from plaudit.core.tasks import projects
-from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import control_key
@@ -34,7 +34,9 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say, say_count
+from plaudit.workspace.language.words import built_in_titles
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.projects.pseudonyms import by_name, shown_names
 from plaudit.workspace.projects.task_pages import TASK, get_task
 from plaudit.workspace.quality_control.gold_words import AnswerDescriber
 
@@ -91,7 +93,7 @@ async def show_gold(request: PageRequest[GoldQuery]) -> dict[str, Any]:
         )
         key = control_key(project.project_key)
         counts = await control_results.count_by_person(tx, key, limit=PEOPLE_MAX)
-        names = await review_queue.display_names(tx, request.user.organization_id, counts)
+        names = await shown_names(tx, request, project, counts)
         agreements = await repeats.self_agreement(tx, project)
     listed = found[:LISTED_MAX]
     gold, again = gold_settings(project), repeat_settings(project)
@@ -110,9 +112,10 @@ async def show_gold(request: PageRequest[GoldQuery]) -> dict[str, Any]:
                 wilson(*counts[user_id].get(Collector.gold, (0, 0))),
                 wilson(*counts[user_id].get(Collector.repeats, (0, 0))),
             )
-            for user_id in sorted(counts, key=lambda user_id: names[user_id].casefold())
+            for user_id in by_name(names)
         ],
         "agreements": agreements,
+        "titles": built_in_titles(titles_of(form_of(project_detail(project)))),
         "created_max": CREATED_AT_ONCE_MAX,
         "repeat_after": repeats.REPEAT_AFTER,
     }
@@ -236,9 +239,7 @@ async def show_one_gold(request: PageRequest[NoQuery]) -> dict[str, Any]:
         results = await control_results.list_of_task(
             tx, control_key(project.project_key), listed.row.seq, limit=RESULTS_MAX
         )
-        names = await review_queue.display_names(
-            tx, request.user.organization_id, {one.user_id for one in results}
-        )
+        names = await shown_names(tx, request, project, {one.user_id for one in results})
     describer = AnswerDescriber(form_of(project_detail(project)), content)
     reason = await request.render(listed.row.reason or "")
     return {

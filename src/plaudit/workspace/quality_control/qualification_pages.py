@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.labeling import review_queue
 from plaudit.core.quality_control import qualification, qualified_people
 from plaudit.core.tasks.quality_rules import QUALIFICATION_BOUNDS
 from plaudit.model.core import PersonRole, ProjectRow
@@ -21,6 +20,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.projects.pseudonyms import shown_names
 
 QUALIFICATION = f"{PROJECT}/qualification"
 PAGE_MAX = 50
@@ -56,9 +56,7 @@ async def show_qualification(request: PageRequest[QualificationQuery]) -> dict[s
             limit=PAGE_MAX,
             next_token=getattr(request.query, "next_token", None),
         )
-        names = await review_queue.display_names(
-            tx, request.user.organization_id, [one.user_id for one in page.people]
-        )
+        names = await shown_names(tx, request, project, [one.user_id for one in page.people])
     stored = project_detail(project).qualification
     return {
         "project": project,

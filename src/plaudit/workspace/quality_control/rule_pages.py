@@ -10,7 +10,6 @@ from msgspec import Struct
 from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.labeling import review_queue
 from plaudit.core.quality_control import crossings, listing, pauses
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.quality_rules import CASES_MIN, RULES_MAX, QualityRule, stored_rules
@@ -26,6 +25,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.projects.pseudonyms import by_name, shown_names
 
 RULES = f"{PROJECT}/rules"
 PAUSE = f"{PROJECT}/pauses/{{pause_id}}"
@@ -101,8 +101,8 @@ async def show_rules(request: PageRequest[RulesQuery]) -> dict[str, Any]:
         unseen = [listing.shown(row) for row in await crossings.list_unseen(tx, project)]
         workers = await skips.list_workers(tx, project.project_key, limit=PEOPLE_SHOWN_MAX)
         paused = {pause.user_id for pause in page.pauses}
-        ids = [*paused, *(row.user_id for row in unseen), *workers]
-        names = await review_queue.display_names(tx, request.user.organization_id, ids)
+        ids = {*paused, *(row.user_id for row in unseen), *workers}
+        names = await shown_names(tx, request, project, ids)
     rows = [_row(rule) for rule in stored_rules(project_detail(project))]
     return {
         "project": project,
@@ -111,7 +111,9 @@ async def show_rules(request: PageRequest[RulesQuery]) -> dict[str, Any]:
         "unseen": unseen,
         "unseen_max": crossings.UNSEEN_SHOWN_MAX,
         "names": names,
-        "people": sorted((names[one], one) for one in workers if one not in paused),
+        "people": [
+            (names[one], one) for one in by_name(names) if one in workers and one not in paused
+        ],
         "rows": rows + [RuleRow()] * min(BLANK_ROWS, RULES_MAX - len(rows)),
         "collectors": COLLECTOR_WORDS.items(),
         "actions": ACTION_WORDS.items(),

@@ -79,21 +79,28 @@ class AnswerRow(Struct, frozen=True):
 
 
 class QuestionCard(Struct, frozen=True):
-    """One question: everybody's answer, the result, and the control that corrects it."""
+    """One question: everybody's answer, the result, and the control that corrects it.
+
+    `state` and `outcome` are as other answers ask it now, `asked_state` and `asked_outcome` those
+    that it has wherever it is asked.
+    """
 
     control: Control
     title: str
     about: str
     state: str
     rows: list[AnswerRow]
+    asked_state: str
     outcome: str | None
     """The answer that is or would be delivered, in words; None without one."""
+    asked_outcome: str | None
     middle: AnswerRow | None = None
     """Median of the answers, where they differ and have one."""
     texts: list[TextChoice] = []
     """Different texts, or reasons for answers, of which one is chosen."""
     reason: str = ""
     """Reason that is or would be delivered with the answer."""
+    is_asked: bool = True
 
 
 class AnswerChange(Struct, frozen=True):
@@ -162,9 +169,9 @@ def build(
         control = control_of(result.number, result.question, named.positions)
         card = _card(control, result, review, names, named)
         cards.setdefault(result.question.target.at, []).append(card)
-        if result.answer is not None:
+        if result.asked_answer is not None:
             editable = answer_words.given_answer(
-                result.question, control, result.answer, review.content
+                result.question, control, result.asked_answer, review.content
             )
             answers += [] if editable is None else [editable]
     for listed in cards.values():
@@ -212,7 +219,7 @@ def events(
 
 
 def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int, int]]:
-    states = Counter((result.question.target.at, _state(result)) for result in results)
+    states = Counter((result.question.target.at, result.state) for result in results)
     texts = Counter(result.question.target.at for result in results if _has_texts(result))
     places = dict.fromkeys(at for at, state in states if state in STATES[:2] or texts[at])
     return [(at, states[at, "unresolved"], states[at, "disputed"], texts[at]) for at in places]
@@ -225,17 +232,6 @@ def _has_texts(result: QuestionResult) -> bool:
     return len({vote.answer.value for vote in result.answers if vote.answer.value is not None}) > 1
 
 
-def _state(result: QuestionResult) -> str:
-    """One of STATES."""
-    if not result.is_asked and result.answer is None:
-        return "unasked"
-    if result.is_unresolved:
-        return "unresolved"
-    if result.is_disputed:
-        return "disputed"
-    return "agreed" if result.answers or result.answer is not None else "unanswered"
-
-
 def _card(
     control: Control,
     result: QuestionResult,
@@ -244,33 +240,37 @@ def _card(
     named: _Named,
 ) -> QuestionCard:
     question, content = result.question, review.content
-    is_open = _state(result) in STATES[:2] or _has_texts(result)
+    state, answer = result.asked_state, result.asked_answer
+    is_open = state in STATES[:2] or _has_texts(result)
     people = {one.user_id: number for number, one in enumerate(review.submissions)}
     rows = [
         AnswerRow(
             name=names[vote.submission.user_id],
             text=answer_words.describe(question, control, vote.answer, content),
             why=vote.answer.justification,
-            is_other=result.answer is None or ballot_of(vote.answer) != ballot_of(result.answer),
+            is_other=answer is None or ballot_of(vote.answer) != ballot_of(answer),
             taken=_taken(question, control, vote.answer, content) if is_open else None,
             person=people[vote.submission.user_id],
         )
         for vote in result.answers
     ]
     outcome = None
-    if result.answer is not None:
-        outcome = answer_words.describe(question, control, result.answer, content)
+    if answer is not None:
+        outcome = answer_words.describe(question, control, answer, content)
     title, about = _heading(question, control, named)
     return QuestionCard(
         control,
         title,
         about,
-        _state(result),
+        result.state,
         rows,
+        state,
+        None if result.answer is None else outcome,
         outcome,
-        middle=_middle(result, control, content) if _state(result) in STATES[:2] else None,
+        middle=_middle(result, control, content) if state in STATES[:2] else None,
         texts=_texts(result, control, rows),
-        reason="" if result.answer is None else result.answer.justification or "",
+        reason="" if answer is None else answer.justification or "",
+        is_asked=result.is_asked,
     )
 
 

@@ -45,6 +45,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.links import fill_path
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
+from plaudit.workspace.language.remark_texts import reason_text
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.language.words import word
 from plaudit.workspace.transfer import job_pages
@@ -218,7 +219,9 @@ def _shown(preview: ExportPreview) -> dict[str, Any]:
     for values in preview.shown:
         text = msgspec.json.format(msgspec.json.encode(values), indent=2).decode()
         texts.append((text[:ROW_CHARS_SHOWN], len(text) > ROW_CHARS_SHOWN))
-    skipped = [(count, reason_words(reason)) for reason, count in preview.skipped.items()]
+    skipped = [
+        (count, reason_text(reason_words(reason))) for reason, count in preview.skipped.items()
+    ]
     return {
         "message": "",
         "pointer": "",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.api.transfer.import_job import SEARCH_STEPS_MAX, ImportChoices
@@ -26,6 +27,8 @@ from plaudit.store.transfer.jobs import Job
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
+from plaudit.workspace.language.problem_texts import said
+from plaudit.workspace.language.remark_texts import remark_text
 from plaudit.workspace.render.text_batch import TextBatch
 
 TABLE = "table"
@@ -103,8 +106,13 @@ def draft_columns(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str
         "mapping_text": "" if column_roles is not None else drafts.mapping_to_toml(mapping),
         "meanings": preference.get("values", {}) if isinstance(preference, dict) else {},
         "uses_saved": uses_saved,
-        "saved_faults": [str(fault) for fault in faults[:FAULTS_SHOWN]],
+        "saved_faults": [_fault_text(fault) for fault in faults[:FAULTS_SHOWN]],
     }
+
+
+def _fault_text(fault: drafts.MappingFault) -> str:
+    """Fault of a mapping in the page's language, behind the pointer to it."""
+    return str(msgspec.structs.replace(fault, message=said(fault.message)))
 
 
 def lay_out_preview(
@@ -155,5 +163,5 @@ def lay_out_preview(
         "rejected": result.rejected,
         "rejects": rejects[:TASKS_SHOWN],
         "notes_shown": NOTES_SHOWN,
-        "notes": prepared.notes.list_sentences(),
+        "notes": [remark_text(one) for one in prepared.notes.list_sentences()],
     }

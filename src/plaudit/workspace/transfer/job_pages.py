@@ -16,6 +16,7 @@ from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from plaudit.workspace.http.page import PageRequest
+from plaudit.workspace.language.remark_texts import remark_text
 from plaudit.workspace.transfer.result_words import result_words
 
 LISTED_MAX = 10
@@ -112,7 +113,7 @@ def job_view(job: Job, by: str) -> JobView:
         lines=progress.lines,
         counts=progress.counts,
         result=result_words(progress.result),
-        notes=progress.notes,
+        notes=[remark_text(note) for note in progress.notes],
         reason=job.reason,
         started_ms=job.created_ms,
         started_at=clock.format_ms(job.created_ms),

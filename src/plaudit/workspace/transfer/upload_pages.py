@@ -208,11 +208,7 @@ async def _save_mapping(request: PageRequest[NoQuery], run: JobRun, choices: Imp
     try:
         await request.db.write(work)
     except Problem as problem:
-        notes = [
-            *run.tracker.progress.notes,
-            f"the mapping was not saved: {problem.message}",
-        ]
-        run.tracker.update(notes=notes)
+        run.tracker.remark(f"the mapping was not saved: {problem.message}")
 
 
 async def _get_upload(request: PageRequest[Any], tx: Transaction) -> Job:

@@ -6,6 +6,7 @@ other: accepted without a fix it was right, else wrong.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -45,20 +46,33 @@ def wrong_share_max(wrong: int, looked: int) -> float:
 
 
 def _at_most(wrong: int, looked: int, share: float) -> float:
-    """Probability of at most so many wrong ones among those looked at."""
-    term = (1 - share) ** looked
-    total = term
+    """Probability of at most so many wrong ones among those looked at; the share is within 0 and 1.
+
+    Its terms are added from their logarithms: powers of a small share have no float of their own.
+    """
+    odds, log_term = math.log(share) - math.log1p(-share), looked * math.log1p(-share)
+    total = math.exp(log_term)
     for number in range(wrong):
-        if share >= 1:
-            return 0.0
-        term *= (looked - number) / (number + 1) * share / (1 - share)
-        total += term
+        log_term += math.log((looked - number) / (number + 1)) + odds
+        total += math.exp(log_term)
     return total
 
 
 async def judge_in_samples(
-    tx: Transaction, task: StoredTask, user_id: str, *, is_right: bool
+    tx: Transaction, task: StoredTask, user_id: str, *, is_right: bool, revision: str
 ) -> None:
-    """Write a reviewer's decision on a task to the samples of hers that it is part of."""
+    """Write a reviewer's decision on a task to the samples of hers that it is part of.
+
+    `revision` is the one that she decided on: a sample is of the answers that it was drawn with.
+    """
     outcome = RIGHT if is_right else WRONG
-    await acceptances.judge_in_samples(tx, task.project_key, task.seq, user_id, outcome)
+    await acceptances.judge_in_samples(
+        tx, task.project_key, task.seq, user_id, outcome, revision=revision
+    )
+
+
+async def correct_in_samples(tx: Transaction, task: StoredTask, user_id: str) -> None:
+    """Note that a reviewer fixed a task after all that she had accepted as it was."""
+    await acceptances.correct_in_samples(
+        tx, task.project_key, task.seq, user_id, was=RIGHT, outcome=WRONG
+    )

@@ -168,13 +168,16 @@ def _preference_item(field: Field, value: int, names: ResponseNames) -> ChartIte
     shown = names if len(names) == 2 else _UNKNOWN
     best = preferred(field, value, list(shown))
     if best is None:
-        return ChartItem("Neither is better", (1,))
+        return ChartItem(N_("Neither is better"), (1,))
     steps = (abs(2 * possible.index(value) - (len(possible) - 1)) + 1) // 2
     name, is_left = shown[best], shown[best] == min(shown.values())
-    return ChartItem(f"{name}, by {steps}", (0, name, -steps) if is_left else (2, name, steps))
+    return ChartItem(
+        N_("%(name)s, by %(steps)s", name=name, steps=steps),
+        (0, name, -steps) if is_left else (2, name, steps),
+    )
 
 
-_UNKNOWN = {str(n): f"Response {n} (model unknown)" for n in (1, 2)}
+_UNKNOWN = {str(n): N_("Response %(number)s (model unknown)", number=n) for n in (1, 2)}
 """Names of a preference's responses where the turn does not have two."""
 _BUTTONS = Widget("choice", "choice")
 

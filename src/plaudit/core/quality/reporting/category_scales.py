@@ -112,12 +112,13 @@ def check_order(questions: Sequence[QuestionColumns], options: ReportOptions) ->
     if options.order is None or not questions:
         return
     if not any(_fits(options.order, one.meanings) for one in questions):
+        categories = ", ".join(map(word_of, questions[0].meanings))
         raise InvalidContent(
-            "no question has exactly these categories"
-            + (f"; it has {', '.join(map(word_of, questions[0].meanings))}"
-               if len(questions) == 1 else ""),
+            f"no question has exactly these categories; it has {categories}"
+            if len(questions) == 1
+            else "no question has exactly these categories",
             pointer="order",
-        )  # fmt: skip
+        )
 
 
 def _fits(order: Sequence[str], categories: Sequence[Any]) -> bool:

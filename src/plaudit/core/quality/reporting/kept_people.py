@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from plaudit.core.quality.reporting.annotator_pages import (
@@ -14,6 +16,10 @@ from plaudit.core.quality.reporting.annotator_pages import (
 )
 from plaudit.core.quality.reporting.snapshots import Snapshot, read_part
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.quality import snapshots
+
+NUMBERED_MAX = 16_000
+"""People whose numbers are looked for, the first by id."""
 
 _read_page = msgspec.json.Decoder(PeoplePage).decode
 _read_person = msgspec.json.Decoder(NumberedPerson).decode
@@ -43,3 +49,27 @@ async def find_pseudonym(tx: Transaction, snapshot: Snapshot, number: int) -> Nu
     pieces = await read_part(tx, snapshot, numbers_part(place))
     ids = _read_ids(b"".join(pieces)) if pieces else []
     return await find_person(tx, snapshot, ids[at]) if at < len(ids) else None
+
+
+async def find_numbers(
+    tx: Transaction, project_key: int, contributor_ids: Collection[str]
+) -> dict[str, int]:
+    """Numbers that stand for the names of these people, as far as the last report has them."""
+    row = await snapshots.find_snapshot(tx, project_key) if contributor_ids else None
+    if row is None:
+        return {}
+    names = [numbers_part(at) for at in range(NUMBERED_MAX // NUMBERS_AT_ONCE)]
+    limit = 2 * len(names)
+    pieces = await snapshots.list_pieces_of(tx, project_key, row.snapshot_id, names, limit=limit)
+    whole: dict[str, bytes] = {}
+    for name, piece in pieces:
+        whole[name] = whole.get(name, b"") + piece
+    if len(pieces) == limit:
+        del whole[pieces[-1][0]]  # of which there may be more
+    wanted, found = set(contributor_ids), dict[str, int]()
+    for place, name in enumerate(names):
+        listed = _read_ids(whole[name]) if name in whole else []
+        for at, one in enumerate(listed, 1 + place * NUMBERS_AT_ONCE):
+            if one in wanted:
+                found[one] = at
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import groupby
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -35,7 +36,9 @@ PLACES_PER_READ = 500
 BYTES_PER_READ = 1024 * 1024
 """Bytes of records that are read and joined at once, unless one is longer."""
 
-_LINE_FEED = 10
+_COMMA, _LINE_FEED = b",\n"
+
+P = TypeVar("P", bound="tuple[Any, ...]")
 
 Place = tuple[int, int, int, int]
 """Start and length of a record, and of its fixes."""
@@ -76,14 +79,23 @@ class Neighbours(Struct):
 
     def runs(self) -> Iterator[Sequence[TaskPlace]]:
         """Places that lie one behind the other, up to BYTES_PER_READ."""
-        begin, first, end = 0, 0, -1
-        for number, (_, _, _, start, length, _, _) in enumerate(self.places):
-            if start != end or start + length - first > BYTES_PER_READ:
-                if number:
-                    yield self.places[begin:number]
-                begin, first = number, start
-            end = start + length
-        yield self.places[begin:]
+        return split_runs(self.places, 3)
+
+
+def split_runs(places: Sequence[P], column: int) -> Iterator[Sequence[P]]:
+    """Split places where the next one does not lie behind the one before, or at BYTES_PER_READ.
+
+    The start of a record stands in this column, its length behind that.
+    """
+    begin, first, end = 0, 0, -1
+    for number, place in enumerate(places):
+        start, length = place[column], place[column + 1]
+        if start != end or start + length - first > BYTES_PER_READ:
+            if number:
+                yield places[begin:number]
+            begin, first = number, start
+        end = start + length
+    yield places[begin:]
 
 
 class PlacedTasks:
@@ -153,8 +165,12 @@ def _cursor_after(row: TaskPlace | PageRow) -> TaskCursor:
 async def _choose_lines(
     tasks: PlacedTasks, *, with_ids: bool
 ) -> AsyncIterator[JoinedLines | list[ChosenTask]]:
-    """Lines of tasks that are in files, and rows of others, in their order."""
+    """Lines of tasks that are in files, and rows of others, in their order.
+
+    Raises Unavailable where a place has none of its bytes though it stands.
+    """
     last: TaskPlace | PageRow | None = None
+    failed: list[TaskPlace | PageRow | None] = []
     buffer = bytearray(BYTES_PER_READ)
     while tasks.has_more:
         for found in await tasks.read():
@@ -168,7 +184,10 @@ async def _choose_lines(
                     lines, ids = join_run(found.file, places, buffer, with_ids=with_ids)
                     yield JoinedLines(lines, len(run), ids)
                     last = run[-1]
-            except Unavailable:  # the file was cut short; its tasks are read from the tables then
+            except Unavailable:  # these tasks have other places now, or none
+                if failed == [last]:
+                    raise
+                failed = [last]
                 tasks.go_back_to(last)
                 break
 
@@ -179,18 +198,21 @@ def join_run(
     """Lines of records that lie one behind the other, and their members `task_id` if asked for.
 
     The buffer is written over where the records have room in it. Raises Unavailable where the file
-    has been cut short.
+    has been cut short, and where a record has been overwritten since its place was found.
     """
     first, last = run[0][0], run[-1]
     size = last[0] + last[1] - first
     records = buffer if size <= len(buffer) else bytearray(size)
+    # Fixes are read first, and overwritten last: where the record is there, they were too.
     view, fixes = memoryview(records)[:size], _Fixes(file, run)
     FileRun(file, first, size).read_into(view)
     parts: list[bytes | memoryview] = []
     ids, at = [], 1
     for start, _, fixes_start, fixes_length in run:
         begin = start - first
-        records[begin] = _LINE_FEED  # in place of the comma
+        if records[begin] != _COMMA:
+            raise Unavailable("the store is being read anew", detail="a record was overwritten")
+        records[begin] = _LINE_FEED
         if with_ids:
             ids.append(export_lines.id_member(records, begin))
         if fixes_length:
@@ -201,18 +223,19 @@ def join_run(
 
 
 class _Fixes:
-    """Fixes of a run of records; those of neighbours lie one behind the other, in most cases."""
+    """Fixes of a run of records, read at once; most lie in one piece. Raises Unavailable."""
 
     def __init__(self, file: OpenFile, run: Sequence[Place]) -> None:
-        self._file = file
         ranges = [place[2:] for place in run if place[3]]
         self._start = ranges[0][0] if ranges else 0
         end = ranges[-1][0] + ranges[-1][1] if ranges else 0
         is_together = 0 <= end - self._start == sum(length for _, length in ranges)
         self._bytes = FileRun(file, self._start, end - self._start).read() if is_together else b""
+        apart = () if is_together else ranges
+        self._apart = {one[0]: FileRun(file, *one).read() for one in apart}
 
     def read(self, start: int, length: int) -> bytes:
-        """Fixes of one record; raises Unavailable."""
-        if self._bytes:
-            return self._bytes[start - self._start : start - self._start + length]
-        return FileRun(self._file, start, length).read()
+        """Fixes of one record."""
+        if self._apart:
+            return self._apart[start]
+        return self._bytes[start - self._start : start - self._start + length]

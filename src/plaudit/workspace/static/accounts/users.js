@@ -8,5 +8,3 @@ for (const form of document.querySelectorAll(".role-form")) {
   select.addEventListener("change", show);
   show();
 }
-
-document.querySelector("[data-focus]")?.focus();

@@ -1,6 +1,6 @@
 /** Controls of a question's condition in the form editor: an earlier question, how it is compared, values. */
 
-import { valueWords, valuesOf } from "./form_words.js";
+import { sourceOf, valueWords, valuesOf } from "./form_words.js";
 import { t } from "../shared/texts.js";
 
 /** Levels of the questions that a condition may name: core/tasks/condition_checks.py. */
@@ -40,11 +40,12 @@ function option(value, text) {
 }
 
 export class ConditionBox {
-  /** `condition` is undefined where there is none; `changed()` is called after every change by hand. */
-  constructor(box, changed) {
+  #card;
+
+  /** The condition is the `askIf` of the card, which is told by `update()` of every change by hand. */
+  constructor(box, card) {
     this.find = (name) => box.querySelector(`[data-if="${name}"]`);
-    this.changed = changed;
-    this.condition = undefined;
+    this.#card = card;
     this.sources = [];
     this.find("source").addEventListener("input", (event) => this.#on(event, () => this.#choose()));
     this.find("operator").addEventListener("input", (event) => this.#on(event, () => this.#compare(this.find("operator").value)));
@@ -52,17 +53,19 @@ export class ConditionBox {
     this.find("values").addEventListener("input", (event) => this.#on(event, () => this.#tick(event.target)));
   }
 
-  #on(event, act) {
-    event.stopPropagation(); // the card hears of it by `changed`
-    act();
-    this.draw();
-    this.changed();
+  get condition() {
+    return this.#card.askIf;
   }
 
-  /** The question that the condition names, among `fields`; undefined if it is not there. */
-  sourceAmong(fields, field) {
-    const { key, level = field.level } = this.condition ?? {};
-    return fields.find((one) => one.key === key && one.level === level);
+  set condition(condition) {
+    this.#card.askIf = condition;
+  }
+
+  #on(event, act) {
+    event.stopPropagation(); // the card hears of it by `update`
+    act();
+    this.draw();
+    this.#card.update();
   }
 
   /** Offer the questions before this one, and show the condition. */
@@ -75,7 +78,7 @@ export class ConditionBox {
   draw() {
     const { condition, field } = this;
     const list = this.find("source");
-    const source = condition && this.sourceAmong(this.sources, field);
+    const source = condition && sourceOf(condition, field, this.sources);
     list.replaceChildren(option("", t("always")), ...this.sources.map((one) => option(idOf(one), t("only if “%(title)s”", { title: one.title || one.key }))));
     if (condition && !source) list.append(option("?", t("only if “%(title)s” (no earlier question)", { title: condition.key })));
     list.value = source ? idOf(source) : condition ? "?" : "";
@@ -135,7 +138,7 @@ export class ConditionBox {
 
   /** Take another operator, with a value that it can have. */
   #compare(operator) {
-    const source = this.sourceAmong(this.sources, this.field);
+    const source = sourceOf(this.condition, this.field, this.sources);
     const { value, ...rest } = this.condition;
     const values = valuesOf(source);
     const middle = values[Math.floor((values.length - 1) / 2)];
@@ -152,7 +155,7 @@ export class ConditionBox {
   }
 
   #tick(box) {
-    const source = this.sourceAmong(this.sources, this.field);
+    const source = sourceOf(this.condition, this.field, this.sources);
     const boxes = [...this.find("values").querySelectorAll("input")];
     if (source.scale) boxes[boxes.length - 1 - boxes.indexOf(box)].checked = box.checked;
     this.condition.value = boxes.filter((one) => one.checked).map((one) => valuesOf(source)[Number(one.value)]);

@@ -1,7 +1,6 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
-import { ConditionBox } from "./condition_box.js";
-import { conditionWords, sentenceOf } from "./form_words.js";
+import { conditionWords, ruleWords, sentenceOf, sourceOf } from "./form_words.js";
 import { isComposing } from "../shared/pressed.js";
 import { t } from "../shared/texts.js";
 
@@ -32,7 +31,9 @@ export class FieldCard {
     this.element.card = this;
     this.number = (cardCount += 1);
     this.opened = opened;
-    this.condition = new ConditionBox(this.element.querySelector("[data-condition]"), () => this.update());
+    /** Condition in the API's shape, undefined where there is none. */
+    this.askIf = undefined;
+    this.conditionBox = null;
     this.label();
     this.listen({ moved, copied, removed, renamed });
     this.fill(field);
@@ -92,7 +93,7 @@ export class FieldCard {
 
   fill(field) {
     this.rest = {};
-    this.condition.condition = field.ask_if && structuredClone(field.ask_if);
+    this.askIf = field.ask_if && structuredClone(field.ask_if);
     for (const [name, value] of Object.entries(field)) {
       if (["ask_if", "section"].includes(name)) continue;
       const control = this.find(name);
@@ -137,7 +138,7 @@ export class FieldCard {
   adaptRow(row, type) {
     row.querySelector("[data-value]").hidden = type === "labeled_text";
     row.querySelector("[data-value]").placeholder = type === "integer" ? "1" : type === "boolean" ? "true" : "value";
-    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? "label" : "label (optional)";
+    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? t("label") : t("label (optional)");
   }
 
   /** Show the controls and consolidation rules that fit level and type. */
@@ -154,7 +155,7 @@ export class FieldCard {
     rule.replaceChildren(...["", ...rules].map((name) => {
       const option = document.createElement("option");
       option.value = name;
-      option.textContent = name || t("the usual rule (%(rule)s)", { rule: rules[0] });
+      option.textContent = name ? ruleWords(name) : t("the usual rule (%(rule)s)", { rule: ruleWords(rules[0]) });
       return option;
     }));
     rule.value = rules.includes(chosen) ? chosen : "";
@@ -178,10 +179,17 @@ export class FieldCard {
   /** Say when it is asked; `fields` are those before it. */
   nameCondition(fields) {
     const line = this.element.querySelector("[data-condition-words]");
-    const { condition } = this.condition;
+    const condition = this.askIf;
     line.hidden = !condition;
-    line.textContent = condition ? conditionWords(condition, this.condition.sourceAmong(fields, this.read())) : "";
-    if (!this.body.hidden) this.condition.offer(this.read(), fields);
+    line.textContent = condition ? conditionWords(condition, sourceOf(condition, this.read(), fields)) : "";
+    if (!this.body.hidden) this.offer(fields);
+  }
+
+  /** Show the controls of the condition, with the questions before this one; their script is loaded for the first. */
+  async offer(fields) {
+    const { ConditionBox } = await import("./condition_box.js");
+    this.conditionBox ??= new ConditionBox(this.element.querySelector("[data-condition]"), this);
+    this.conditionBox.offer(this.read(), fields);
   }
 
   place(number) {
@@ -200,7 +208,7 @@ export class FieldCard {
     const least = this.find("chars_min").value;
     if (this.shown.chars_min && least !== "") field.chars_min = Number(least);
     if (this.shown.values) this.readValues(field);
-    if (this.condition.condition) field.ask_if = this.condition.condition;
+    if (this.askIf) field.ask_if = this.askIf;
     return field;
   }
 

@@ -5,7 +5,6 @@ import { announce } from "../shared/shell.js";
 import { FieldCard } from "./field_card.js";
 import { bindDragging } from "./dragging.js";
 import { KeptDraft } from "./kept_draft.js";
-import { LiveQuestions } from "./live_questions.js";
 import { Preview } from "./preview.js";
 import { SectionCard } from "./section_card.js";
 import { t } from "../shared/texts.js";
@@ -37,8 +36,17 @@ const preview = new Preview(
   () => ({ form: current, responses: Number(document.getElementById("responses").value) }),
   show,
 );
-const live = new LiveQuestions(document.getElementById("preview"), document.getElementById("preview-asks"));
-preview.onDrawn = (drawn) => live.bind(drawn);
+
+let live = null;
+let lastDrawn = null;
+/** Let questions of the preview be answered; the script for it is loaded once one depends on another. */
+preview.onDrawn = async (drawn) => {
+  lastDrawn = drawn;
+  if (live === null && !current.fields.some((field) => field.ask_if)) return;
+  const { LiveQuestions } = await import("./live_questions.js");
+  live ??= new LiveQuestions(document.getElementById("preview"), document.getElementById("preview-asks"));
+  if (drawn === lastDrawn) await live.bind(drawn);
+};
 
 /** Show an error at its control; `pointer` is a JSON pointer into the form. */
 function show(pointer, message, isFirst = false) {
@@ -106,7 +114,7 @@ const sectionsBefore = (item) =>
 const dependentsOf = (card) => {
   const { key, level } = card.read();
   return cards().filter((one) => {
-    const condition = one.condition.condition;
+    const condition = one.askIf;
     return condition?.key === key && (condition.level ?? one.read().level) === level;
   });
 };
@@ -115,7 +123,7 @@ function removed(card) {
   const dependents = dependentsOf(card);
   const names = dependents.map((one) => one.read().title || one.read().key).join(", ");
   if (dependents.length && !window.confirm(t("Asked only if this question is answered so: %(names)s. Remove it, and ask them always?", { names }))) return;
-  for (const one of dependents) one.condition.condition = undefined;
+  for (const one of dependents) one.askIf = undefined;
   const next = card.element.nextElementSibling ?? card.element.previousElementSibling;
   card.element.remove();
   changed();
@@ -139,7 +147,7 @@ function renamed(card, key) {
   const { level, key: now } = card.read();
   if (key === null || cards().some((one) => one !== card && one.read().key === key && one.read().level === level)) return;
   for (const one of cards()) {
-    const condition = one.condition.condition;
+    const condition = one.askIf;
     if (condition?.key === key && (condition.level ?? one.read().level) === level) condition.key = now;
   }
 }
@@ -147,7 +155,7 @@ function renamed(card, key) {
 /** Offer a card that is about to open the questions before it. */
 function opened(card) {
   const all = cards();
-  card.condition.offer(card.read(), all.slice(0, all.indexOf(card)).map((one) => one.read()));
+  card.offer(all.slice(0, all.indexOf(card)).map((one) => one.read()));
 }
 
 const make = (field) => new FieldCard(field, vocabulary, { changed, moved, copied, removed, opened, renamed });

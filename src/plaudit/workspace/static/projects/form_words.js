@@ -16,6 +16,11 @@ function aboutOf({ level, applies_to: role }) {
   }[level];
 }
 
+/** How several answers become one. */
+export function ruleWords(name) {
+  return { majority: t("majority"), median: t("median"), first: t("the first answer"), all: t("all answers") }[name] ?? name;
+}
+
 /** A value of a question as people read it: by its label, if it has one. */
 export function valueWords(field, value) {
   const values = valuesOf(field);
@@ -72,6 +77,11 @@ export function sentenceOf(field) {
     default:
       return t("Nobody is asked this; programs and imports bring it");
   }
+}
+
+/** The question that a condition of `field` names, among `fields`; undefined if it is not there. */
+export function sourceOf({ key, level }, field, fields) {
+  return fields.find((one) => one.key === key && one.level === (level ?? field.level));
 }
 
 /** When a question is asked, in words; `source` is the question that its condition names, undefined if the

@@ -2,7 +2,7 @@
 
 import { Store, keyOf } from "../annotate/store.js";
 import { readQuestions } from "../annotate/questions.js";
-import { showAsked } from "../annotate/judging/conditions.js";
+import { showAsked } from "../annotate/judging/asked.js";
 import { bindWidgets } from "../annotate/widgets.js";
 
 export class LiveQuestions {

@@ -69,17 +69,30 @@ function restore(element) {
   drawn.drawAll();
 }
 
-/** Tell what is left to decide. */
-function tell() {
+/** Show a question with a condition as it is asked now, or not; true if it has become asked. */
+function showAsked(card, isAsked) {
+  for (const one of card.querySelectorAll("[data-not-asked]")) one.hidden = isAsked;
+  for (const one of card.querySelectorAll("[data-if-asked]")) one.hidden = !isAsked;
+  const state = isAsked ? card.dataset.askedState : "unasked";
+  const isNew = isAsked && card.dataset.state === "unasked";
+  card.dataset.state = state;
+  const fix = card.querySelector("details.fix");
+  if (isNew && state === "unresolved" && fix !== null) fix.open = true;
+  return isNew;
+}
+
+/** Tell what is left to decide, and what has become asked by an answer of one's own. */
+function tell(isOwn = false) {
   const changed = new Set(fixes().map(keyOf));
   let undecided = 0;
   let disputed = 0;
+  const asked = [];
   for (const [element, address] of drawn.questions) {
     const card = element.closest("[data-card]");
     const isFixed = changed.has(keyOf(address));
     card.querySelector("[data-changed]").hidden = !isFixed;
-    for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed;
-    if (conditions.has(keyOf(address))) for (const one of card.querySelectorAll("[data-not-asked]")) one.hidden = store.isAsked(address);
+    if (conditions.has(keyOf(address)) && showAsked(card, store.isAsked(address))) asked.push(element.dataset.title);
+    for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed || card.dataset.state === "unasked";
     if (card.dataset.state === "unresolved" && !isFixed) undecided += 1;
     if (card.dataset.state === "disputed" && !isFixed) disputed += 1;
   }
@@ -90,6 +103,7 @@ function tell() {
     disputed += disputedThere;
   }
   settling.draw();
+  if (isOwn && asked.length) announce(t("Now asked: %(names)s", { names: [...new Set(asked)].join(", ") }));
   if (button === null) return;
   const words = [];
   if (undecided) words.push(tn("%(count)s undecided", "%(count)s undecided", undecided));
@@ -169,7 +183,7 @@ function start() {
   store.subscribe(({ key, isOwn }) => {
     drawn.draw(key);
     if (isOwn) keep();
-    tell();
+    tell(isOwn);
   });
   root.addEventListener("input", (event) => {
     const question = event.target.closest("[data-question]");

@@ -1,5 +1,6 @@
 /** Scripts of every page: account menu, colour scheme, announcements, copy and confirm buttons. */
 
+import { keepFocus, restoreFocus } from "./kept_focus.js";
 import { t } from "./texts.js";
 
 /** Announce a text to screen readers. */
@@ -102,7 +103,16 @@ function setUpPalette() {
   });
 }
 
-(document.getElementById("problem") ?? document.querySelector("[aria-invalid]"))?.focus();
+/** Bring the focus to what is wrong or was just made, or leave it where it was; say what the page before did. */
+function setUpFocus() {
+  const told = document.getElementById("flash");
+  (document.getElementById("problem") ?? document.querySelector("[aria-invalid], [data-focus]"))?.focus();
+  restoreFocus(told);
+  keepFocus();
+  if (told !== null) announce(told.textContent);
+}
+
+setUpFocus();
 setUpTheme();
 setUpMenus();
 setUpCopying();

@@ -1,20 +1,9 @@
-/** Show which questions are asked, as others are answered, and tell what is asked now or no more. */
+/** Follow the answers: show which questions are asked, and tell what is asked now or no more. */
 
 import { announce } from "../../shared/shell.js";
 import { isShown, notice } from "../notice.js";
 import { t } from "../../shared/texts.js";
-
-/** Keep what is asked in sight and the rest out of it; `part` is the page, or what has just been drawn. */
-export function showAsked(part, store) {
-  if (!store.hasConditions) return;
-  for (const question of part.querySelectorAll("[data-conditional]")) {
-    question.toggleAttribute("data-unasked", !store.isAsked(JSON.parse(question.dataset.address)));
-  }
-  for (const around of part.querySelectorAll(".grid .row, .grid, .criteria, .form-section")) {
-    const inside = [...around.querySelectorAll("[data-question]")];
-    if (inside.length) around.toggleAttribute("data-unasked", inside.every((one) => "unasked" in one.dataset));
-  }
-}
+import { showAsked } from "./asked.js";
 
 /** Follow the store: show what is asked, and tell what is asked now or no more. `titles()` are those of
  * the questions by their keys. */

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from plaudit import clock
 from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
 from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import IntRange, NoQuery, Text
 from plaudit.api.manage.common import NEXT_TOKEN, declare
+from plaudit.api.manage.labeling.people import get_project, reviewer_of
 from plaudit.api.openapi import examples_reviews as examples
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import review_decisions
@@ -25,16 +27,18 @@ from plaudit.core.labeling.question_results import (
     make_review_state,
 )
 from plaudit.core.labeling.questions import Positions, address_in_turn, own_order
-from plaudit.core.staffing import roles, seats
 from plaudit.core.tasks import excerpts
-from plaudit.errors import Forbidden, InvalidContent, InvalidParameter, NotFound
-from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Role, StoredTask
-from plaudit.model.labeling import DisagreementReason, WorkState
-from plaudit.store.accounts import organizations, users
+from plaudit.errors import (
+    AnswersRejected,
+    InvalidContent,
+    InvalidParameter,
+    NotFound,
+)
+from plaudit.model.core import ProjectRow, Role, StoredTask
+from plaudit.model.labeling import DisagreementReason, Fault, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import task_summaries, tasks, work_queue
-from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage.reviews import (
     AcceptReview,
     DisputedQuestion,
@@ -83,7 +87,7 @@ async def list_reviews(call: Call[ListReviews]) -> ReviewPage:
     secret, environment_id = call.services.secret, call.caller.environment_id
     query, chosen, after = call.query, _chosen(call.query), review_order.FIRST
     async with call.services.db.read() as tx:
-        project = await _project(call, tx)
+        project = await get_project(call, tx)
         if query.next_token is not None:
             cursor = page_tokens.decode(secret, environment_id, query.next_token, _ReviewCursor)
             is_bare = chosen == review_order.EVERYTHING
@@ -132,7 +136,7 @@ def _chosen(query: ListReviews) -> ReviewFilter:
 async def get_review(call: Call[NoQuery]) -> TaskReview:
     """GET …/reviews/{task_id}: a task with everybody's answers; raises NotFound."""
     async with call.services.db.read() as tx:
-        project = await _project(call, tx)
+        project = await get_project(call, tx)
         task = await _task(call, tx, project)
         work = await work_queue.find_work(tx, task.project_key, task.seq)
         current = await submissions.list_current(tx, task.project_key, task.seq)
@@ -146,7 +150,9 @@ async def get_review(call: Call[NoQuery]) -> TaskReview:
             reason=None if work is None else work.reason,
             revision=state.revision,
             submissions=[
-                ReviewedSubmission(one.user_id, clock.format_ms(one.submitted_ms))
+                ReviewedSubmission(
+                    one.user_id, one.assignment_id, clock.format_ms(one.submitted_ms)
+                )
                 for one in current
             ],
             questions=_questions(state),
@@ -171,6 +177,7 @@ def _questions(state: ReviewState) -> list[ReviewQuestion]:
                 address=address,
                 title=field.title,
                 type=field.type,
+                required=field.required,
                 state=_state(result),
                 answers=answers,
                 answer=outcome,
@@ -180,13 +187,7 @@ def _questions(state: ReviewState) -> list[ReviewQuestion]:
 
 
 def _state(result: QuestionResult) -> Any:
-    if not result.is_asked and result.answer is None:
-        return "unasked"
-    if result.is_unresolved:
-        return "undecided"
-    if result.is_disputed:
-        return "disputed"
-    return "agreed" if result.answers or result.answer is not None else "unanswered"
+    return "undecided" if result.is_unresolved else result.state
 
 
 def _given(
@@ -211,19 +212,24 @@ async def accept_review(
 ) -> ReviewDecided:
     """POST …/reviews/{task_id}/accept: complete a task in review."""
     tx = context.tx
-    project = await _project(call, tx)
+    project = await get_project(call, tx)
     task = await _task(call, tx, project)
-    await review_decisions.accept(
-        tx,
-        project,
-        task,
-        await _reviewer(call, tx, project, body.reviewer_id),
-        fixes=body.answers,
-        reasons=[
-            GivenReason(one.question, one.key, DisagreementReason(one.why)) for one in body.reasons
-        ],
-        revision=body.revision,
-    )
+    reviewer_id = await reviewer_of(call, tx, project, body.reviewer_id, "/reviewer_id")
+    try:
+        await review_decisions.accept(
+            tx,
+            project,
+            task,
+            reviewer_id,
+            fixes=body.answers,
+            reasons=[
+                GivenReason(one.question, one.key, DisagreementReason(one.why))
+                for one in body.reasons
+            ],
+            revision=body.revision,
+        )
+    except AnswersRejected as problem:
+        raise AnswersRejected([_in_body(fault) for fault in problem.faults]) from problem
     detail = {"fixes": len(body.answers)}
     await context.note("task", task.task_id, project_key=project.project_key, detail=detail)
     done = await tasks.get_task(tx, project.project_key, task.seq)
@@ -235,19 +241,24 @@ async def accept_review(
     )
 
 
+def _in_body(fault: Fault) -> Fault:
+    """A fault with its pointer, if it has one, led from the request's body."""
+    return replace(fault, pointer=f"/answers{fault.pointer}") if fault.pointer else fault
+
+
 async def send_back_review(
     call: Call[NoQuery], body: SendBackReview, context: WriteContext
 ) -> ReviewDecided:
     """POST …/reviews/{task_id}/send_back: have one person do a task again, with a note."""
     tx = context.tx
-    project = await _project(call, tx)
+    project = await get_project(call, tx)
     task = await _task(call, tx, project)
     try:
         await review_decisions.send_back(
             tx,
             project,
             task,
-            await _reviewer(call, tx, project, body.reviewer_id),
+            await reviewer_of(call, tx, project, body.reviewer_id, "/reviewer_id"),
             body.user_id,
             comment=body.note,
             revision=body.revision,
@@ -258,36 +269,11 @@ async def send_back_review(
     return ReviewDecided(task_id=task.task_id, status=task.status.value)
 
 
-async def _reviewer(
-    call: Call[Any], tx: Transaction, project: ProjectRow, reviewer_id: str | None
-) -> str:
-    """Id of whoever decides: a person who may review the project, or the key itself."""
-    if reviewer_id is None:
-        return call.actor.id
-    account = await organizations.find_organization(tx, project.environment_id)
-    people = await users.find_people(tx, "" if account is None else account[0], {reviewer_id})
-    if not people:
-        raise InvalidContent("there is nobody with this id", pointer="/reviewer_id")
-    seat = await seats.find_seat(tx, project, reviewer_id)
-    is_active = people[reviewer_id].status is not PersonStatus.removed
-    rank = 0 if seat.role is None else roles.RANKS[seat.role]
-    if not is_active or rank < roles.RANKS[PersonRole.reviewer]:
-        raise Forbidden("this person may not review the project")
-    return reviewer_id
-
-
 async def _task(call: Call[Any], tx: Transaction, project: ProjectRow) -> StoredTask:
     task = await tasks.find_task(tx, call.caller.environment_id, call.path["task_id"])
     if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return task
-
-
-async def _project(call: Call[Any], tx: Transaction) -> ProjectRow:
-    project = await find_project(tx, call.caller.environment_id, call.path["project_id"])
-    if project is None:
-        raise NotFound("there is no such project")
-    return project
 
 
 OPERATIONS = (
@@ -329,8 +315,10 @@ OPERATIONS = (
         body_limit=ANSWERS_BODY,
         summary="Accept a task in review",
         description="Completes it with people's answers, save those in `answers`, which replace "
-        "them; every undecided question needs one. 409 if it is not in review, or has another "
-        "`revision`; 403 if `reviewer_id` answered it and the project does not allow that.",
+        "them; every undecided question needs one, and so does a required one that they alone ask. "
+        "The `faults` of a 400 have the addresses of what is wrong or missing. 409 if it is not in "
+        "review, or has another `revision`; 403 if `reviewer_id` answered it and the project does "
+        "not allow that.",
         answer=ReviewDecided,
         answer_description="The completed task.",
         example=examples.REVIEW_ACCEPTED,

@@ -1,0 +1,119 @@
+"""A manager without a mouse: the focus is where it was after a form, and never lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.harness import above_the_store
+from tests.support.pages.keyboard_walk import KeyboardWalk
+
+pytestmark = [above_the_store, pytest.mark.slow]
+
+
+@pytest.fixture
+def keys(mia: Any, project: Any) -> KeyboardWalk:
+    """The manager's keyboard, with the paths of the project's pages."""
+    return KeyboardWalk(mia.page, f"/projects/{project.project.project_id}")
+
+
+def test_quotas_of_members_are_set_one_after_the_other(keys, bea):
+    keys.open("people")
+    keys.tab_to("E-mail address, user name, or name of a team")
+    keys.type(f"{bea.email}\n")
+    assert keys.focused() == "E-mail address, user name, or name of a team"
+
+    keys.tab_back_to("Tasks a day of Bea")
+    keys.type("5\n")
+
+    assert keys.focused() == "Tasks a day of Bea"
+    assert keys.page.input_value(":focus") == "5"
+    assert keys.told() != ""
+
+
+def test_what_is_taken_away_leaves_the_focus_on_what_is_said_of_it(keys, bea):
+    keys.open("people")
+    keys.tab_to("E-mail address, user name, or name of a team")
+    keys.type(f"{bea.email}\n")
+
+    keys.tab_back_to("Take out: Bea")
+    keys.press("Enter")
+
+    assert keys.page.evaluate("document.activeElement.id") == "flash"
+    keys.press("Tab")
+    assert keys.page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_what_was_done_is_seen_from_where_the_focus_is(keys, bea):
+    keys.page.set_viewport_size({"width": 800, "height": 400})
+    keys.open("people")
+    keys.tab_to("E-mail address, user name, or name of a team")
+    keys.type(f"{bea.email}\n")
+    keys.page.wait_for_selector("#flash.is-below")
+
+    shown = keys.page.locator("#flash").bounding_box()
+    keys.press("Tab")
+
+    assert 0 < shown["y"] < 400
+    assert keys.page.locator("#flash.is-below").count() == 0
+
+
+def test_a_team_is_made_and_somebody_put_into_it(keys, bea):
+    keys.page.goto(keys.url("/teams"))
+    keys.tab_to("Name")
+    keys.type("Poets\n")
+    assert keys.page.evaluate("document.activeElement.id") == "flash"
+
+    keys.tab_to("E-mail address or user name")
+    keys.type(f"{bea.email}\n")
+
+    assert keys.focused() == "E-mail address or user name"
+    assert keys.page.locator("main table").inner_text().count(bea.email) == 1
+
+
+def test_a_list_is_saved_and_its_tasks_are_changed_and_the_change_is_undone(keys, project):
+    project.say("pizza", "pasta")
+    project.read_words()
+    keys.open("tasks")
+    keys.tab_to("Search in prompts and answers")
+    keys.type("pizza\n")
+    assert keys.focused() == "Search in prompts and answers"
+
+    keys.tab_to("Save this list as")
+    keys.type("Pizza\n")
+    assert keys.focused() == "Save this list as"
+
+    keys.tab_back_to("Choose pizza")
+    keys.press("Space")
+    keys.tab_to("do")
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    keys.tab_to("Priority")
+    keys.type("3\n")
+    keys.page.wait_for_url("**/actions/action_*")
+    keys.tab_to("Undo")
+    keys.press("Enter")
+    keys.page.wait_for_selector("text=again as it was")
+
+    assert keys.page.evaluate("document.activeElement !== document.body")
+
+
+def test_a_project_is_cloned(keys):
+    keys.open("clone")
+    keys.tab_to("Saved lists")
+    keys.press("Space")
+    assert not keys.page.is_checked(":focus")
+    keys.press("Enter")
+    keys.page.wait_for_url(lambda url: not url.endswith("/clone"))
+
+    assert keys.page.evaluate("document.activeElement.id") == "flash"
+
+
+def test_the_history_is_filtered_where_one_stands(keys):
+    keys.open("history")
+    keys.tab_to("Who")
+    keys.type("nobody@example.com\n")
+
+    assert keys.focused() == "Who"
+    assert keys.page.input_value(":focus") == "nobody@example.com"

@@ -1,0 +1,106 @@
+"""Somebody who uses pages by keyboard alone."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urljoin
+
+STEPS_MAX = 200
+"""Presses of Tab after which what is looked for counts as out of reach."""
+
+_NAME = """() => {
+  const one = document.activeElement;
+  const label = (one.labels?.[0] ?? one).cloneNode(true);
+  for (const other of label.querySelectorAll('select, textarea')) other.remove();
+  const name = one.getAttribute('aria-label') ?? label.textContent;
+  return name.replace('(optional)', '').replace(/\\s+/g, ' ').trim();
+}"""
+_RECORD = """() => {
+  window.walk = { reached: new Set(), faults: [] };
+  const short = (one) => one.outerHTML.replace(/\\s+/g, ' ').slice(0, 120);
+  document.addEventListener('focusin', ({ target }) => window.walk.reached.add(target));
+  document.addEventListener('focusin', ({ target }) => setTimeout(() => {
+    if (document.activeElement !== target) return;
+    const { outlineStyle, outlineWidth } = getComputedStyle(target);
+    const [box] = target.getClientRects();
+    if (!box || box.width < 2) return;
+    const isBare = outlineStyle === 'none' || outlineWidth === '0px';
+    if (isBare && !target.matches('[role=separator]')) {  // whose line is what shows it
+      window.walk.faults.push(`no focus is seen: ${short(target)}`);
+    }
+    const [x, y] = [box.left + box.width / 2, box.top + Math.min(box.height, 24) / 2];
+    const top = document.elementFromPoint(x, y);
+    if (!top || !(target.contains(top) || top.contains(target))) {
+      window.walk.faults.push(`out of sight: ${short(target)}`);
+    }
+  }));
+}"""
+_MISSED = """() => {
+  const all = `a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary,
+    [tabindex="0"]`;
+  return [...document.querySelectorAll(`main :is(${all})`)]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.disabled
+      && one.tabIndex >= 0 && one.getClientRects().length && !window.walk.reached.has(one))
+    .map((one) => one.outerHTML.replace(/\\s+/g, ' ').slice(0, 120));
+}"""
+
+
+class KeyboardWalk:
+    """A page of a browser, and what its keyboard does on it; `base` begins the paths of others."""
+
+    def __init__(self, page: Any, base: str = "") -> None:
+        self.page, self.base = page, base
+        page.add_init_script("window.confirm = () => true")
+
+    def url(self, path: str) -> str:
+        """The address of a path on the server of the page."""
+        return urljoin(self.page.url, path)
+
+    def open(self, name: str) -> None:
+        """Go to a page below the base."""
+        self.page.goto(self.url(f"{self.base}/{name}"))
+
+    def press(self, key: str) -> None:
+        """Press a key, and wait for the page that it may lead to."""
+        self.page.keyboard.press(key)
+        self.page.wait_for_timeout(50)
+        self.page.wait_for_load_state()
+
+    def type(self, text: str) -> None:
+        """Type over what stands in a field; a line end submits its form, which is waited for."""
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.type(text.removesuffix("\n"))
+        if text.endswith("\n"):
+            with self.page.expect_navigation():
+                self.page.keyboard.press("Enter")
+
+    def tab_to(self, name: str, key: str = "Tab") -> None:
+        """Press Tab until what has this name has the focus."""
+        for _ in range(STEPS_MAX):
+            self.page.keyboard.press(key)
+            if self.focused() == name:
+                return
+        raise AssertionError(f"{name} is not reached by {key}")
+
+    def tab_back_to(self, name: str) -> None:
+        """Press Shift and Tab until what has this name has the focus."""
+        self.tab_to(name, "Shift+Tab")
+
+    def focused(self) -> str:
+        """The name of what has the focus."""
+        return str(self.page.evaluate(_NAME))
+
+    def told(self) -> str:
+        """What is read out by a screen reader, once something is."""
+        self.page.wait_for_function("document.getElementById('live').textContent !== ''")
+        return str(self.page.inner_text("#live"))
+
+    def faults(self) -> list[str]:
+        """Walk a page to its end: what Tab does not reach, and where the focus is not seen."""
+        self.page.evaluate(_RECORD)
+        count = self.page.locator("a, button, input, select, textarea, summary, [tabindex]").count()
+        for _ in range(min(count, STEPS_MAX)):
+            self.page.keyboard.press("Tab")
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        missed = [f"not reached: {one}" for one in self.page.evaluate(_MISSED)]
+        return list(dict.fromkeys(self.page.evaluate("window.walk.faults"))) + missed

@@ -22,7 +22,7 @@ from plaudit.workspace.transfer.result_words import result_words
 from tests.support.pages.browser_client import add_person, signed_in
 from tests.support.source import SOURCE
 from tests.support.texts import hostile_imports
-from tests.support.texts.code_messages import CodeMessages
+from tests.support.texts.code_messages import CodeMessages, pieces_of_messages
 from tests.support.texts.extraction import LEFT_OUT, PROBLEM_ROOMS, RAISED, extracted
 from tests.support.texts.hostile_imports import Said
 
@@ -87,6 +87,17 @@ def test_every_message_of_the_code_is_a_text_that_the_catalogue_has():
     assert len(messages.reasons) > 800
     assert len(messages.remarks) > 60
     assert len([one for one in extracted() if one.context == "problem"]) > 950
+
+
+def test_a_message_is_not_put_together_of_pieces_of_sentences():
+    """`f"{'this key' if … else 'this team'} has none"` is two messages, or has known parts."""
+    pieces = {
+        one
+        for where, one in pieces_of_messages(PROBLEM_ROOMS, {*RAISED, "remark"})
+        if where != "core/common/server_secret.py"  # said as the server starts
+    }
+
+    assert pieces - set(message_parts.PARTS) == set()
 
 
 def test_a_part_of_a_message_stands_in_the_code_that_says_it():

@@ -40,11 +40,11 @@ from plaudit.api.manage import (
     exports,
     gold,
     imports,
+    labeling,
     partitions,
     projects,
     qualification,
     quality,
-    reviews,
     rules,
     staffing,
     study_links,
@@ -150,7 +150,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
     for module in (
-        *(projects, qualification, rules, tasks, task_lists, reviews, quality, imports, exports),
+        *(projects, qualification, rules, tasks, task_lists, labeling, quality, imports, exports),
         *(partitions, users, teams, staffing, study_links, api_keys, audit),
     ):
         operations += module.OPERATIONS

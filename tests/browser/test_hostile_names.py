@@ -155,7 +155,7 @@ class Hostile:
             client.close()
         self.demo.made |= {
             "review_project": "hostile", "review_task": "review", "reported_task": "report",
-            "attention_project": "hostile",
+            "attention_project": "hostile", "asked_task": "review",
         }  # fmt: skip
 
     def write_message(self, client: httpx2.Client, at: str) -> str:

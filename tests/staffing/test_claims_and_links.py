@@ -11,6 +11,7 @@ from plaudit.core.accounts.study_links import EntryThrottle, NewStudyLink, Study
 from plaudit.core.staffing import demand, pools
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import InvalidContent, NotFound, Problem, TooManyRequests
+from plaudit.store.tasks import work_pools
 from tests.support.databases.statement_counter import counting
 from tests.support.staffing.staffed_project import StaffedProject
 
@@ -80,6 +81,22 @@ def test_a_project_has_so_many_requirements_and_no_more(staffed, monkeypatch):
 
     with pytest.raises(InvalidContent, match="at most 2"):
         staffed.ask(languages=["fr"])
+
+
+def test_a_batch_that_would_need_too_many_requirements_leaves_none_behind(staffed, monkeypatch):
+    """An import goes on after such a line, in the same transaction."""
+    monkeypatch.setattr(pools, "POOLS_MAX", 3)
+    batch = staffed.batch()
+    staffed.ask(languages=["es"], batch=batch)
+    staffed.ask(languages=["de"], batch=batch)
+    key = staffed.project.project_key
+
+    async def hand_it_in_vain(tx):
+        with pytest.raises(InvalidContent, match="at most 3"):
+            await pools.hand_batch(tx, key, batch.batch_id, "team")
+        return await work_pools.list_requirements(tx, key, limit=9)
+
+    assert len(staffed.write(hand_it_in_vain)) == 2
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import msgspec
 
 from plaudit.core.datasets import attachments
 from plaudit.core.labeling import leases, submissions, task_notes
+from plaudit.core.managing import talks
 from plaudit.core.quality.reporting.options import ReportOptions
 from plaudit.core.quality.reporting.snapshots import SnapshotMaker
 from plaudit.core.quality_control import gold_tasks
@@ -15,7 +16,7 @@ from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks import projects as projects_core
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
 from plaudit.model.labeling import LeaseRef, control_key
-from plaudit.model.managing import ActionKind, ActionState
+from plaudit.model.managing import ActionKind, ActionState, TalkSide
 from plaudit.model.quality_control import (
     CrossingRow,
     PauseRow,
@@ -393,7 +394,7 @@ def add_ann_skip(world: World) -> None:
 
 
 def add_ann_reviews(world: World) -> None:
-    """Two tasks in review that somebody of Ann's has answered."""
+    """Two tasks in review that somebody of Ann's has answered, and written about to managers."""
     user_id, environment_id = NAMES["user_id"], world.org()
 
     async def work(tx: Any) -> None:
@@ -412,10 +413,25 @@ def add_ann_reviews(world: World) -> None:
             lease = await leases.lease_next(tx, project, user_id)
             assert lease is not None
             assert lease.seq == task.seq
+            assignment_id = lease.assignment_id
+            if number == 1:
+                assignment_id = NAMES["assignment_id"]
+                await tx.run(
+                    "UPDATE assignment SET assignment_id = :wanted"
+                    " WHERE project_key = :key AND assignment_id = :minted",
+                    {
+                        "wanted": assignment_id,
+                        "key": project.project_key,
+                        "minted": lease.assignment_id,
+                    },
+                )
+            await talks.write(
+                tx, project, assignment_id, TalkSide.person, user_id, text=CANARY, seen=0
+            )
             await submissions.submit(
                 tx,
                 project,
-                LeaseRef(user_id, lease.assignment_id, lease.lease_version),
+                LeaseRef(user_id, assignment_id, lease.lease_version),
                 [{"at": "t0u0", "key": "response", "value": CANARY}],
                 client_key="once",
                 active_ms=1,

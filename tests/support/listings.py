@@ -46,7 +46,7 @@ ONE_THING = {
     "get_requirement", "show_skills",
     "show_own_messages", "show_talk", "show_clone",
     "get_task_action", "show_task_action", "ask_task_action", "show_sample", "ask_sample",
-    "get_review",
+    "get_review", "get_talk",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 
@@ -86,6 +86,7 @@ QUERIES = {
     "show_history": ("", "about={project_id}", "who={admin_id}&kind=people", f"until={EARLY}"),
     "show_project_history": ("", "about={project_id}", "who={admin_id}"),
     "show_talks": ("", "show=all"),
+    "list_talks": ("", "only=unread"),
     "show_batches": ("", "status=paused"),
     "show_tasks": (
         "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",

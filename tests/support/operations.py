@@ -54,6 +54,7 @@ NAMES = {
     "team_id": f"team_{CANARY}",
     "member_id": f"user_{CANARY}",
     "link_id": f"study_{CANARY}",
+    "assignment_id": f"assignment_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -84,6 +85,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
     "act_on_tasks": {"action": "cancel", "task_ids": [NAMES["task_id"]]},
     "send_back_review": {"user_id": NAMES["user_id"], "note": "Swept."},
+    "write_message": {"text": "Swept.", "seen": 1},
+    "read_messages": {"until": 1},
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
     "set_rules": {"rules": []},
@@ -108,6 +111,7 @@ _MEMBER = {"member_id": NAMES["member_id"]}
 _GOLD = {"task_id": NAMES["task_id"]}
 _COMPUTED = {"job_id": NAMES["job_id"]}
 _ACTED = {"action_id": NAMES["action_id"]}
+_WRITTEN = {"assignment_id": NAMES["assignment_id"]}
 _REVIEWED = {"task_id": f"review_1_{CANARY}"}
 _ON_TASKS = {"action": "cancel", "task_ids": [NAMES["task_id"]]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
@@ -150,6 +154,11 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
         for name, beside in (("project_id", _REVIEWED), ("task_id", _IN_PROJECT))
     },
     ("send_back_review", "user_id"): _IN_PROJECT | _REVIEWED,
+    **{
+        (operation_id, name): beside
+        for operation_id in ("get_talk", "write_message", "read_messages")
+        for name, beside in (("project_id", _WRITTEN), ("assignment_id", _IN_PROJECT))
+    },
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
     ("set_member", "member_id"): _IN_PROJECT,
     ("set_member", "project_id"): _MEMBER,
@@ -333,6 +342,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "get_review": [_IN_PROJECT | _REVIEWED, _IN_PROJECT | {"task_id": NAMES["task_id"]}],
     "accept_review": [_IN_PROJECT | _REVIEWED],
     "send_back_review": [_IN_PROJECT | {"task_id": f"review_2_{CANARY}"}],
+    "list_talks": [_IN_PROJECT, _IN_PROJECT | {"limit": "1", "only": "unread"}],
+    "get_talk": [_IN_PROJECT | _WRITTEN],
+    "write_message": [_IN_PROJECT | _WRITTEN],
+    "read_messages": [_IN_PROJECT | _WRITTEN],
     "list_task_actions": [_IN_PROJECT],
     "get_task_action": [_IN_PROJECT | _ACTED],
     "undo_task_action": [_IN_PROJECT | _ACTED],

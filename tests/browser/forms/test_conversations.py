@@ -111,6 +111,23 @@ def test_a_task_of_several_turns_is_typed_and_shown_as_json(office):
     assert "Ten minutes." in page.inner_text("main")
 
 
+def test_json_that_is_no_conversation_is_not_replaced_by_what_was_typed_before(office):
+    """Whatever stands there goes to the server, which says what is wrong with it."""
+    page = opened(office, "/new-task")
+    page.fill("#prompt", "Typed before.")
+    page.click("#as-json summary")
+    wrong = ({"messages": 5}, {"messages": [None]}, {"messages": [{"content": {"text": 5}}]})
+    for turn in wrong:
+        page.fill("#content", json.dumps([{"turns": [turn]}]))
+
+        assert page.locator("#more-in-json").is_visible()
+        assert read(page, "#content") == [{"turns": [turn]}]
+    page.click("button.main")
+    page.wait_for_selector("#content[aria-invalid]")
+    assert read(page, "#content") == [{"turns": [wrong[-1]]}]
+    assert office.seen.errors == []
+
+
 def test_axe_finds_nothing_on_conversations(office):
     found = {}
     for path in ("/new-task", "/settings/template"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -338,6 +339,25 @@ SHOWN_WHEN = """<View>
   <Choices name="wrong" toName="q" visibleWhen="choice-selected" whenTagName="verdict"
     whenChoiceValue="unknown"><Choice value="z"/></Choices>
 </View>"""
+
+
+def test_of_a_form_that_is_too_long_the_first_questions_are_taken_with_their_conditions():
+    """Each is compared with the others, which thousands of controls would make long."""
+    controls = "".join(
+        f'<Choices name="c{number}" toName="q" visibleWhen="choice-selected"'
+        f' whenTagName="c{max(0, number - 1)}"><Choice value="x"/></Choices>'
+        for number in range(4000)
+    )
+    given = [region(f"c{number}", "choices", {"choices": ["x"]}, "q") for number in range(4000)]
+    row = {"id": 1, "data": {"prompt": "Why?"}, "annotations": [by(1, *given)]}
+
+    began = time.process_time()
+    form = read(FORMAT, row, config=f'<View><Text name="q" value="$prompt"/>{controls}</View>').form
+
+    assert time.process_time() - began < 10
+    assert form is not None
+    assert len(form.fields) == 200
+    assert all(field.ask_if is not None for field in form.fields[1:])
 
 
 def test_what_is_visible_when_a_choice_is_selected_is_asked_only_then():

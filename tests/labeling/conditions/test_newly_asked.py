@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from plaudit.core.labeling import review_decisions
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import AnswersRejected
 from plaudit.model.core import TaskStatus
+from plaudit.model.labeling import WorkState
+from plaudit.store.tasks import tasks, work_queue
 from tests.labeling.conditions.test_work import (
     FLAW,
     FORM,
@@ -155,3 +159,29 @@ def test_a_written_response_that_is_not_asked_for_any_more_is_taken_away(world):
     ]
     correct(labeling, task_id, [said("able", True), said("response", "Anew.")])
     assert turn_of(labeling, task_id)["messages"][1]["content"]["text"] == "Anew."
+
+
+def test_an_acceptance_judges_the_task_as_it_is_once_it_is_locked(world):
+    """Read while it was completed, it comes back into review before its reviewer has the lock."""
+    labeling = LabelingProject(world, form={"fields": [VERDICT]}, overlap=2)
+    [task_id] = labeling.create()
+    judged(labeling, "ann", "good")
+    judged(labeling, "ben", "bad")
+    labeling.accept(task_id, [BAD])
+
+    async def accept_what_was_read(tx: Any) -> None:
+        completed = await tasks.find_task(tx, labeling.environment_id, task_id)
+        await lifecycle.reopen_task(tx, labeling.environment_id, completed, keeps_submissions=True)
+        await work_queue.change_state(
+            tx,
+            completed.project_key,
+            completed.seq,
+            expected=WorkState.open,
+            state=WorkState.in_review,
+            reason="all",
+        )
+        await review_decisions.accept(tx, labeling.project, completed, "rev")
+
+    assert faults(lambda: labeling.write(accept_what_was_read)) == [
+        ("verdict", "an answer is required")
+    ]

@@ -247,7 +247,8 @@ def furnish_attention(demo: Stage) -> None:
     for prompt in ("Do it.", "And then?"):
         variables = {"prompt": prompt, "responses": ["What?", "When?"]}
         body = {"project_name": "Unclear prompts", "template_variables": variables}
-        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+        made = httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, ""))
+        demo.made.setdefault("asked_task", made.raise_for_status().json()["task_id"])
     with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
         email, word = demo.logins["annotator"]
         token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))

@@ -91,6 +91,11 @@ def open_first_turns(page: Any) -> None:
     open_turns(page)
 
 
+def open_messages(page: Any) -> None:
+    """Open the messages about a task on its page of review."""
+    page.click("#open-messages")
+
+
 def draw_sample(page: Any) -> None:
     """Draw a sample of the tasks that a list has."""
     page.click("#accept-many summary")
@@ -181,6 +186,12 @@ SCENES: Sequence[Scene] = (
     Scene("review-sample", "show_sample", "/review/{review_project}", prepare=draw_sample),
     Scene("review-completed", "show_review_list", "/review/project_preference?show=completed"),
     Scene("review-task", "show_review_task", "/review/{review_project}/tasks/{review_task}"),
+    Scene(
+        "review-messages",
+        "show_review_task",
+        "/review/{attention_project}/tasks/{asked_task}",
+        prepare=open_messages,
+    ),
     Scene("review-report", "show_review_task", "/review/{review_project}/tasks/{reported_task}"),
     Scene(
         "review-correction",

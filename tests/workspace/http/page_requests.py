@@ -57,6 +57,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "preview_text": {"text": "x"},
     "accept_task": {"revision": "x", "fixes": []},
     "correct_task": {"revision": "x", "fixes": []},
+    "write_on_review": {"text": "x"},
+    "read_on_review": {"until": "1"},
     "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},
     "confirm_report": {},
     "begin_sample": {"sample_count": "1"},

@@ -61,6 +61,44 @@ def test_no_template_says_anything_outside_of_the_catalogue():
     } == {}
 
 
+SAID_BEFORE = {
+    *(
+        "control.about",
+        "one.about",
+        "event.about",
+        "words.about",
+    ),  # of a question, said by its view
+    *(
+        "one.value",
+        "row.value",
+        "row.why",
+        "row.reason",
+        "one.why",
+        "step.kind",
+        "one.kind",
+        "flag.reason",
+        "event.value",
+    ),
+    *("attempt.status", "key.role"),  # a number of HTTP; the words that a key is made with
+}
+"""Values that are said where the page is made, or are somebody's own words."""
+
+
+def test_no_template_writes_a_word_of_the_api_as_it_is():
+    """`{{ task.status.value | word }}`, or `| said` for a message."""
+    templates = environment()
+
+    assert {
+        path.relative_to(TEMPLATES).as_posix(): found
+        for path in TEMPLATES.rglob("*.html")
+        if (found := set(outside.unsaid_values(templates, path.read_text())) - SAID_BEFORE)
+    } == {}
+    assert outside.unsaid_values(templates, "<b>{{ a.status }}</b>") == ["a.status"]
+    assert (
+        outside.unsaid_values(templates, '<b class="{{ a.status }}">{{ a.kind | word }}</b>') == []
+    )
+
+
 def test_a_plural_is_chosen_by_a_number_and_not_by_its_digits():
     wrong = [
         path.name
@@ -129,6 +167,7 @@ def test_a_text_of_a_module_or_script_that_is_not_marked_is_found():
     assert outside.in_module('x = N_("Saved it all"); raise Conflict("there is one already")') == []
     assert outside.in_script("button.textContent = `Removed ${n}`;") == ["`Removed ${n}`"]
     assert outside.in_script('announce(isSaved ? t("Saved") : "Not saved");') == ['"Not saved"']
+    assert outside.in_script('label.textContent = text || "(empty)";') == ['"(empty)"']
     assert outside.in_script('line.textContent = tn("%(count)s x", "%(count)s xs", n);') == []
 
 

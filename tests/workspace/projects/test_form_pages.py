@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 from markupsafe import escape
 
 from plaudit.core.tasks.forms import PRESETS
-from tests.support.harness import one_engine
-from tests.support.labeling_project import FORM
+from tests.support.harness import both_engines, one_engine
+from tests.support.labeling_project import FORM, OVERALL
 from tests.support.pages.manager_pages import all_projects, entries
 from tests.workspace.projects.settings_requests import drawn, fault_in, path_of, version_in
 
@@ -48,6 +49,27 @@ def test_questions_that_somebody_else_saved_meanwhile_are_not_replaced_unseen(wo
     assert kept == hers
     assert again.status_code == 303
     assert all_projects(world)["P"].form == mine
+
+
+@both_engines
+@pytest.mark.parametrize("page", ["/form", "/template"])
+def test_of_two_who_save_at_the_same_moment_one_is_told(world, mia, project, page):
+    path, field = path_of(project, page), page.removeprefix("/")
+    keys = [f"key_{number}" for number in range(3)]
+    for number in range(8):
+        version = version_in(mia.get(path).text)
+
+        def save(key: str, number: int = number, version: str = version) -> int:
+            what = {"fields": [OVERALL | {"key": f"{key}_{number}"}]}
+            if field == "template":
+                what = {"messages": [{"role": "user", "text": f"{key} {number}"}]}
+            sent = {field: json.dumps(what), "version": version}
+            return int(mia.post(path, sent).status_code)
+
+        with ThreadPoolExecutor(len(keys)) as pool:
+            told = sorted(pool.map(save, keys))
+
+        assert told == [303, 409, 409]
 
 
 def test_the_usual_questions_have_a_version_too(world, mia, project):

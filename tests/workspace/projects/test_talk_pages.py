@@ -138,3 +138,40 @@ def test_pseudonyms_hide_names_on_both_sides(labeling, ann, mia):
         text = browser.get(task).text
     assert "A manager" in text
     assert "Mia" not in text
+
+
+def test_messages_stand_on_the_page_of_review_too(labeling, ann):
+    """With how many are unread; what is written or read there leads back to the task."""
+    labeling.set(review="all")
+    lease = labeling.take(ann.user_id)
+    labeling.submit(lease)
+    work = f"/work/{labeling.project.project_id}/tasks/{lease.assignment_id}/messages"
+    review = f"/review/{labeling.project.project_id}/tasks/{labeling.first_id}"
+    own = f"{review}/messages/{lease.assignment_id}"
+    other = f"/review/{labeling.project.project_id}/tasks/{labeling.create()[0]}"
+    rae = add_person(labeling.world, "reviewer", name="Rae", email="rae@example.com")
+    with signed_in(labeling.world, rae) as browser, signed_in(labeling.world, ann) as asking:
+        assert "Write to Ann" in words(browser.get(review).text)
+        asking.get(work)
+        asking.post(work, {"text": " ".join(HOSTILE), "seen": "0"})
+        page = browser.get(f"{review}?question=overall").text
+        assert "1 unread" in words(page)
+        assert f'action="{own}?question=overall"' in page
+        assert "<script>alert" not in page
+
+        back = browser.post(f"{own}?question=overall", {"text": "Yes.", "seen": "0"}, follow=True)
+        assert (back.url.path, back.url.query) == (review, b"question=overall")
+        assert "They see your message" in back.text
+        assert "1 unread" in words(back.text)
+        read = browser.post(f"{own}/read", {"until": "1"}, follow=True)
+        assert read.url.path == review
+        assert "1 unread" not in words(read.text)
+        long = browser.post(own, {"text": "y" * (talks.TEXT_CHARS_MAX + 1)})
+        assert (long.status_code, long.text.count('aria-invalid="true"')) == (400, 1)
+        assert (
+            browser.post(f"{other}/messages/{lease.assignment_id}", {"text": "x"}).status_code
+            == 404
+        )
+        assert asking.post(own, {"text": "x"}).status_code == 403
+    noted = [one.action for one in entries(labeling.world)]
+    assert noted == ["read_on_review", "write_on_review", "write_to_managers"]

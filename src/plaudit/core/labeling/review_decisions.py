@@ -82,6 +82,7 @@ async def accept(
     `kind` is that of its note.
     """
     await _lock(tx, task, WorkState.in_review)
+    task = await tasks.get_task(tx, task.project_key, task.seq)  # it may have come back since
     state = await _review_state(tx, project, task, revision)
     _require_other(project, state.submissions, user_id)
     checked = _checked_fixes(state, fixes)

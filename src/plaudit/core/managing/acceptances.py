@@ -116,7 +116,12 @@ async def begin(
     if not 0 <= wrong_max < sample_count:
         raise InvalidContent(N_("allow fewer wrong tasks than you look at"), pointer="/wrong_max")
     listed = await review_order.list_in_review(
-        tx, project, chosen=chosen, reader_id=user_id, limit=TASKS_MAX
+        tx,
+        project,
+        chosen=chosen,
+        reader_id=user_id,
+        limit=TASKS_MAX,
+        names_questions=False,
     )
     seqs = [one.queued.seq for one in listed if not one.is_own and one.queued.reason != UNDECIDED]
     if len(seqs) <= sample_count:

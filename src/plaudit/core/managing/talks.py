@@ -15,7 +15,7 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks import excerpts
-from plaudit.errors import Conflict, InvalidContent, NotFound
+from plaudit.errors import Conflict, InvalidContent, InvalidPageToken, NotFound
 from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Lease, control_key
 from plaudit.model.managing import Talk, TalkMessage, TalkSide
@@ -51,8 +51,9 @@ class TalkShown(Struct, frozen=True):
 
 
 class _TalksCursor(Struct, frozen=True, array_like=True, tag="talks"):
-    """The last talk of a page, and if it lists unread ones alone."""
+    """The last talk of a page, its project, and if the list is of unread ones alone."""
 
+    project_id: str
     is_unread: bool
     last_ms: int
     assignment_id: str
@@ -157,23 +158,26 @@ async def list_page(
     *,
     is_unread: bool,
     next_token: str | None,
+    limit: int = PAGE_MAX,
 ) -> tuple[list[ListedTalk], str | None]:
-    """List one page of a project's talks, the latest first, and the next token, None at the end.
+    """List up to `limit` of a project's talks, latest first, and the next token, None at the end.
 
     With `is_unread` only those that no manager has read. Raises InvalidPageToken.
     """
     before = None
     if next_token is not None:
         cursor = page_tokens.decode(secret, project.environment_id, next_token, _TalksCursor)
+        if cursor.project_id != project.project_id or (is_unread and not cursor.is_unread):
+            raise InvalidPageToken
         is_unread, before = cursor.is_unread, (cursor.last_ms, cursor.assignment_id)
     listed = await talks.list_latest(
-        tx, project.project_key, unread_by_staff=is_unread, before=before, limit=PAGE_MAX + 1
+        tx, project.project_key, unread_by_staff=is_unread, before=before, limit=limit + 1
     )
     token = None
-    if len(listed) > PAGE_MAX:
+    if len(listed) > limit:
         listed.pop()
         last = listed[-1].talk
-        cursor = _TalksCursor(is_unread, last.last_ms, last.assignment_id)
+        cursor = _TalksCursor(project.project_id, is_unread, last.last_ms, last.assignment_id)
         token = page_tokens.encode(secret, project.environment_id, cursor)
     return listed, token
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -121,20 +122,24 @@ async def hand_batch(tx: Transaction, project_key: int, batch_id: str, team_id: 
 
 
 async def _ensure(tx: Transaction, project_key: int, asked: Sequence[Requirement]) -> list[str]:
-    """Names of the pools of requirements, which are stored afterwards."""
+    """Names of the pools of requirements, which are stored afterwards.
+
+    Raises InvalidContent beyond POOLS_MAX, with none stored: an import goes on after it.
+    """
     by_pool: Mapping[str, Requirement] = {requirements.pool_of(one): one for one in asked}
+    new: dict[str, Requirement] = {}
     for pool, requirement in by_pool.items():
-        if pool == OPEN_POOL:
-            continue
         first = requirement.people[0] if requirement.people else work_pools.NOBODY
-        if await work_pools.has_pool(tx, project_key, first, pool):
-            continue
-        for user_id in requirement.people or (work_pools.NOBODY,):
-            if await work_pools.count_pools(tx, project_key, user_id) >= POOLS_MAX:
-                raise InvalidContent(
-                    f"a project has at most {POOLS_MAX} different requirements, and as many that "
-                    "name one person"
-                )
+        if pool != OPEN_POOL and not await work_pools.has_pool(tx, project_key, first, pool):
+            new[pool] = requirement
+    named = Counter(one for each in new.values() for one in each.people or (work_pools.NOBODY,))
+    for user_id, count in named.items():
+        if await work_pools.count_pools(tx, project_key, user_id) + count > POOLS_MAX:
+            raise InvalidContent(
+                f"a project has at most {POOLS_MAX} different requirements, and as many that "
+                "name one person"
+            )
+    for pool, requirement in new.items():
         await work_pools.put_pool(
             tx, project_key, pool, requirements.encode(requirement), requirement.people
         )

@@ -103,9 +103,10 @@ class LabelStudioReader(FormatReader):
             if field.type != "category" or field.possible_values is not None:
                 names[len(fields)] = control[0]
                 fields.append(field)
+        fields = fields[:FIELDS_MAX]  # before each is compared with all others
         if self._config is not None:
             fields = with_conditions(fields, names, self._config.controls)
-        return Form(fields=fields[:FIELDS_MAX]) if fields else None
+        return Form(fields=fields) if fields else None
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a row; one without an annotation that counts is open work."""

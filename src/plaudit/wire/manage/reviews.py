@@ -66,9 +66,10 @@ class ReviewQuestion(Struct, omit_defaults=True, kw_only=True):
 
 
 class ReviewedSubmission(Struct):
-    """A submission that counts, by its author."""
+    """A submission that counts, by its author and the assignment that it was made for."""
 
     user_id: str
+    assignment_id: str
     submitted_at: str
 
 

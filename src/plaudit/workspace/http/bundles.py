@@ -24,7 +24,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/review.css": (
         *("shared/tokens.css", "shared/base.css", "shared/rendered.css", "shared/turns.css"),
         *("annotate/task.css", "annotate/prompt.css", "annotate/panes.css"),
-        *("annotate/questions.css", "annotate/grid.css", "review/review.css"),
+        *("annotate/questions.css", "annotate/grid.css", "review/review.css", "shared/talk.css"),
     ),
     "bundles/review.js": ("shared/shell.js", "review/main.js"),
     "bundles/palette.js": ("shared/palette.js",),

@@ -98,19 +98,21 @@ async def save_questions(
 
     Of two who change them at the same time the later one is told, and sees what was saved.
     """
-    project = await get_project(context.tx, request)
-    if submitted.version not in (None, _stored_version(project)):
-        raise Conflict(
-            "somebody else saved other questions while you changed these; save again to replace "
-            "them"
-        )
+
+    def require_known(replaced: ProjectRow) -> None:
+        if submitted.version not in (None, _stored_version(replaced)):
+            raise Conflict(
+                "somebody else saved other questions while you changed these; save again to "
+                "replace them"
+            )
+
     value = None if submitted.form is None else form_data.parse_json_field(submitted.form, "/form")
     flash = (
         say("The questions are saved.")
         if value is not None
         else say("The usual questions are asked.")
     )
-    return await save_changes(request, context, {"form": value}, FORM, flash)
+    return await save_changes(request, context, {"form": value}, FORM, flash, check=require_known)
 
 
 async def preview_questions(

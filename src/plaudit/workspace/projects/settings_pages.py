@@ -7,6 +7,7 @@ are POST requests because drafts do not fit into a URL; they write nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
@@ -24,7 +25,7 @@ from plaudit.core.tasks.forms import (
 )
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import Conflict, InvalidContent
-from plaudit.model.core import PersonRole, Review
+from plaudit.model.core import PersonRole, ProjectRow, Review
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
@@ -187,19 +188,27 @@ async def save_template(
 
     Raises InvalidContent, or Conflict where somebody else saved another one meanwhile.
     """
-    stored = project_detail(await get_project(context.tx, request)).template
-    if submitted.version not in (None, _template_version(stored)):
-        raise Conflict(
-            "somebody else saved another opening conversation while you changed this one; save "
-            "again to replace it"
-        )
     value = (
         None
         if submitted.template is None
         else form_data.parse_json_field(submitted.template, "/template")
     )
+
+    def require_known(replaced: ProjectRow) -> None:
+        stored = project_detail(replaced).template
+        if submitted.version not in (None, _template_version(stored)):
+            raise Conflict(
+                "somebody else saved another opening conversation while you changed this one; "
+                "save again to replace it"
+            )
+
     return await save_changes(
-        request, context, {"template": value}, TEMPLATE, say("The opening conversation is saved.")
+        request,
+        context,
+        {"template": value},
+        TEMPLATE,
+        say("The opening conversation is saved."),
+        check=require_known,
     )
 
 
@@ -237,12 +246,20 @@ async def save_changes(
     changes: dict[str, Any],
     path: str,
     flash: str,
+    *,
+    check: Callable[[ProjectRow], None] | None = None,
 ) -> Redirect:
-    """Save changes of a project, note them, and lead to a page."""
+    """Save changes of a project, note them, and lead to a page.
+
+    `check` is called with the project as it was replaced, and may raise a Problem: who saves at
+    the same moment has changed it after any earlier look.
+    """
     public_id = request.path["project_id"]
     before, project = await projects.change_project(
         context.tx, context.environment_id, public_id, changes
     )
+    if check is not None:
+        check(before)
     await context.note(
         "project",
         project.project_id,

@@ -18,14 +18,17 @@ from plaudit.core.labeling import review_decisions, review_queue
 from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason
 from plaudit.core.labeling.adjudication.review_order import ReviewFilter
-from plaudit.errors import AnswersRejected
-from plaudit.model.core import PersonRole, StoredTask
-from plaudit.model.labeling import DisagreementReason
+from plaudit.core.managing import talks
+from plaudit.errors import AnswersRejected, NotFound
+from plaudit.model.core import PersonRole, ProjectRow, StoredTask
+from plaudit.model.labeling import DisagreementReason, Lease
+from plaudit.model.managing import TalkSide
 from plaudit.store.engine.engine import Transaction
 from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_calls import NextTask, refusal
 from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.annotate.own_message_pages import MessageForm, ReadForm, note_task
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
@@ -34,7 +37,9 @@ from plaudit.workspace.review.review_pages import (
     PROJECT,
     TASK,
     Disputed,
+    ReviewTaskQuery,
     find_task,
+    own_query,
     query_of,
     task_path,
 )
@@ -154,6 +159,51 @@ async def send_back(
     )
 
 
+async def write_on_review(
+    request: PageRequest[ReviewTaskQuery], submitted: MessageForm, context: WriteContext
+) -> Redirect:
+    """POST …/messages/{assignment_id}: write to somebody about the task; back to it."""
+    project, lease = await _lease_on_task(request, context)
+    await talks.write(
+        context.tx,
+        project,
+        lease.assignment_id,
+        TalkSide.staff,
+        request.user.user_id,
+        text=submitted.text,
+        seen=submitted.seen,
+    )
+    await note_task(context, project, lease)
+    return Redirect(
+        to=task_path(project, request.path["task_id"]) + own_query(request.query),
+        flash=N_("They see your message on their task and on Home."),
+    )
+
+
+async def read_on_review(
+    request: PageRequest[ReviewTaskQuery], submitted: ReadForm, context: WriteContext
+) -> Redirect:
+    """POST …/messages/{assignment_id}/read: say that messages were read; back to the task."""
+    project, lease = await _lease_on_task(request, context)
+    await talks.mark_read(
+        context.tx, project, lease.assignment_id, TalkSide.staff, until=submitted.until
+    )
+    await note_task(context, project, lease)
+    return Redirect(to=task_path(project, request.path["task_id"]) + own_query(request.query))
+
+
+async def _lease_on_task(
+    request: PageRequest[Any], context: WriteContext
+) -> tuple[ProjectRow, Lease]:
+    """The project and an assignment of the path's task; raises NotFound for one of another task."""
+    project = await get_project(context.tx, request)
+    task = await find_task(context.tx, request, project)
+    shown = await talks.get_talk(context.tx, project, request.path["assignment_id"])
+    if (shown.lease.project_key, shown.lease.seq) != (task.project_key, task.seq):
+        raise NotFound("there is no such assignment")
+    return project, shown.lease
+
+
 async def confirm_report(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
@@ -223,6 +273,23 @@ PAGES = (
         form=SendBackForm,
         body_limit=NOTE_BODY,
         form_page="show_review_task",
+    ),
+    *(
+        Page(
+            page_id=page_id,
+            path=f"{TASK}/messages/{{assignment_id}}{verb}",
+            method="POST",
+            role=PersonRole.reviewer,
+            handler=handler,
+            query=ReviewTaskQuery,
+            form=form,
+            body_limit=NOTE_BODY,
+            form_page="show_review_task",
+        )
+        for page_id, verb, handler, form in (
+            ("write_on_review", "", write_on_review, MessageForm),
+            ("read_on_review", "/read", read_on_review, ReadForm),
+        )
     ),
     Page(
         page_id="confirm_report",

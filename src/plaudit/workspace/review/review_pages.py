@@ -18,14 +18,18 @@ from plaudit.core.accounts import permissions
 from plaudit.core.labeling import (
     question_results,
     review_queue,
+    task_work,
 )
 from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter, may_decide
+from plaudit.core.managing import talks
+from plaudit.core.managing.talks import TalkShown
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import QueuedTask, SubmissionRow, WorkState
+from plaudit.model.labeling import Lease, QueuedTask, SubmissionRow, WorkState
+from plaudit.model.managing import TalkSide
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import submissions
+from plaudit.store.labeling import leases, submissions
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
@@ -78,6 +82,14 @@ def query_of(chosen: ReviewFilter) -> str:
     return f"?{said}" if said else ""
 
 
+def own_query(query: ReviewTaskQuery) -> str:
+    """Query string of a task's page, with its question mark: the list or sample that it is of."""
+    listing = query_of(chosen_of(query))
+    if not query.sample:
+        return listing
+    return f"{listing}{'&' if listing else '?'}{urlencode({'sample': query.sample})}"
+
+
 async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects with tasks that wait for a reviewer."""
     async with request.db.read() as tx:
@@ -103,6 +115,19 @@ async def find_task(tx: Transaction, request: PageRequest[Any], project: Project
     if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return task
+
+
+class TalksOnTask(Struct, frozen=True):
+    """Talks about a task with their messages, and the latest of the others who have or had it."""
+
+    shown: list[TalkShown]
+    silent: list[Lease]
+    names: dict[str, str]
+
+    @property
+    def unread_count(self) -> int:
+        """Number of talks with something that no manager or reviewer has read."""
+        return sum(one.talk.is_unread(TalkSide.staff) for one in self.shown)
 
 
 class OpenReview(Struct, frozen=True):
@@ -138,9 +163,26 @@ async def _open_review(request: PageRequest[Any]) -> OpenReview:
     return OpenReview(project, task, work, list(current), actions, names, batch_name)
 
 
+async def _read_talks(request: PageRequest[Any], opened: OpenReview) -> TalksOnTask:
+    """Load the talks about a task, and who else may be written to about it."""
+    project, task = opened.project, opened.task
+    async with request.db.read() as tx:
+        held = await leases.list_leases_on(
+            tx, task.project_key, task.seq, limit=task_work.LISTED_MAX
+        )
+        shown = await talks.list_on_task(tx, project, held)
+        people = {lease.user_id for lease in held}
+        people |= {message.user_id for one in shown for message in one.messages}
+        names = await review_queue.display_names(tx, request.user.organization_id, people)
+    written = {one.lease.assignment_id for one in shown}
+    silent = [lease for lease in held if lease.assignment_id not in written]
+    return TalksOnTask(shown, silent[: talks.ON_TASK_MAX], names)
+
+
 async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, Any]:
     """GET /review/{project_id}/tasks/{task_id}: the first turns with every answer to them."""
     opened = await _open_review(request)
+    written = await _read_talks(request, opened)
     project, task, actions, names = opened.project, opened.task, opened.actions, opened.names
     guidelines_text = project_detail(project).guidelines or ""
     review, draw = await _read_review(request, opened, Plan.first_portion)
@@ -165,6 +207,11 @@ async def show_review_task(request: PageRequest[ReviewTaskQuery]) -> dict[str, A
         "path": task_path(project, task.task_id),
         "standing": state,
         "sample": request.query.sample or "",
+        "own_query": own_query(request.query),
+        "talks": written,
+        "talk_side": TalkSide.staff,
+        "text_max": talks.TEXT_CHARS_MAX,
+        "refused_talk": request.path.get("assignment_id", ""),
         "reason": reason_words(opened.work),
         "review": shown,
         "shown": shown.task,

@@ -115,10 +115,12 @@ async def list_in_review(
     reader_id: str = "",
     after: tuple[int, int] = FIRST,
     limit: int = 100,
+    names_questions: bool = True,
 ) -> list[RankedTask]:
     """List up to `limit` tasks in review after a place, the greatest disagreement first.
 
-    `reader_id` is the user who reads the list; empty for nobody.
+    `reader_id` is the user who reads the list; empty for nobody. What people disagree on is read
+    and named, up to QUESTIONS_MAX for each task, unless `names_questions` is false.
     """
     listed = await review_order.list_ranked(
         tx,
@@ -130,7 +132,7 @@ async def list_in_review(
         limit=limit,
     )
     disputed = await review_order.list_questions(
-        tx, project.project_key, [queued.seq for queued, _, _ in listed]
+        tx, project.project_key, [one.seq for one, _, _ in listed] if names_questions else []
     )
     return [
         RankedTask(

@@ -31,9 +31,11 @@ export function fieldsOf(threads) {
   if (!Array.isArray(threads) || threads.length !== 1 || !Array.isArray(threads[0]?.turns)) return null;
   const found = { earlier: [], system: "", prompt: "", responses: [] };
   const turns = threads[0].turns.map((turn) => turn?.messages ?? []);
+  const isText = (one) => typeof one?.content?.text === "string";
+  if (!turns.every((messages) => Array.isArray(messages) && messages.every(isText))) return null;
   for (const [number, messages] of turns.entries()) {
     for (const { role, content } of messages) {
-      const text = content?.text ?? "";
+      const { text } = content;
       const isLast = number === turns.length - 1;
       if (role === "system") found.system = text;
       else if (isLast && role === "assistant") found.responses.push(text);

@@ -1,11 +1,11 @@
-/** Send back, history and the list of keys; and the content of a task that was reported. */
+/** Send back, messages, history and the list of keys; and the content of a task that was reported. */
 
 import { t } from "../shared/texts.js";
 
 export function bindDialogs() {
   const find = (id) => document.getElementById(id);
   const opened = {};
-  for (const id of ["send-back", "history", "help"]) {
+  for (const id of ["send-back", "messages", "history", "help"]) {
     const dialog = find(id);
     if (dialog === null) continue;
     opened[id] = () => { if (!dialog.open) dialog.showModal(); };

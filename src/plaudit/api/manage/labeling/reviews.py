@@ -12,6 +12,7 @@ from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
 from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import IntRange, NoQuery, Text
 from plaudit.api.manage.common import NEXT_TOKEN, declare
+from plaudit.api.manage.labeling.people import get_project, reviewer_of
 from plaudit.api.openapi import examples_reviews as examples
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import review_decisions
@@ -26,22 +27,18 @@ from plaudit.core.labeling.question_results import (
     make_review_state,
 )
 from plaudit.core.labeling.questions import Positions, address_in_turn, own_order
-from plaudit.core.staffing import roles, seats
 from plaudit.core.tasks import excerpts
 from plaudit.errors import (
     AnswersRejected,
-    Forbidden,
     InvalidContent,
     InvalidParameter,
     NotFound,
 )
-from plaudit.model.core import PersonRole, PersonStatus, ProjectRow, Role, StoredTask
+from plaudit.model.core import ProjectRow, Role, StoredTask
 from plaudit.model.labeling import DisagreementReason, Fault, WorkState
-from plaudit.store.accounts import organizations, users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import task_summaries, tasks, work_queue
-from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage.reviews import (
     AcceptReview,
     DisputedQuestion,
@@ -90,7 +87,7 @@ async def list_reviews(call: Call[ListReviews]) -> ReviewPage:
     secret, environment_id = call.services.secret, call.caller.environment_id
     query, chosen, after = call.query, _chosen(call.query), review_order.FIRST
     async with call.services.db.read() as tx:
-        project = await _project(call, tx)
+        project = await get_project(call, tx)
         if query.next_token is not None:
             cursor = page_tokens.decode(secret, environment_id, query.next_token, _ReviewCursor)
             is_bare = chosen == review_order.EVERYTHING
@@ -139,7 +136,7 @@ def _chosen(query: ListReviews) -> ReviewFilter:
 async def get_review(call: Call[NoQuery]) -> TaskReview:
     """GET …/reviews/{task_id}: a task with everybody's answers; raises NotFound."""
     async with call.services.db.read() as tx:
-        project = await _project(call, tx)
+        project = await get_project(call, tx)
         task = await _task(call, tx, project)
         work = await work_queue.find_work(tx, task.project_key, task.seq)
         current = await submissions.list_current(tx, task.project_key, task.seq)
@@ -153,7 +150,9 @@ async def get_review(call: Call[NoQuery]) -> TaskReview:
             reason=None if work is None else work.reason,
             revision=state.revision,
             submissions=[
-                ReviewedSubmission(one.user_id, clock.format_ms(one.submitted_ms))
+                ReviewedSubmission(
+                    one.user_id, one.assignment_id, clock.format_ms(one.submitted_ms)
+                )
                 for one in current
             ],
             questions=_questions(state),
@@ -213,9 +212,9 @@ async def accept_review(
 ) -> ReviewDecided:
     """POST …/reviews/{task_id}/accept: complete a task in review."""
     tx = context.tx
-    project = await _project(call, tx)
+    project = await get_project(call, tx)
     task = await _task(call, tx, project)
-    reviewer_id = await _reviewer(call, tx, project, body.reviewer_id)
+    reviewer_id = await reviewer_of(call, tx, project, body.reviewer_id, "/reviewer_id")
     try:
         await review_decisions.accept(
             tx,
@@ -252,14 +251,14 @@ async def send_back_review(
 ) -> ReviewDecided:
     """POST …/reviews/{task_id}/send_back: have one person do a task again, with a note."""
     tx = context.tx
-    project = await _project(call, tx)
+    project = await get_project(call, tx)
     task = await _task(call, tx, project)
     try:
         await review_decisions.send_back(
             tx,
             project,
             task,
-            await _reviewer(call, tx, project, body.reviewer_id),
+            await reviewer_of(call, tx, project, body.reviewer_id, "/reviewer_id"),
             body.user_id,
             comment=body.note,
             revision=body.revision,
@@ -270,36 +269,11 @@ async def send_back_review(
     return ReviewDecided(task_id=task.task_id, status=task.status.value)
 
 
-async def _reviewer(
-    call: Call[Any], tx: Transaction, project: ProjectRow, reviewer_id: str | None
-) -> str:
-    """Id of whoever decides: a person who may review the project, or the key itself."""
-    if reviewer_id is None:
-        return call.actor.id
-    account = await organizations.find_organization(tx, project.environment_id)
-    people = await users.find_people(tx, "" if account is None else account[0], {reviewer_id})
-    if not people:
-        raise InvalidContent("there is nobody with this id", pointer="/reviewer_id")
-    seat = await seats.find_seat(tx, project, reviewer_id)
-    is_active = people[reviewer_id].status is not PersonStatus.removed
-    rank = 0 if seat.role is None else roles.RANKS[seat.role]
-    if not is_active or rank < roles.RANKS[PersonRole.reviewer]:
-        raise Forbidden("this person may not review the project")
-    return reviewer_id
-
-
 async def _task(call: Call[Any], tx: Transaction, project: ProjectRow) -> StoredTask:
     task = await tasks.find_task(tx, call.caller.environment_id, call.path["task_id"])
     if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return task
-
-
-async def _project(call: Call[Any], tx: Transaction) -> ProjectRow:
-    project = await find_project(tx, call.caller.environment_id, call.path["project_id"])
-    if project is None:
-        raise NotFound("there is no such project")
-    return project
 
 
 OPERATIONS = (

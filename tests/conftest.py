@@ -36,6 +36,7 @@ from tests.support.network import loopback_only
 pytest_plugins = (
     "tests.support.running.citus_record",
     "tests.support.running.collection",
+    "tests.support.running.filled_stores",
     "tests.support.running.forked_workers",
     "tests.support.running.page_files",
     "tests.support.running.shared_work",
@@ -108,43 +109,6 @@ def postgres_server(worker_id: str) -> Iterator[postgres.Postgres]:
     server = postgres.Postgres(worker_id)
     yield server
     server.close()
-
-
-@pytest.fixture(scope="module")
-def full_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store as `template`, with the organization "default" full of Ann's data."""
-    folder = tmp_path_factory.mktemp("full") / "data"
-    shutil.copytree(template, folder)
-    world = World(Settings(data=folder))
-    world.org()
-    fill(world)
-    world.close()
-    return folder
-
-
-@pytest.fixture
-def sqlite_settings(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Settings:
-    """The settings of an SQLite store, for what concerns that engine alone.
-
-    It is empty, but for `ann`, whose store is filled once for the module.
-    """
-    folder = tmp_path / "data"
-    is_full = "copied_full" in request.fixturenames
-    shutil.copytree(request.getfixturevalue("full_template") if is_full else template, folder)
-    return Settings(data=folder)
-
-
-@pytest.fixture
-def postgres_settings(
-    postgres_server: postgres.Postgres, template: Path, tmp_path: Path
-) -> Iterator[Settings]:
-    """The settings of an empty PostgreSQL store, for what concerns that engine alone."""
-    folder = tmp_path / "data-postgres"
-    folder.mkdir()
-    shutil.copy2(template / "secret", folder / "secret")
-    url = postgres_server.lend()
-    yield Settings(data=folder, database=url)
-    postgres_server.give_back(url)
 
 
 @pytest.fixture(scope="session")
@@ -339,19 +303,6 @@ def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
     yield start
     for server in servers:
         server.stop(9)
-
-
-@pytest.fixture
-def copied_full() -> None:
-    """Mark of tests for which `sqlite_settings` copies a store that is full already."""
-
-
-@pytest.fixture
-def ann(copied_full: None, world: World) -> str:
-    """The admin key of Ann, whose organization "default" is full of data."""
-    if world.settings.database is not None:
-        fill(world)
-    return world.key()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import structlog
 
 from plaudit.core.tasks.page_records import RecordRound
 from plaudit.errors import Unavailable
-from plaudit.settings import STREAM_SECONDS_MAX
+from plaudit.settings import IDLE_SECONDS_MAX, STREAM_SECONDS_MAX
 from plaudit.store.engine.sqlite import SideReader, SqliteDatabase, drive
 from plaudit.store.page_files import building, file_runs, file_writing
 from plaudit.store.page_files.building import PlacedTask, Record, StoredPageFile
@@ -45,7 +45,11 @@ SPARE_BYTES_MIN = 64 * 1024 * 1024
 SPARE_SHARE = 0.05
 """Space that is left to the database: this share of the disk, and at least these bytes."""
 
-OVERWRITE_S = STREAM_SECONDS_MAX + 60.0
+UNTAKEN_SECONDS_MAX = 1020.0
+"""Seconds after which a kernel has given up a peer that takes nothing of what was sent; Linux needs
+924 (tcp_retries2). Until then it may hold pages of a file, and sends what they hold by then."""
+
+OVERWRITE_S = STREAM_SECONDS_MAX + IDLE_SECONDS_MAX + UNTAKEN_SECONDS_MAX
 """Seconds until a dead record is overwritten: longer than an answer can be on its way."""
 
 NEW_ID_S = 0.05
@@ -309,7 +313,7 @@ class PageFileBuilder:
             if kept >= PIECE_BYTES:
                 yield b"".join(parts)
                 kept, parts = 0, []
-                if made.end - start >= ROUND_BYTES or self._is_stopping.is_set():
+                if made.size >= ROUND_BYTES or self._is_stopping.is_set():
                     break
         yield b"".join((*parts, *made.behind()))
         records += made.records()
@@ -350,8 +354,9 @@ class PageFileBuilder:
         old = stored.file_id
         if not await self._db.write(lambda tx: building.set_file_id(tx, number, old, file_id)):
             return False
-        await asyncio.to_thread(file_writing.overwrite, self._folder, number, ranges, head, old)
-        return True
+        return await asyncio.to_thread(
+            file_writing.overwrite, self._folder, number, ranges, head, old
+        )
 
     def _close_writer(self) -> None:
         if self._writer is not None:

@@ -233,10 +233,11 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.tags: list[str] = []
         self.inline: list[str] = []
-        self.words = ""
+        self._pieces: list[str] = []
         self._within = ""
         self.feed(text)
         self.close()
+        self.words = "".join(self._pieces)  # adding to a long text copies it each time
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -251,7 +252,7 @@ class Page(HTMLParser):
                 self.inline.append(f"{tag} {name}={value}")
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        self._pieces.append(data)
         if self._within in ("script", "style") and data.strip():
             self.inline.append(data)
 

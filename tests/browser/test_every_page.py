@@ -7,8 +7,19 @@ import pytest
 from plaudit import app
 from tests.support.pages import chromium, gallery_stage, page_gallery
 from tests.support.pages.axe_rules import faults_in_both_schemes
+from tests.support.pages.keyboard_walk import KeyboardWalk
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+WALKED = frozenset(
+    (
+        *("start", "queue", "own-messages", "review-list", "review-sample", "review-task"),
+        *("project", "waiting", "history", "project-history", "messages", "talk", "clone"),
+        *("tasks", "tasks-found", "actions", "action", "new-task", "template", "questions"),
+        *("flagged", "skipped", "members", "teams", "team", "skills", "rules", "test", "gold"),
+    )
+)
+"""Scenes that are walked through by Tab, from the first control to the last."""
 
 SCRIPT_BYTES_MAX = 60_000
 SCRIPTS = """() => performance.getEntriesByType('resource')
@@ -91,6 +102,18 @@ def test_whatever_is_pressed_on_a_phone_is_large_enough_for_a_thumb(page):
     page.set_viewport_size({"width": 390, "height": 844})
 
     assert page.evaluate(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [one for one in page_gallery.SCENES if one.name in WALKED],
+    ids=lambda scene: scene.name,
+    indirect=True,
+)
+def test_whatever_can_be_pressed_is_reached_by_tab_and_seen_when_it_is(page):
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    assert KeyboardWalk(page).faults() == []
 
 
 def test_no_page_shows_moments_and_words_as_programs_write_them(page):

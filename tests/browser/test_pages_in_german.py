@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 
 from tests.support.pages import chromium, gallery_stage, page_gallery
 from tests.support.pages.axe_rules import axe_faults, axe_rules
+from tests.support.pages.browser_client import Tags
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CUT = """() => [...document.querySelectorAll(
@@ -54,6 +58,23 @@ def rooms(demo, browser):
         context.close()
 
 
+def speak(demo: gallery_stage.Stage, page: Any, code: str) -> None:
+    """Choose the language of a page's browser."""
+    cookie = {"name": "plaudit-language", "value": code, "url": demo.url}
+    page.context.add_cookies([cookie])
+
+
+def parts_of(demo: gallery_stage.Stage, page: Any, code: str) -> Counter[tuple[str, str | None]]:
+    """How often each element stands in a page as it comes in a language, and which is current."""
+    speak(demo, page, code)
+    found = Tags(page.context.request.get(page.url).text()).found
+    return Counter(
+        (tag, attrs.get("aria-current"))
+        for tag, attrs in found
+        if tag not in ("script", "link") and attrs.get("id") != "flash"
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
 def test_a_page_is_whole_in_german_and_mirrored(demo, rooms, scene):
@@ -69,6 +90,9 @@ def test_a_page_is_whole_in_german_and_mirrored(demo, rooms, scene):
                 faults.append(f"{direction}: wider than {width}")
             faults += [f"{direction} {width}: {one}" for one in page.evaluate(CUT)]
     faults += axe_faults(page, RULES)
+    german, english = (parts_of(demo, page, code) for code in ("de", "en"))
+    speak(demo, page, "de")
 
     assert page.evaluate("document.documentElement.lang") == "de"
     assert faults == []
+    assert german - english == english - german == Counter()

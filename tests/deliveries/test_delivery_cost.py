@@ -18,13 +18,6 @@ from tests.support.harness import on_sqlite_alone, walk
 TASKS = [f"task_{number:05d}" for number in range(900)]
 
 
-@pytest.fixture
-def many(world):
-    """The world with 900 completed tasks in project_123."""
-    assert world.load(make_tasks(900))[1] == []
-    return world
-
-
 # What pages cost
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 import httpx2
 import msgspec
+import psutil
 import pytest
 
 from plaudit.model.core import LogMark
@@ -63,6 +65,41 @@ def test_what_was_acknowledged_before_it_was_on_disk_is_waited_for_too(site):
 
     assert setting == "off"
     assert found["replica", ""] >= 5, found
+
+
+def test_a_replica_that_hangs_holds_up_a_request_once_and_is_used_again_afterwards(site):
+    """Nothing says that it is gone: it takes connections, and answers nothing."""
+    project = site.world.project("Hung")
+    expected = site.create(project, 9)
+    assert site.standby.process is not None
+    main = psutil.Process(site.standby.process.pid)
+    seconds, walked = [], []
+    with site.client() as client:
+        processes = [main, *main.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            asked = {"project_id": project.project_id, "limit": 1}
+            while asked:
+                started = time.monotonic()
+                page = client.get("/v2/tasks", params=asked).raise_for_status().json()
+                seconds.append(time.monotonic() - started)
+                walked += [task["task_id"] for task in page["tasks"]]
+                token = page.get("next_token")
+                asked = {"next_token": token, "limit": 1} if token else {}
+            site.wait_for_state(client, "gone")
+        finally:
+            for process in processes:
+                process.resume()
+        site.wait_for_state(client, "ready")
+        before = answered(client)
+        assert client.get("/v2/projects").status_code == 200
+        after = answered(client) - before
+
+    assert walked == expected
+    assert max(seconds) < 5
+    assert sum(one > 0.5 for one in seconds) <= 2
+    assert after == {("replica", ""): 1}
 
 
 def test_reads_that_are_cancelled_at_any_point_give_their_connections_back(site):

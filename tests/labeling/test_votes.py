@@ -312,3 +312,21 @@ def said_of_old(votes):
         ))[3:])
         for vote in votes
     ]  # fmt: skip
+
+
+def test_an_imported_vote_has_a_value_or_abstains_in_one_way(world):
+    labeling = LabelingProject(world)
+    who = {"contributor_id": "p1"}
+    good = ({"value": 4}, {"not_applicable": True}, {"cannot_assess": True})
+    wrong = (
+        {"value": None},
+        {},
+        {"value": 4, "cannot_assess": True},
+        {"not_applicable": True, "cannot_assess": True},
+        {"value": None, "not_applicable": True},
+    )
+
+    refused = [bool(imported(labeling, f"t{n}", annotated(votes=[who | one])))
+               for n, one in enumerate((*good, *wrong))]  # fmt: skip
+
+    assert refused == [False] * len(good) + [True] * len(wrong)

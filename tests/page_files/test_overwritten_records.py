@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import msgspec
 import pytest
 
+from plaudit import page_builder
 from plaudit.errors import Unavailable
 from plaudit.formats.exporting.whole_tasks import placed_lines
-from plaudit.settings import Settings
+from plaudit.settings import IDLE_SECONDS_MAX, STREAM_SECONDS_MAX, Settings
+from plaudit.store.engine import connect
 from plaudit.store.page_files import building, file_runs, file_writing
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import World
+from tests.support.harness import ROOT, World
 from tests.support.running.built_files import BuiltFiles, built_files
 
 
@@ -30,6 +35,13 @@ def change(world: World, task_id: str) -> None:
 
 def has_secret(built: BuiltFiles) -> bool:
     return any(b"SECRET" in path.read_bytes() for path in built.files.folder.glob("*.dat"))
+
+
+def test_records_outlast_what_the_kernel_sends_for_a_connection_that_is_closed():
+    """It was lent the file's own pages, and gives a peer up after 924 s (tcp_retries2 of Linux)."""
+    assert page_builder.OVERWRITE_S >= STREAM_SECONDS_MAX + IDLE_SECONDS_MAX + 924.6
+    described = (ROOT / "docs" / "operate.md").read_text()
+    assert f"is overwritten {page_builder.OVERWRITE_S / 60:.0f} minutes after" in described
 
 
 def test_they_leave_while_something_else_changes_all_the_time(world):
@@ -59,6 +71,31 @@ def test_they_leave_though_another_process_gives_the_file_an_id_at_this_moment(w
         built.build()
 
         assert refusals
+        assert not has_secret(built)
+
+
+def test_they_leave_though_another_process_gives_the_file_one_more_id_before_it_is_overwritten(
+    world, monkeypatch
+):
+    world.load([make_task("task_secret", metadata={"k": "SECRET"}), *make_tasks(9)])
+    overwrite, others = file_writing.overwrite, []
+
+    def after_another_one(folder, number, ranges, head, old_id):
+        if not others:
+            others.append(file_runs.new_head())
+            file_id, other_head = others[0]
+            with closing(apsw.Connection(str(world.settings.data / connect.FILE_NAME))) as link:
+                link.execute("UPDATE page_file SET file_id = ?", (file_id,))
+            with file_runs.path_of(folder, number).open("r+b") as file:
+                file.write(other_head)
+        return overwrite(folder, number, ranges, head, old_id)
+
+    with built_files(world) as built:
+        monkeypatch.setattr(file_writing, "overwrite", after_another_one)
+        change(world, "task_secret")
+        built.build()
+
+        assert others
         assert not has_secret(built)
 
 

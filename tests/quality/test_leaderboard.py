@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from plaudit.core.quality.comparisons import bradley_terry
 from plaudit.core.quality.comparisons import leaderboard as boards
+from plaudit.core.quality.comparisons import rating_history as histories
 from plaudit.core.quality.comparisons.bradley_terry import Duels
 from plaudit.core.quality.comparisons.leaderboard import SCALE, Board, leaderboard
+from plaudit.core.quality.comparisons.rating_history import rating_history
 from tests.quality.pandalm import FIRST, SECOND, golden, pandalm
 from tests.support.source import ROOT
 
@@ -272,13 +274,36 @@ def test_each_slice_has_a_board_of_its_own():
     assert found[1] == leaderboard(duels.chosen(language == 1), list("abcde"))
 
 
-def test_elo_goes_from_vote_to_vote():
-    history = boards.elo_history(duels_of([(0, 1, 1.0), (1, 0, 0.5)], 2))
+def test_ratings_go_from_vote_to_vote():
+    history = rating_history(duels_of([(0, 1, 1.0), (1, 0, 0.5)], 2), ["a", "b"])
 
-    assert history[0] == (1, [1002.0, 998.0])
     gap = 1 / (1 + 10 ** (4 / 400)) - 0.5
-    assert history[1][1] == pytest.approx([1002.0 + 4 * gap, 998.0 - 4 * gap])
-    assert len(boards.elo_history(random_duels(5, votes=1000))) == boards.ELO_POINTS
+    assert (history.votes, history.models) == ([1, 2], ["a", "b"])
+    assert history.ratings[0] == [1002.0, 998.0]
+    assert history.ratings[1] == pytest.approx([1002.0 + 4 * gap, 998.0 - 4 * gap], abs=0.05)
+
+
+def test_votes_count_in_the_order_of_their_tasks_a_few_at_a_time(monkeypatch):
+    duels = random_duels(5, votes=1000)
+    names = [f"m{at}" for at in range(duels.model_count)]
+    in_order = duels.chosen(np.argsort(duels.tasks, kind="stable"))
+    whole = rating_history(in_order, names)
+
+    monkeypatch.setattr(histories, "_VOTES_AT_ONCE", 7)
+
+    assert rating_history(duels, names) == whole
+    assert len(whole.votes) == histories.POINTS_MAX
+    assert whole.votes[-1] == np.count_nonzero(duels.first != duels.second)
+
+
+def test_models_with_the_most_votes_are_shown_and_ties_may_be_left_out(monkeypatch):
+    monkeypatch.setattr(histories, "MODELS_MAX", 2)
+    duels = duels_of([(0, 1, 1.0), (1, 2, 0.5), (1, 2, 0.0), (1, 1, 1.0)], 4)
+
+    assert rating_history(duels, list("abcd")).models == ["b", "c"]
+    assert rating_history(duels, list("abcd"), "skip").votes == [1, 2]
+    nothing = rating_history(duels.chosen(np.array([], np.int64)), list("abcd"))
+    assert (nothing.votes, nothing.models, nothing.ratings) == ([], [], [])
 
 
 def test_three_judges_of_a_task_are_no_three_facts():

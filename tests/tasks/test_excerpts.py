@@ -83,10 +83,10 @@ def test_a_long_prompt_is_cut():
 
 
 def test_an_excerpt_that_goes_on_ends_with_a_whole_word():
-    one = excerpt(conversation(("user", "rhinoceros " * 20)))
+    one = excerpt(conversation(("user", "rhinoceros, " * 20)))
     other = excerpt(conversation(("user", "a" * 500)))
 
-    assert one == "rhinoceros " * 9 + "rhinoceros…"
+    assert one == "rhinoceros, " * 9 + "rhinoceros…"
     assert other == "a" * (EXCERPT_CHARS - 1) + "…"
 
 

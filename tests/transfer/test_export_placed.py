@@ -191,6 +191,34 @@ def test_a_page_file_that_is_cut_short_ends_one_download_and_no_other(world, bui
     assert anew.content == expected
 
 
+def test_tasks_that_lie_apart_are_sent_together(world, built, monkeypatch):
+    """A project that is worked on has its records in the order in which tasks were completed."""
+    monkeypatch.setattr(placed_lines, "BYTES_PER_READ", 20_000)
+    for number in range(0, TASKS, 2):
+        world.load([make_task(f"task_{number}", metadata={"has": "changed"})])
+        built.build()
+    pieces: list[bytes] = []
+
+    async def run(client: Any) -> None:
+        messages = [{"type": "http.request", "body": b""}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            pieces.append(message.get("body", b""))
+
+        await client.app(scope_of(client, TARGET), receive, send)
+
+    with calling(world, world.key()) as client:
+        client.running.call(run(client))
+
+    assert b"".join(pieces) == built.lines(from_tables=True)[0][0]
+    assert 2 < len(pieces) < TASKS / 3
+
+
 def test_downloads_that_are_under_way_share_the_files_that_they_are_sent_from(
     world, built, monkeypatch
 ):
@@ -237,7 +265,7 @@ def test_downloads_that_are_under_way_share_the_files_that_they_are_sent_from(
         going_on.set()
         await asyncio.gather(*tasks)
 
-    monkeypatch.setattr(export_making, "KEPT_FROM_S", 0.0)
+    monkeypatch.setattr(export_making, "KEPT_FROM_S", 0.3)
     with calling(world, world.key()) as client:
         client.running.call(run(client))
 

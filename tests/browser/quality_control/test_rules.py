@@ -87,6 +87,9 @@ def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
     ann.page.fill("#text", "I misread the question.")
     ann.page.click("text=Send to a manager")
     ann.page.wait_for_selector("text=A manager has not answered yet.")
+    ann.go("/work")
+    ann.page.click("text=Read why, and what you answered")
+    ann.page.wait_for_selector("text=A manager has not answered yet.")
 
     mia.go(rules)
     assert why in mia.page.inner_text("main")

@@ -93,6 +93,9 @@ def test_disagreements_come_first_and_are_settled_by_one_key(tenant, shared_serv
     rae.page.goto(f"{shared_server.url}/review/{team.project.project_id}?question=stars")
     look("list of a question")
     reasons = " ".join(rae.page.inner_text("#reasons").split())
+    rae.page.goto(f"{shared_server.url}/projects/{team.project.project_id}/quality")
+    look("quality")
+    told = " ".join(rae.page.inner_text("[aria-labelledby=reasons-title] tbody").split())
 
     assert [one.split()[1:] for one in order[:2]] == [["Is", "it", "safe?,", "stars"], ["stars"]]
     assert first == task_ids[2]
@@ -104,6 +107,7 @@ def test_disagreements_come_first_and_are_settled_by_one_key(tenant, shared_serv
     done = [task_of(shared_server, team, task_id) for task_id in task_ids[1:]]
     assert [values(one.threads[0].annotations)["stars"] for one in done] == [5, 3]
     assert "0 × unclear guideline, 1 × ambiguous task, 1 × error." in reasons
+    assert told == "stars 0 1 1 Tasks on which people differ about stars"
     counts = team.write(lambda tx: count_reasons(tx, team.project))
     assert counts[DisagreementReason.ambiguous] == counts[DisagreementReason.error] == 1
     assert faults == []

@@ -7,7 +7,7 @@ import pytest
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.quality.reporting import reviewed_work
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import report_with_annotators
+from plaudit.core.quality.reporting.report import whole_report
 from plaudit.model.quality_control import Collector
 from tests.quality.reporting.test_report_command import (
     BETTER,
@@ -31,8 +31,8 @@ def why(text):
 
 def found_by(labeling: LabelingProject):
     world = labeling.world
-    _, people = world.run(report_with_annotators(world.db, labeling.project, ReportOptions()))
-    return {one.contributor_id: one for one in people}
+    whole = world.run(whole_report(world.db, labeling.project, ReportOptions()))
+    return {one.contributor_id: one for one in whole.people}
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ class Postgres:
                 self._lent[used.url] = used
                 return used.url
             self._discard(used)
-        url = self._clone()
+        url = self.clone()
         self._lent[url] = UsedDatabase(url, self._template)
         return url
 
@@ -93,16 +93,17 @@ class Postgres:
         self._runner.run(used.close())
         self.drop(used.url)
 
-    def _clone(self) -> str:
+    def clone(self, source: str | None = None) -> str:
+        """A new database, a copy of the one at this URL or else empty; returns its URL."""
         self._count += 1
         name = f"{self._prefix}_{self._count}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template_name} STRATEGY FILE_COPY")
+        copied = self._template_name if source is None else _name_of(source)
+        self._run(f"CREATE DATABASE {name} TEMPLATE {copied} STRATEGY FILE_COPY")
         return self._url(name)
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected."""
-        name = urlsplit(url).path.lstrip("/")
-        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._run(f"DROP DATABASE IF EXISTS {_name_of(url)} WITH (FORCE)")
 
     def close(self) -> None:
         for used in [*self._resting, *self._lent.values()]:
@@ -118,6 +119,10 @@ class Postgres:
 
     def _url(self, database: str) -> str:
         return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{database}"))
+
+
+def _name_of(url: str) -> str:
+    return urlsplit(url).path.lstrip("/")
 
 
 def _start(folder: Path) -> Any:

@@ -18,16 +18,17 @@ _NAME = """() => {
 _RECORD = """() => {
   window.walk = { reached: new Set(), faults: [] };
   const short = (one) => one.outerHTML.replace(/\\s+/g, ' ').slice(0, 120);
-  document.addEventListener('focusin', ({ target }) => requestAnimationFrame(() => {
+  document.addEventListener('focusin', ({ target }) => window.walk.reached.add(target));
+  document.addEventListener('focusin', ({ target }) => setTimeout(() => {
     if (document.activeElement !== target) return;
-    window.walk.reached.add(target);
     const { outlineStyle, outlineWidth } = getComputedStyle(target);
     const [box] = target.getClientRects();
     if (!box || box.width < 2) return;
-    if (outlineStyle === 'none' || outlineWidth === '0px') {
+    const isBare = outlineStyle === 'none' || outlineWidth === '0px';
+    if (isBare && !target.matches('[role=separator]')) {  // whose line is what shows it
       window.walk.faults.push(`no focus is seen: ${short(target)}`);
     }
-    const [x, y] = [box.left + box.width / 2, box.top + Math.min(box.height, innerHeight) / 2];
+    const [x, y] = [box.left + box.width / 2, box.top + Math.min(box.height, 24) / 2];
     const top = document.elementFromPoint(x, y);
     if (!top || !(target.contains(top) || top.contains(target))) {
       window.walk.faults.push(`out of sight: ${short(target)}`);

@@ -132,12 +132,13 @@ JOB_ROOMS = (
     "api/http/job_runner.py",
     "api/transfer",
     "core/transfer/jobs.py",
+    "core/webhooks",
     "workspace/transfer",
 )
 
 
 def in_job_reasons() -> Iterator[tuple[str, Found]]:
-    """Reasons why jobs ended that no problem says: of `reason` and of what tells a job to stop."""
+    """Reasons why jobs and webhooks ended, of `reason` and of what tells a job to stop."""
     for path in sorted(SOURCE.rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
         if not where.startswith(JOB_ROOMS):
@@ -170,9 +171,10 @@ def _reasons_of(node: ast.AST) -> Iterator[ast.expr]:
 
 @cache
 def _constants_of_jobs() -> dict[str, ast.expr]:
-    """Constants that say why a job ended, such as KILLED."""
+    """Constants that say why a job or a webhook ended, such as KILLED."""
     trees = [ast.parse((SOURCE / name).read_text())
-             for name in ("core/transfer/jobs.py", "api/transfer/export_making.py")]  # fmt: skip
+             for name in ("core/transfer/jobs.py", "api/transfer/export_making.py",
+                          "core/webhooks/sender.py")]  # fmt: skip
     return {
         node.targets[0].id: node.value
         for tree in trees
@@ -194,25 +196,32 @@ def _is_said_alone(pattern: str) -> bool:
     return is_telling(pattern) or is_decided
 
 
-SAYING = {"why", "says", "reasons", "NO_PAIR", "ONE_CATEGORY", "NO_ORDER", "CHANCE"}
-"""Names under which statistics say in words why a figure has no value, or what it means."""
+WORDS_OF_A_SENTENCE = 3
 
 
 def in_statistics() -> Iterator[tuple[str, Found]]:
-    """Words of statistics, which are kept in reports, as patterns as those of problems."""
+    """Words of statistics, which are kept in reports, as patterns as those of problems.
+
+    These are all texts of three words and more that are no documentation: why a figure has no
+    value, what it means, why somebody has a flag.
+    """
     for path in sorted((SOURCE / "core/quality").rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
-            said: ast.expr | None = None
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                said = node.args[0] if node.func.id == "Undefined" and node.args else None
-            elif isinstance(node, ast.keyword) and node.arg in SAYING:
-                said = node.value
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                said = node.value if node.targets[0].id in SAYING else None
-            if said is not None:
-                for text in filter(is_telling, patterns_of(said)):
-                    yield where, (problem_texts.CONTEXT, text, "")
+        for text in _sentences_of(ast.parse(path.read_text())):
+            yield where, (problem_texts.CONTEXT, text, "")
+
+
+def _sentences_of(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # documentation
+    if isinstance(node, ast.Constant | ast.JoinedStr):
+        for text in patterns_of(node):
+            is_code = "\\" in text or text[:1] in "^(" or text[:1].isupper()
+            if not is_code and len(text.split()) >= WORDS_OF_A_SENTENCE and text == text.strip():
+                yield text
+        return
+    for inner in ast.iter_child_nodes(node):
+        yield from _sentences_of(inner)
 
 
 def in_questions() -> Iterator[tuple[str, Found]]:

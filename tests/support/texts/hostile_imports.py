@@ -19,6 +19,7 @@ from plaudit.formats.containers.reading import read_rows
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from plaudit.formats.table.mapping_checks import read_mapping
+from plaudit.formats.table.toml_text import mapping_from_text
 from tests.support.foreign_rows import rows_of, spoiled
 from tests.test_docs import BLOCKS
 
@@ -81,9 +82,25 @@ def _try(said: Said, rows: list[Row], name: str, options: ImportOptions) -> None
         said.reasons.add(problem.message)
 
 
+BROKEN_TEXTS = (
+    "prompt = ", "prompt", "prompt = 'x", 'prompt = "x', "prompt = [1", "prompt = {a = 1", "= 1",
+    "a = 1\na = 2", "[a]\n[a]", "[a\n", "[[a]\n", "a = 1 b = 2", "a = \x01", 'a = "\\q"',
+    "a = 2024-13-99",
+    'a = "\\ud800"', "a = {b = 1, b = 2}", "a = {b = 1}\n[a.c]", "a.b = 1\na = 2", "a = 01",
+    "é = 1",
+    "a." * 200 + "a = 1",
+)  # fmt: skip
+"""Texts that are no TOML, or none that a mapping may be."""
+
+
 def said_of_mappings() -> Said:
-    """All that is said of mappings with a hostile value in the place of each part."""
+    """All that is said of mappings with a hostile value in the place of each part, and of texts."""
     said = Said()
+    for text in BROKEN_TEXTS:
+        try:
+            mapping_from_text(text)
+        except InvalidContent as problem:
+            said.reasons.add(problem.message)
     for mapping in mappings():
         for one in spoiled(mapping):
             try:

@@ -22,12 +22,17 @@ _SILENT = ("code", "svg", "kbd", "script", "style")
 _SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]|[a-z]{2} [a-z]{2,}.* [a-z]{2}|^[A-Z][a-z]{3,}[.?!]?$")
 """Looks like words for people: a beginning of a sentence, several words, or one with a capital."""
 
+_ATTRIBUTES = re.compile(r"data-[a-z-]+( hidden)?")
+"""Attributes that a template writes if a condition holds."""
+
 _VALUE = "\N{REPLACEMENT CHARACTER}"
 
 
 def has_words(text: str) -> bool:
     """True if there are letters to be read in a text whose values are marked by _VALUE."""
-    if '="' in text or text.startswith("?"):  # attributes and queries that a macro writes
+    if (
+        '="' in text or text.startswith("?") or _ATTRIBUTES.fullmatch(text.strip())
+    ):  # attributes and queries that a macro writes
         return False
     return any(
         re.search(r"[^\W\d_]{2}", part) and part.strip(" ·:,.…()[]") not in _NAMES
@@ -97,6 +102,34 @@ def _in_expressions(tree: nodes.Template) -> Iterator[str]:
             yield text
 
 
+VALUES = (
+    *("about", "action", "basis", "category", "event", "flag", "kind", "level", "method", "mode"),
+    *("outcome", "phase", "reason", "role", "rule", "state", "status", "type", "unit", "use"),
+    *("value", "why"),
+)
+"""Attributes that hold a word of the API or a message, which a page says by a filter."""
+
+
+def unsaid_values(templates: jinja2.Environment, source: str) -> list[str]:
+    """Values that a template writes as text without a filter that says them: `job.phase`."""
+    found = []
+    for output in templates.parse(source).find_all(nodes.Output):
+        before = ""
+        for part in output.nodes:
+            end = max(before.rfind("<"), before.rfind(">"))
+            is_in_tag = before[end] == "<" if end >= 0 else re.search(r'[="]', before)
+            if isinstance(part, nodes.Getattr) and part.attr in VALUES and not is_in_tag:
+                found.append(f"{_path_of(part.node)}.{part.attr}")
+            before += part.data if isinstance(part, nodes.TemplateData) else ""
+    return found
+
+
+def _path_of(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Getattr):
+        return f"{_path_of(node.node)}.{node.attr}"
+    return node.name if isinstance(node, nodes.Name) else "…"
+
+
 def in_module(source: str) -> list[str]:
     """Texts of a module of the workspace that are neither marked nor said."""
     tree = ast.parse(source)
@@ -157,6 +190,6 @@ def in_script(source: str) -> list[str]:
         rest = re.sub(rf"\btn?\(\s*{_STRING}(?:\s*,\s*{_STRING})?", "", match["text"])
         for literal in re.findall(_STRING, rest):
             bare = re.sub(r"\$\{(?:[^{}]|\{[^{}]*\})*\}", _VALUE, literal[1:-1])
-            if re.search(r"[A-Z][a-z]+|[a-z]{2,} [a-z]{2,}", bare):
+            if re.search(r"[A-Z][a-z]+|[a-z]{2,} [a-z]{2,}|\([a-z]{2,}", bare):
                 found.append(literal)
     return found

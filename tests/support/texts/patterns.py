@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 def patterns_of(message: ast.expr) -> Iterator[str]:
-    """Yield the patterns of an expression: of a text, an f-string, or either side of a choice.
+    """Yield the patterns of an expression: of a text, an f-string, or each side of a choice.
 
     A text without a space is a key or a name.
     """
@@ -18,6 +18,9 @@ def patterns_of(message: ast.expr) -> Iterator[str]:
         case ast.IfExp():
             yield from patterns_of(message.body)
             yield from patterns_of(message.orelse)
+        case ast.BoolOp():
+            for value in message.values:
+                yield from patterns_of(value)
         case ast.JoinedStr():
             text = pattern_of(message)
             if " " in text:

@@ -64,6 +64,13 @@ def test_a_result_is_said_in_words_and_anything_else_stays(stored, german):
         assert result_words(stored) == german
 
 
+def test_a_result_agrees_with_its_numbers():
+    with speaking(SPANISH):
+        said = result_words("projects: 1 added, 2 rejected; tasks: 3 added, 1 rejected")
+
+    assert said == "proyectos: 1 alta, 2 rechazos; tareas: 3 altas, 1 rechazo"
+
+
 def test_a_page_of_an_import_speaks_german_and_the_api_english(world):
     environment_id = world.org()
     job = Job(

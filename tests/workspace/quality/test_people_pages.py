@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.quality.reporting import snapshots
+from plaudit.core.quality.reporting.report import WholeQuality
 from plaudit.model.quality_control import GoldSettings
 from tests.support.databases.statement_counter import counting
 from tests.support.gold.gold_project import GoldProject
@@ -204,14 +205,15 @@ def test_my_work_lists_the_projects_that_somebody_worked_in(world, floor):
 
 def test_five_hundred_people_are_read_page_by_page(floor, mia, monkeypatch):
     """A page reads its own people, and takes as long as with few of them."""
-    whole = snapshots.report_with_annotators
+    whole = snapshots.whole_report
 
     async def crowded(*args):
-        report, people = await whole(*args)
-        crowd = [replace(people[0], contributor_id=f"crowd {at}/é") for at in range(497)]
-        return report, [*crowd, *people]
+        found = await whole(*args)
+        first = found.people[0]
+        crowd = [replace(first, contributor_id=f"crowd {at}/é") for at in range(497)]
+        return WholeQuality(found.report, [*crowd, *found.people], found.history)
 
-    monkeypatch.setattr(snapshots, "report_with_annotators", crowded)
+    monkeypatch.setattr(snapshots, "whole_report", crowded)
     compute(mia, floor)
     assert "Page 10 of 10" in text_of(mia.get(quality_of(floor, "/people?page=10")))
     assert mia.get(quality_of(floor, "/people?page=11")).status_code == 404

@@ -242,3 +242,23 @@ def test_questions_are_called_by_their_titles_where_they_have_one(world, mia):
     assert "<bdi>why</bdi></a>" in overview
     assert "<bdi>Which is better?</bdi>" in question
     assert "<code>likert_value</code>" in question
+
+
+def test_the_leaderboard_shows_how_it_came_about(floor, mia):
+    """A report that an earlier version kept has nothing of it, and is shown all the same."""
+    compute(mia, floor)
+
+    page = mia.get(path_of(floor, "/leaderboard")).text
+
+    assert "How it came about" in page
+    assert "rating-plot" in page
+    assert re.search(r'<th scope="row" class="number">12</th>', page)
+
+    async def forget(tx):
+        await tx.run("DELETE FROM quality_part WHERE part = 'history'", {})
+
+    floor.write(forget)
+    older = mia.get(path_of(floor, "/leaderboard"))
+    assert older.status_code == 200
+    assert "How it came about" not in older.text
+    assert "Leaderboard of 12 votes" in older.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from plaudit.wire.manage.quality_people import BiasReport, LeaderboardReport
 from plaudit.wire.manage.quality_report import QualityReport
 from plaudit.workspace.quality import agreement_view, comparison_view, people_view
 from plaudit.workspace.render.plots import PlotRow, forest_plot
+from plaudit.workspace.render.rating_plots import HEIGHT, RatingLine, rating_plot
 
 GOOD = {"value": 0.9, "low": 0.85, "high": 0.94}
 LOW = {"value": 0.013, "low": -0.075, "high": 0.097}
@@ -201,3 +204,18 @@ def test_a_plot_is_as_wide_as_its_words_need():
 
     assert 'width="434"' in short
     assert 'width="627"' in long
+
+
+def test_a_plot_of_ratings_names_each_line_at_its_end_without_overlaps():
+    lines = [RatingLine(f"<model {at}>", [1000.0, 1000.0 + at / 10]) for at in range(8)]
+
+    drawn = rating_plot("Ratings", [1, 40], lines)
+
+    assert drawn.count("<polyline") == 8
+    assert len(set(re.findall(r'stroke-dasharray="([^"]*)"/>', drawn))) == 8
+    ends = re.findall(r'x="498" y="([\d.]+)"[^>]*>&lt;model \d&gt;', drawn)
+    places = [float(one) for one in ends]
+    assert len(places) == 8
+    assert all(later - one >= 14 for one, later in pairwise(places))
+    assert max(places) < HEIGHT
+    assert "<model" not in drawn

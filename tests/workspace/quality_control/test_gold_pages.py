@@ -228,8 +228,8 @@ def test_a_page_of_gold_is_as_long_as_it_may_be(floor, mia, monkeypatch):
     first = mia.get(gold_path(floor))
     [following] = re.findall(r'href="([^"]*\?after=\d+)"', first.text)
 
-    assert first.text.count("selected_model_id</code>") == 2
-    assert mia.get(following).text.count("selected_model_id</code>") == 1
+    assert first.text.count("selected_model_id</bdi>") == 2
+    assert mia.get(following).text.count("selected_model_id</bdi>") == 1
 
 
 def test_a_task_without_anything_to_expect_cannot_be_gold(world, mia):

@@ -82,4 +82,4 @@ def _shortened(text: str) -> str:
         return line
     cut = line[: EXCERPT_CHARS - 1]
     words = cut if line[EXCERPT_CHARS - 1 : EXCERPT_CHARS] == " " else cut.rpartition(" ")[0]
-    return f"{words or cut}…"
+    return f"{(words or cut).rstrip(' ,;:')}…"

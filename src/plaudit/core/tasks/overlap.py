@@ -56,10 +56,12 @@ def check_question(detail: ProjectDetail) -> None:
     fields = [field for field in form_of(detail).fields if field.key == wanted]
     if not any(map(is_countable, fields)):
         known = ", ".join(map(repr, countable_keys(detail))) or "none"
-        why = "cannot be counted" if fields else "is not asked"
         raise InvalidContent(
-            f"the question {wanted!r} of judges {why}; the form's questions with answers that "
-            f"can: {known}",
+            f"the question {wanted!r} of judges cannot be counted; the form's questions with"
+            f" answers that can: {known}"
+            if fields
+            else f"the question {wanted!r} of judges is not asked; the form's questions with"
+            f" answers that can: {known}",
             pointer="/judges/question",
         )
 

@@ -40,6 +40,8 @@ class RecordRound:
     def __init__(self, start: int, packer: Packer | None) -> None:
         self.end = start
         """End of the records so far."""
+        self.size = 0
+        """Bytes of all that was made so far."""
         self._packer = packer
         self._crc = 0
         self._records: list[tuple[PlacedTask, int, int, int, int]] = []
@@ -60,6 +62,7 @@ class RecordRound:
             section.append(found)
         self._records.append((task, self.end, len(record), before, after))
         self.end += len(record)
+        self.size += len(record) + len(fixes) + len(frame) + len(deflated)
         return record
 
     def behind(self) -> list[bytes]:

@@ -13,7 +13,7 @@ import secrets
 import threading
 from contextlib import suppress
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from plaudit.errors import Unavailable
 
@@ -33,10 +33,13 @@ class OpenFile:
         self.fd = fd
         self.is_short = False
         """True once bytes were missing that a place names."""
+        # Not by `__del__`, in which another thread could still get the file out of `_shared`.
+        finalize(self, _close, fd).atexit = False
 
-    def __del__(self) -> None:
-        with suppress(OSError):
-            os.close(self.fd)
+
+def _close(fd: int) -> None:
+    with suppress(OSError):
+        os.close(fd)
 
 
 class FileRun:

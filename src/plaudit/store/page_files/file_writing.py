@@ -102,15 +102,16 @@ def go_on(folder: Path, stored: StoredPageFile) -> FileWriter | None:
 
 def overwrite(
     folder: Path, number: int, ranges: Iterable[tuple[int, int]], head: bytes, old_id: bytes
-) -> None:
+) -> bool:
     """Overwrite ranges (start, length) of a file with zeros, under a new id; raises OSError.
 
-    The id comes first, and is on disk before: who has the old one must not believe the file.
+    The id comes first, and is on disk before: who has the old one must not believe the file. False,
+    and nothing is overwritten, if the file does not have the old id.
     """
     fd = os.open(file_runs.path_of(folder, number), os.O_RDWR | os.O_CLOEXEC)
     try:
         if not file_runs.is_whole(fd, old_id, 0):
-            return
+            return False
         os.pwrite(fd, head, 0)
         _sync(fd)
         size = os.fstat(fd).st_size
@@ -119,6 +120,7 @@ def overwrite(
             while start < end:
                 start += os.pwrite(fd, _ZEROS[: end - start], start)
         _sync(fd)
+        return True
     finally:
         os.close(fd)
 

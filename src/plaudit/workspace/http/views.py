@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -249,10 +250,16 @@ def _spoken(value: Any) -> Any:
     return say(value) if type(value) is PageText else value
 
 
+_FIRST_WORD = re.compile(r"[^\W\d_]+(?![\w/=@]|\.\S)")
+"""Word that is no name of a file, a member or an address."""
+
+
 def _sentence(text: str) -> str:
-    """Message with a capital first letter and a full stop."""
+    """Message with a capital first letter and a full stop; a name at its beginning stays."""
     text = problem_texts.recognized(_spoken(text))
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    if _FIRST_WORD.match(text):
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith((".", "?")) else ".")
 
 
 def minute(ms: int) -> str:

@@ -9,14 +9,28 @@ from __future__ import annotations
 
 CONTEXT = "part"
 
-DECIDING = {"description", "unit", "whose"}
-"""Values that are always parts: where one is none, the message is another."""
+DECIDING = {"description", "unit", "whose", "sentence"}
+"""Values that are always parts, or messages: where one is none, the message is another."""
 
 JOINED = {"expected", "found"}
 """Values that may be several parts with "or" or "and" between them."""
 
 WORDED = {"batch_status", "status"}
 """Values that are words of the API (`words`)."""
+
+TYPED = {"expected_type", "type"}
+"""Values that are names of types as msgspec has them, perhaps several with " | " between them."""
+
+TYPES = {
+    "str": "a text",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+"""Parts for the names of types."""
 
 PARTS = (
     # Kinds of values, of JSON and of a mapping
@@ -36,6 +50,8 @@ PARTS = (
     "not UTF-8 but UTF-16 or UTF-32",
     "a page or XML, not rows",
     "no text",
+    # Answers that everybody gave (core/quality/agreement)
+    *("an answer", "nothing", "one label", "first", "second"),
     # Containers, and what their rows are counted in
     *("row", "line"),
     *("a JSON array", "a JSON object", "JSON lines"),
@@ -57,6 +73,8 @@ PARTS = (
 MESSAGES = (
     # Reasons of exports with the rule of a format (api/transfer/export_choices.py)
     "cannot be written: %(reason)s",
+    # A flag of a person with the question that it is about (core/quality/people)
+    "%(key)s: %(sentence)s",
     # msgspec, as wire/v2/parse.py hands them on: a value of another type than is expected
     "expected '%(expected_type)s', got '%(type)s'",
     "expected '%(expected_type)s', got '%(type)s'; accepted: %(accepted)s",
@@ -82,6 +100,31 @@ MESSAGES = (
     "invalid RFC3339 encoded datetime",
     "invalid RFC3339 encoded date",
     "invalid RFC3339 encoded time",
+    # tomllib, of a mapping
+    "%(sentence)s (at line %(line)s, column %(column)s)",
+    "%(sentence)s (at end of document)",
+    "Cannot declare %(key)s twice",
+    "Cannot mutate immutable namespace %(key)s",
+    "Cannot overwrite a value",
+    "Cannot redefine namespace %(key)s",
+    "Duplicate inline table key %(key)s",
+    "Escaped character is not a Unicode scalar value",
+    "Expected '=' after a key in a key/value pair",
+    "Expected ']' at the end of a table declaration",
+    "Expected ']]' at the end of an array declaration",
+    "Expected newline or end of document after a statement",
+    "Expected %(text)s",
+    "Found invalid character %(character)s",
+    "Illegal character %(character)s",
+    "Invalid date or datetime",
+    "Invalid hex value",
+    "Invalid initial character for a key part",
+    "Invalid statement",
+    "Invalid value",
+    "Unclosed array",
+    "Unclosed inline table",
+    "Unescaped '\\' in a string",
+    "Unterminated string",
     # msgspec, as json_guard.py hands them on: text that is no JSON
     "invalid character (byte %(number)s)",
     "invalid number (byte %(number)s)",

@@ -14,12 +14,12 @@ from plaudit.texts import PageText
 from plaudit.workspace.language import speech
 from plaudit.workspace.language.languages import ENGLISH, Language, catalogue
 from plaudit.workspace.language.message_parts import CONTEXT as PART
-from plaudit.workspace.language.message_parts import DECIDING, JOINED, WORDED
+from plaudit.workspace.language.message_parts import DECIDING, JOINED, TYPED, TYPES, WORDED
 from plaudit.workspace.language.message_pattern import MessagePattern
 from plaudit.workspace.language.words import word
 
 CONTEXT = "problem"
-QUOTED = {"message", "reason", "exc"}
+QUOTED = {"message", "reason", "exc", "used", "sentence"}
 """Values of a message that are messages too, such as what is wrong with a row."""
 
 QUOTED_DEPTH_MAX = 4
@@ -81,14 +81,18 @@ def _spoken(name: str, value: str, language: Language, depth: int) -> str | None
 
     Most values are somebody's own words, and stay; so do those in quotes.
     """
-    if name in QUOTED and depth > 0:
-        return _translated(value, language, depth - 1) or value
     texts = catalogue(language.code).texts
     part = texts.get((PART, value))
     if part is not None:
         return part[0]
+    if name in QUOTED and depth > 0:
+        found = _translated(value, language, depth - 1)
+        return value if found is None and name not in DECIDING else found
     if name in DECIDING:
         return None
+    if name in TYPED:
+        pieces = [texts.get((PART, TYPES.get(one, one)), [one])[0] for one in value.split(" | ")]
+        return speech.listed(pieces, "or")
     if name in WORDED:
         return word(value)
     for joint, last in (" or ", "or"), (" and ", "and"):

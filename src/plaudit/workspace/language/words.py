@@ -26,6 +26,12 @@ _WORDS = frozenset(
         *(N_("boolean"), N_("integer"), N_("text"), N_("category"), N_("category multiple")),
         *(N_("file"), N_("labeled text"), N_("ranked choices"), N_("ranked groups")),
         *(N_("rubric criteria"), N_("rubric rating"), N_("workspace container")),
+        # Messages
+        *(N_("user"), N_("assistant"), N_("system"), N_("function")),
+        # Levels of measurement, styles of responses, and flags of people
+        *(N_("nominal"), N_("ordinal"), N_("interval"), N_("ratio"), N_("characters")),
+        *(N_("length"), N_("headers"), N_("lists"), N_("bold"), N_("code")),
+        *(N_("straight-liner"), N_("speeder"), N_("one-sided"), N_("copier"), N_("drift")),
         # Jobs
         *(N_("checking"), N_("freezing"), N_("keeping"), N_("reading"), N_("storing")),
         *(N_("waiting"), N_("writing"), N_("uploading"), N_("computing")),

@@ -20,6 +20,8 @@ from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks import projects, templates
 from plaudit.core.tasks.forms import (
     Form,
+    form_of,
+    titles_of,
 )
 from plaudit.core.tasks.overlap import OVERLAP_MAX, countable_keys
 from plaudit.errors import Conflict, InvalidContent
@@ -31,6 +33,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.words import built_in_titles
 from plaudit.workspace.projects import judges_form
 from plaudit.workspace.projects.judges_form import JudgesForm
 from plaudit.workspace.projects.project_pages import PROJECT, general_values
@@ -100,6 +103,7 @@ async def show_settings(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "overlap_max": OVERLAP_MAX,
         "values": general_values(project.name, detail) | judges_form.shown_values(detail),
         "judges_questions": countable_keys(detail),
+        "titles": built_in_titles(titles_of(form_of(detail))),
     }
 
 

@@ -168,7 +168,7 @@ def question_view(question: QuestionQuality) -> QuestionView:
         question=question,
         plot=drawn(
             say("Coefficients of %(key)s", key=question.key),
-            [figures.plot_row(one.name, one.found) for one in read if one.name != "percent"],
+            [figures.plot_row(one.name, one.found) for one in read if one.file_name != "percent"],
         ),
         coefficients=[(one.name, figures.figure_of(one.found)) for one in read],
         others=[(one.name, figures.figure_of(one.found)) for one in found if one.name in unread],

@@ -5,16 +5,20 @@ from __future__ import annotations
 from markupsafe import Markup
 from msgspec import UNSET, Struct
 
+from plaudit.core.quality.comparisons.rating_history import RatingHistory
 from plaudit.texts import N_
 from plaudit.wire.manage.quality_people import BiasReport, IdentityLeak, LeaderboardReport
 from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.words import word
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.agreement_view import PLOTTED_MAX, ROWS_MAX
 from plaudit.workspace.quality.figures import Figure, number_words, p_words
 from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
+from plaudit.workspace.render.rating_plots import RatingLine, rating_plot
 
 SLICES_MAX = 20
 MODELS_OF_SLICE_MAX = 20
+HISTORY_ROWS_MAX = 10
 BASIS = {
     "shown": N_("as each person saw them"),
     "stored": N_("as stored, for want of how they were shown"),
@@ -61,6 +65,21 @@ class BoardSlice(Struct, frozen=True):
     models: list[tuple[str, Figure]]
 
 
+class HistoryRow(Struct, frozen=True):
+    """Ratings of the models of a history after so many votes."""
+
+    votes: int
+    ratings: list[float]
+
+
+class HistoryView(Struct, frozen=True):
+    """Ratings in the course of the votes, drawn and as a table of HISTORY_ROWS_MAX rows."""
+
+    models: list[str]
+    plot: Markup
+    rows: list[HistoryRow]
+
+
 class BoardView(Struct, frozen=True, kw_only=True):
     """The leaderboard; `more` models have no row. `styles` are coefficients by style."""
 
@@ -101,7 +120,7 @@ def bias_view(report: BiasReport) -> BiasView:
     marks = list(report.format.items())[:ROWS_MAX]
     differences = [
         BiasRow(
-            say("Winners have %(name)s more often", name=name),
+            say("Winners have %(name)s more often", name=word(name)),
             say(
                 "%(number)s %% of winners, %(number_2)s %% of losers; %(n)s comparisons",
                 number=number(100 * one.winners, 1),
@@ -128,7 +147,7 @@ def bias_view(report: BiasReport) -> BiasView:
         differences=differences,
         differences_plot=_plot(
             say("Marks of winners less those of losers"),
-            [_row(name, one.difference, one.low, one.high) for name, one in marks],
+            [_row(word(name), one.difference, one.low, one.high) for name, one in marks],
             PlotLine(0, say("0: no difference")),
         ),
         slope=_figure(slope.value, slope.low, slope.high, slope.why),
@@ -169,7 +188,7 @@ def board_view(report: LeaderboardReport) -> BoardView:
         is_controlled=bool(controlled),
         styles=[
             (
-                name,
+                word(name),
                 Figure(
                     number_words(one.value, 2),
                     "" if one.se is None else f"± {number_words(1.96 * one.se, 2)}",
@@ -192,6 +211,20 @@ def board_view(report: LeaderboardReport) -> BoardView:
         ],
         more_slices=max(0, len(slices) - SLICES_MAX),
     )
+
+
+def history_view(history: RatingHistory | None) -> HistoryView | None:
+    """Ratings in the course of the votes; None where nothing is known of them."""
+    if history is None or not history.votes:
+        return None
+    lines = [
+        RatingLine(name, [ratings[at] for ratings in history.ratings])
+        for at, name in enumerate(history.models)
+    ]
+    drawn = rating_plot(say("Ratings in the course of the votes"), history.votes, lines)
+    step = -(-len(history.votes) // HISTORY_ROWS_MAX)
+    points = list(zip(history.votes, history.ratings, strict=True))[::-1][::step][::-1]
+    return HistoryView(history.models, Markup(drawn), [HistoryRow(*one) for one in points])
 
 
 def _figure(

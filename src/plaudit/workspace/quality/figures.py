@@ -14,6 +14,7 @@ from plaudit.wire.manage.quality import (
     ShareOfCases,
 )
 from plaudit.workspace.language.speech import language, number, say
+from plaudit.workspace.language.words import word
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
 LINES = (
@@ -43,7 +44,12 @@ def interval_words(low: float | None, high: float | None, digits: int = 3) -> st
     """The ends of an interval in brackets, empty where one is unknown."""
     if low is None or high is None:
         return ""
-    return f"[{number_words(low, digits)}, {number_words(high, digits)}]"
+    return bracketed(number_words(low, digits), number_words(high, digits))
+
+
+def bracketed(low: str, high: str) -> str:
+    """Ends of an interval that are written already, apart from their decimal commas."""
+    return f"[{low}, {high}]" if language().decimal == "." else f"[{low}; {high}]"
 
 
 def ends_of(found: Coefficient) -> tuple[float | None, float | None]:
@@ -65,7 +71,9 @@ def share_figure(found: ShareOfCases) -> Figure:
         return Figure("–")
     low, high = found.low, found.high
     ends = (
-        "" if low is None or high is None else f"[{number(100 * low, 1)}, {number(100 * high, 1)}]"
+        ""
+        if low is None or high is None
+        else bracketed(number(100 * low, 1), number(100 * high, 1))
     )
     return Figure(f"{number(100 * found.share, 1)} %", ends)
 
@@ -87,7 +95,7 @@ def duration_words(ms: float | None) -> str:
 
 def p_words(p: float | None) -> str:
     """A probability by chance; those too small for their digits as such."""
-    return "< 0.001" if p is not None and p < 0.001 else number_words(p)
+    return f"< {number_words(0.001)}" if p is not None and p < 0.001 else number_words(p)
 
 
 def plot_row(label: str, found: Coefficient, is_second: bool = False) -> PlotRow:
@@ -127,13 +135,13 @@ class NamedCoefficient(Struct, frozen=True):
 
 def coefficients(agreement: AgreementOnQuestion) -> Iterator[NamedCoefficient]:
     """Coefficients of agreement, in the order in which they are shown."""
-    yield NamedCoefficient("percent", "percent", agreement.percent)
+    yield NamedCoefficient(say("percent"), "percent", agreement.percent)
     for level, found in agreement.alpha.items():
-        yield NamedCoefficient(f"α {level}", f"alpha {level}", found)
+        yield NamedCoefficient(_alpha_name(level), f"alpha {level}", found)
     yield NamedCoefficient("Fleiss’ κ", "fleiss", agreement.fleiss)
     yield NamedCoefficient("AC1", "ac1", agreement.ac1)
-    yield NamedCoefficient("AC2 linear", "ac2 linear", agreement.ac2.linear)
-    yield NamedCoefficient("AC2 quadratic", "ac2 quadratic", agreement.ac2.quadratic)
+    yield NamedCoefficient(say("AC2 linear"), "ac2 linear", agreement.ac2.linear)
+    yield NamedCoefficient(say("AC2 quadratic"), "ac2 quadratic", agreement.ac2.quadratic)
 
 
 def unread_names(question: QuestionQuality) -> set[str]:
@@ -145,10 +153,14 @@ def unread_names(question: QuestionQuality) -> set[str]:
 
 def _read_names(question: QuestionQuality) -> set[str]:
     alpha = main_alpha(question)
-    names = {"percent"} if alpha is None else {"percent", f"α {alpha[0]}"}
+    names = {say("percent")} if alpha is None else {say("percent"), _alpha_name(alpha[0])}
     if question.level == "nominal":
         return names | {"Fleiss’ κ", "AC1"}
-    return names | {"AC2 linear", "AC2 quadratic"}
+    return names | {say("AC2 linear"), say("AC2 quadratic")}
+
+
+def _alpha_name(level: str) -> str:
+    return say("α %(level)s", level=word(level))
 
 
 def all_coefficients(question: QuestionQuality) -> Iterator[NamedCoefficient]:

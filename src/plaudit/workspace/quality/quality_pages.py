@@ -13,6 +13,8 @@ from plaudit.core.labeling.adjudication import disagreement_reasons
 from plaudit.core.quality.reporting.snapshots import (
     Part,
     Snapshot,
+    find_history,
+    find_snapshot,
     read_part,
     report_of_pieces,
 )
@@ -124,7 +126,13 @@ async def show_quality_board(request: PageRequest[NoQuery]) -> dict[str, Any]:
     report = _report(shown)
     if report is None:
         return shown
-    return shown | {"view": comparison_view.board_view(report.leaderboard)}
+    async with request.db.read() as tx:
+        snapshot = await find_snapshot(tx, shown["project"].project_key)
+        history = None if snapshot is None else await find_history(tx, snapshot)
+    return shown | {
+        "view": comparison_view.board_view(report.leaderboard),
+        "history": comparison_view.history_view(history),
+    }
 
 
 async def compute_quality(request: PageRequest[NoQuery], form: NoFields) -> Redirect:

@@ -19,7 +19,7 @@ from plaudit.core.quality_control.gold_tasks import (
     repeat_settings,
 )
 from plaudit.core.tasks import projects
-from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import control_key
@@ -34,6 +34,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say, say_count
+from plaudit.workspace.language.words import built_in_titles
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.projects.pseudonyms import by_name, shown_names
 from plaudit.workspace.projects.task_pages import TASK, get_task
@@ -114,6 +115,7 @@ async def show_gold(request: PageRequest[GoldQuery]) -> dict[str, Any]:
             for user_id in by_name(names)
         ],
         "agreements": agreements,
+        "titles": built_in_titles(titles_of(form_of(project_detail(project)))),
         "created_max": CREATED_AT_ONCE_MAX,
         "repeat_after": repeats.REPEAT_AFTER,
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from plaudit.core.transfer.import_summary import KINDS, PLURALS
-from plaudit.texts import N_
+from plaudit.texts import N_, N_n, PageText
 from plaudit.workspace.language.languages import ENGLISH
-from plaudit.workspace.language.speech import language, number, say, say_count
+from plaudit.workspace.language.speech import language, say, say_count
 
 _KINDS = {
     "organizations": N_("organizations"),
@@ -44,10 +44,10 @@ _TRIED = re.compile(r"(?P<count>[\d,]+) (?P<kind>\w+) would be (?P<fate>imported
 
 _PLURALS = {kind: PLURALS.get(kind, f"{kind}s") for kind in (*KINDS, "row")}
 _OUTCOMES = {
-    "added": N_("added"),
-    "updated": N_("updated"),
-    "unchanged": N_("unchanged"),
-    "rejected": N_("rejected"),
+    "added": N_n("%(count)s added", "%(count)s added", 0),
+    "updated": N_n("%(count)s updated", "%(count)s updated", 0),
+    "unchanged": N_n("%(count)s unchanged", "%(count)s unchanged", 0),
+    "rejected": N_n("%(count)s rejected", "%(count)s rejected", 0),
 }
 
 
@@ -94,6 +94,7 @@ def _tried(part: str) -> str:
 def _count(text: str) -> str | None:
     """Number and outcome in words; None for any other text."""
     count, _, outcome = text.partition(" ")
-    if not count.isdecimal() or outcome not in _OUTCOMES:
+    said = _OUTCOMES.get(outcome)
+    if not count.isdecimal() or not isinstance(said, PageText):
         return None
-    return f"{number(int(count))} {say(_OUTCOMES[outcome])}"
+    return say_count(said.message, said.plural, int(count))

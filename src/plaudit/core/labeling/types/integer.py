@@ -177,7 +177,7 @@ def _preference_item(field: Field, value: int, names: ResponseNames) -> ChartIte
     )
 
 
-_UNKNOWN = {str(n): f"Response {n} (model unknown)" for n in (1, 2)}
+_UNKNOWN = {str(n): N_("Response %(number)s (model unknown)", number=n) for n in (1, 2)}
 """Names of a preference's responses where the turn does not have two."""
 _BUTTONS = Widget("choice", "choice")
 

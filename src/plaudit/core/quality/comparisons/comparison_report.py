@@ -14,6 +14,7 @@ from plaudit.core.quality.comparisons import place_bias, style_bias
 from plaudit.core.quality.comparisons.bradley_terry import Duels
 from plaudit.core.quality.comparisons.leaderboard import TieRule, leaderboard
 from plaudit.core.quality.comparisons.place_bias import PlaceBasis
+from plaudit.core.quality.comparisons.rating_history import RatingHistory, rating_history
 from plaudit.core.quality.comparisons.response_style import STYLES, relative_differences
 from plaudit.wire.manage.quality_people import BiasReport, IdentityLeak, LeaderboardReport
 
@@ -95,11 +96,34 @@ def leaderboard_report(
     `styles` are names of STYLES to be held equal. `left_out` is true for units that do not count,
     such as those with an identity leak, or outside of a slice.
     """
-    duels = duels_of(compared, len(models), votes, styles)
-    if left_out is not None:
-        units = compared.units if votes == "all" else _won(compared)
-        duels = duels.chosen(~left_out[units])
+    duels = _counted(compared, len(models), votes, styles, left_out)
     return report_members.leaderboard_member(leaderboard(duels, models, styles, ties))
+
+
+def history_of(
+    compared: Comparisons,
+    models: Sequence[str],
+    *,
+    votes: VoteRule,
+    ties: TieRule,
+    left_out: NDArray[np.bool_],
+) -> RatingHistory:
+    """History of the ratings by the votes that a leaderboard counts."""
+    return rating_history(_counted(compared, len(models), votes, (), left_out), models, ties)
+
+
+def _counted(
+    compared: Comparisons,
+    model_count: int,
+    votes: VoteRule,
+    styles: Sequence[str],
+    left_out: NDArray[np.bool_] | None,
+) -> Duels:
+    duels = duels_of(compared, model_count, votes, styles)
+    if left_out is None:
+        return duels
+    units = compared.units if votes == "all" else _won(compared)
+    return duels.chosen(~left_out[units])
 
 
 def duels_of(

@@ -22,11 +22,6 @@ SCALE = 400 / math.log(10)
 
 TieRule = Literal["half", "skip"]
 
-ELO_FACTOR = 4.0
-"""K: the most points that one vote moves."""
-ELO_POINTS = 100
-"""The most points in time of a history."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelScore:
@@ -108,26 +103,6 @@ def slices(
     """Leaderboard of each slice of the votes: of a batch, a language, a key of the metadata."""
     for number in np.unique(slice_of_vote).tolist():
         yield number, leaderboard(duels.chosen(slice_of_vote == number), names, styles, ties)
-
-
-def elo_history(duels: Duels) -> list[tuple[int, list[float]]]:
-    """Ratings of all models in the course of the votes, which are in order of time.
-
-    Pairs of how many votes went before and the ratings then, at most 100 and evenly spaced. It
-    depends on the order, and shows only how the picture came about.
-    """
-    ratings = [CENTRE] * duels.model_count
-    votes = len(duels.score)
-    step = max(1, math.ceil(votes / ELO_POINTS))
-    history = []
-    columns = zip(duels.first.tolist(), duels.second.tolist(), duels.score.tolist(), strict=True)
-    for at, (first, second, score) in enumerate(columns, 1):
-        expected = 1 / (1 + 10 ** ((ratings[second] - ratings[first]) / 400))
-        ratings[first] += ELO_FACTOR * (score - expected)
-        ratings[second] -= ELO_FACTOR * (score - expected)
-        if at % step == 0 or at == votes:
-            history.append((at, ratings.copy()))
-    return history
 
 
 def _standardized(

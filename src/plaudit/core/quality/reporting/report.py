@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from plaudit.core.quality.agreement.question_report import QuestionPlan, plan_reports
 from plaudit.core.quality.comparisons.comparison_report import (
     bias_report,
+    history_of,
     leaderboard_report,
 )
+from plaudit.core.quality.comparisons.rating_history import RatingHistory
 from plaudit.core.quality.question_columns import QuestionColumns
 from plaudit.core.quality.replicates import task_hashes
 from plaudit.core.quality.report_members import people_members
@@ -47,10 +49,23 @@ MODELS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class FoundQuality:
-    """Report on a project, and its questions with the annotator models behind it."""
+    """Report on a project, its questions with the annotator models behind it, and more to keep.
+
+    `history` is None unless it was asked for.
+    """
 
     report: QualityReport
     fitted: Sequence[FittedQuestion]
+    history: RatingHistory | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeQuality:
+    """All that is kept of a project: its report, the work of each person, and ratings in time."""
+
+    report: QualityReport
+    people: list[AnnotatorQuality]
+    history: RatingHistory
 
 
 async def quality_report(
@@ -81,19 +96,20 @@ async def _tell_reasons(
         question.disagreements.why = reasons or UNSET
 
 
-async def report_with_annotators(
+async def whole_report(
     db: Database,
     project: ProjectRow,
     options: ReportOptions,
     on_progress: Progress = lambda count: None,
     keeper: Keeper | None = None,
-) -> tuple[QualityReport, list[AnnotatorQuality]]:
+) -> WholeQuality:
     """Read a project, and report on it and on the work of each person; raises as quality_report."""
     read = await _read(db, project, options, on_progress, keeper)
     work = await read_reviewed_work(db, project.project_key)
-    found = found_of(project, options, read)
+    found = found_of(project, options, read, has_history=True)
     await _tell_reasons(db, project, found.report.questions)
-    return found.report, annotators_of(found, read, work)
+    history = found.history or RatingHistory([], [], [])
+    return WholeQuality(found.report, annotators_of(found, read, work), history)
 
 
 async def _read(
@@ -111,7 +127,9 @@ async def _read(
     return read
 
 
-def found_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> FoundQuality:
+def found_of(
+    project: ProjectRow, options: ReportOptions, read: ReadProject, *, has_history: bool = False
+) -> FoundQuality:
     """The report, from all that was read; it takes a while, and touches no store."""
     people, questions, facts = read.people, read.questions, read.facts
     given = ReportInput(
@@ -128,17 +146,20 @@ def found_of(project: ProjectRow, options: ReportOptions, read: ReadProject) -> 
     bias = bias_report(without_places(compared.comparisons), leaks)
     bias.place = bias_report(compared.placed).place
     times = people.task_times(facts.lengths)
+    board, history = _leaderboard(
+        compared, facts.pairs.models, options, facts.slice_names, has_history=has_history
+    )
     report = QualityReport(
         project=project.name,
         tasks=len(facts.seqs),
         votes=sum(report.votes for report in reports),
         questions=reports,
         bias=bias,
-        leaderboard=_leaderboard(compared, facts.pairs.models, options, facts.slice_names),
+        leaderboard=board,
         people=people_members(people.ids, people.tasks, flags_of(questions, compared, times)),
         counted_out=_counted_out(read.counted_out) or UNSET,
     )
-    return FoundQuality(report, fitted)
+    return FoundQuality(report, fitted, history)
 
 
 def annotators_of(
@@ -186,8 +207,10 @@ def _leaderboard(
     models: Sequence[str],
     options: ReportOptions,
     slice_names: Sequence[tuple[str, ...]],
-) -> LeaderboardReport:
-    """The leaderboard of the models with the most votes, or none without a vote."""
+    *,
+    has_history: bool,
+) -> tuple[LeaderboardReport, RatingHistory | None]:
+    """The leaderboard of the models with the most votes, or none without a vote; its history."""
     comparisons, left_out = compared.comparisons, compared.has_leak & options.without_leaks
     counted = comparisons.units
     if options.votes == "majority":
@@ -197,7 +220,7 @@ def _leaderboard(
     frequent = np.argsort(-shown, kind="stable")[:MODELS_MAX]
     frequent = np.sort(frequent[shown[frequent] > 0])
     if not len(frequent):
-        return LeaderboardReport(votes=0, models=[])
+        return LeaderboardReport(votes=0, models=[]), None
     number = np.full(len(models), -1, np.int32)
     number[frequent] = np.arange(len(frequent))
     is_rare = (number[sides] < 0).any(axis=1)
@@ -223,4 +246,8 @@ def _leaderboard(
             for name, one in boards.items()
             if one.votes
         }
-    return found
+    if not has_history:
+        return found, None
+    return found, history_of(
+        comparisons, names, votes=options.votes, ties=options.ties, left_out=left_out | is_rare
+    )

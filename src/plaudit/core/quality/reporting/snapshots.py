@@ -15,9 +15,10 @@ from msgspec import Struct
 
 from plaudit import clock, ids
 from plaudit.core.labeling.counting.vote_writing import fill_project
+from plaudit.core.quality.comparisons.rating_history import RatingHistory
 from plaudit.core.quality.reporting.annotator_pages import people_parts
 from plaudit.core.quality.reporting.options import ReportOptions
-from plaudit.core.quality.reporting.report import report_with_annotators
+from plaudit.core.quality.reporting.report import whole_report
 from plaudit.core.quality.vote_reading import number_changes
 from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Database, Transaction
@@ -34,6 +35,7 @@ WRITTEN_AT_ONCE = 32
 SINCE_MAX = 1000
 """Submissions since a report that are counted."""
 
+_HISTORY = "history"
 _VOTES, _FACTS = "votes", "facts"
 """Parts that are columns of numbers, for the next report."""
 
@@ -42,6 +44,7 @@ OnProgress = Callable[[str, int], None]
 
 _encode = msgspec.json.Encoder().encode
 _read_options = msgspec.json.Decoder(ReportOptions).decode
+_read_history = msgspec.json.Decoder(RatingHistory).decode
 _read_report = msgspec.json.Decoder(QualityReport).decode
 
 
@@ -94,6 +97,15 @@ async def read_part(tx: Transaction, snapshot: Snapshot, part: str) -> list[byte
             return pieces
 
 
+async def find_history(tx: Transaction, snapshot: Snapshot) -> RatingHistory | None:
+    """Ratings in the course of the votes; None where an earlier version made the snapshot.
+
+    The transaction must be the one that found the snapshot.
+    """
+    pieces = await read_part(tx, snapshot, _HISTORY)
+    return _read_history(b"".join(pieces)) if pieces else None
+
+
 def report_of_pieces(pieces: list[bytes]) -> QualityReport:
     """The report that a part has."""
     return _read_report(b"".join(pieces))
@@ -125,22 +137,24 @@ class SnapshotMaker:
             self.last = await snapshots.find_snapshot(tx, self._project.project_key)
         await self._delete_but("" if self.last is None else self.last.snapshot_id)
         row = await self._position()
-        report, people = await report_with_annotators(
+        whole = await whole_report(
             self._db,
             self._project,
             self._options,
             lambda count: on_progress("reading tasks", count),
             self,
         )
+        report = whole.report
         on_progress("keeping the report", report.tasks)
         for part, value in (
             (Part.report, report),
-            (Part.annotators, Annotators(project=report.project, people=people)),
+            (Part.annotators, Annotators(project=report.project, people=whole.people)),
             (Part.bias, report.bias),
             (Part.leaderboard, report.leaderboard),
+            (_HISTORY, whole.history),
         ):
             await self._keep([(part, _encode(value))])
-        await self._keep(people_parts(people))
+        await self._keep(people_parts(whole.people))
         return msgspec.structs.replace(row, task_count=report.tasks, vote_count=report.votes)
 
     async def show(self, tx: Transaction, row: SnapshotRow) -> None:

@@ -15,12 +15,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from plaudit.formats.exporting import v2
+from plaudit.formats.exporting.whole_tasks import placed_lines
 from plaudit.formats.exporting.whole_tasks.placed_lines import (
     BYTES_PER_READ,
     Neighbours,
     Place,
     PlacedTasks,
     join_run,
+    split_runs,
 )
 from plaudit.model.core import ProjectRow
 from plaudit.store.page_files.file_runs import OpenFile
@@ -29,6 +31,9 @@ _HEAD = struct.Struct("<iIQ")
 """Number of an open file, below 0 for lines themselves; bytes of what follows; bytes of records."""
 _LINES = -1
 LONG_BYTES = 2 * BYTES_PER_READ
+RUNS_PER_READ = 200
+"""Runs of records that are read and joined at once, up to BYTES_PER_READ of them."""
+
 _PLACE_NUMBERS = 4
 
 
@@ -49,10 +54,15 @@ class LineSpool:
         assert found.file is not None
         if not self._files or self._files[-1] is not found.file:
             self._files.append(found.file)
+        places, size, count = array("q"), 0, 0
         for run in found.runs():
-            places = array("q", [number for place in run for number in place[3:]])
-            size = run[-1][3] + run[-1][4] - run[0][3]
-            self._add(len(self._files) - 1, places.tobytes(), size)
+            more = run[-1][3] + run[-1][4] - run[0][3]
+            if count == RUNS_PER_READ or (count and size + more > placed_lines.BYTES_PER_READ):
+                self._add(len(self._files) - 1, places.tobytes(), size)
+                places, size, count = array("q"), 0, 0
+            places.extend([number for place in run for number in place[3:]])
+            size, count = size + more, count + 1
+        self._add(len(self._files) - 1, places.tobytes(), size)
 
     def add_lines(self, lines: bytes) -> None:
         """Add lines that are in no file; raises OSError."""
@@ -85,7 +95,8 @@ class LineSpool:
         number, size, _ = _HEAD.unpack(os.pread(self._spool.fd, _HEAD.size, at))
         content = os.pread(self._spool.fd, size, at + _HEAD.size)
         if number != _LINES:
-            content, _ = join_run(self._files[number], _places(content), buffer)
+            file, runs = self._files[number], split_runs(_places(content), 0)
+            content = b"".join([join_run(file, run, buffer)[0] for run in runs])
         return content, at + _HEAD.size + size
 
     def all_lines(self) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import groupby
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -36,6 +37,8 @@ BYTES_PER_READ = 1024 * 1024
 """Bytes of records that are read and joined at once, unless one is longer."""
 
 _COMMA, _LINE_FEED = b",\n"
+
+P = TypeVar("P", bound="tuple[Any, ...]")
 
 Place = tuple[int, int, int, int]
 """Start and length of a record, and of its fixes."""
@@ -76,14 +79,23 @@ class Neighbours(Struct):
 
     def runs(self) -> Iterator[Sequence[TaskPlace]]:
         """Places that lie one behind the other, up to BYTES_PER_READ."""
-        begin, first, end = 0, 0, -1
-        for number, (_, _, _, start, length, _, _) in enumerate(self.places):
-            if start != end or start + length - first > BYTES_PER_READ:
-                if number:
-                    yield self.places[begin:number]
-                begin, first = number, start
-            end = start + length
-        yield self.places[begin:]
+        return split_runs(self.places, 3)
+
+
+def split_runs(places: Sequence[P], column: int) -> Iterator[Sequence[P]]:
+    """Split places where the next one does not lie behind the one before, or at BYTES_PER_READ.
+
+    The start of a record stands in this column, its length behind that.
+    """
+    begin, first, end = 0, 0, -1
+    for number, place in enumerate(places):
+        start, length = place[column], place[column + 1]
+        if start != end or start + length - first > BYTES_PER_READ:
+            if number:
+                yield places[begin:number]
+            begin, first = number, start
+        end = start + length
+    yield places[begin:]
 
 
 class PlacedTasks:

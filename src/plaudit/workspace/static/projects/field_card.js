@@ -1,6 +1,6 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
-import { conditionWords, sentenceOf, sourceOf } from "./form_words.js";
+import { conditionWords, ruleWords, sentenceOf, sourceOf } from "./form_words.js";
 import { isComposing } from "../shared/pressed.js";
 import { t } from "../shared/texts.js";
 
@@ -138,7 +138,7 @@ export class FieldCard {
   adaptRow(row, type) {
     row.querySelector("[data-value]").hidden = type === "labeled_text";
     row.querySelector("[data-value]").placeholder = type === "integer" ? "1" : type === "boolean" ? "true" : "value";
-    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? "label" : "label (optional)";
+    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? t("label") : t("label (optional)");
   }
 
   /** Show the controls and consolidation rules that fit level and type. */
@@ -155,7 +155,7 @@ export class FieldCard {
     rule.replaceChildren(...["", ...rules].map((name) => {
       const option = document.createElement("option");
       option.value = name;
-      option.textContent = name || t("the usual rule (%(rule)s)", { rule: rules[0] });
+      option.textContent = name ? ruleWords(name) : t("the usual rule (%(rule)s)", { rule: ruleWords(rules[0]) });
       return option;
     }));
     rule.value = rules.includes(chosen) ? chosen : "";

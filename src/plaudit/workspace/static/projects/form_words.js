@@ -16,6 +16,11 @@ function aboutOf({ level, applies_to: role }) {
   }[level];
 }
 
+/** How several answers become one. */
+export function ruleWords(name) {
+  return { majority: t("majority"), median: t("median"), first: t("the first answer"), all: t("all answers") }[name] ?? name;
+}
+
 /** A value of a question as people read it: by its label, if it has one. */
 export function valueWords(field, value) {
   const values = valuesOf(field);

@@ -1,6 +1,7 @@
 /** Poll the progress of running jobs, and reload the page once one has ended. */
 
 import { send } from "./net.js";
+import { reloadInPlace } from "./kept_focus.js";
 import { announce } from "./shell.js";
 import { t, tn } from "./texts.js";
 
@@ -68,13 +69,13 @@ async function follow(panel) {
       job = await send("GET", panel.dataset.job);
       wait = POLL_MS;
     } catch (error) {
-      if (error.status === 401 || error.status === 404) { location.reload(); return; }
+      if (error.status === 401 || error.status === 404) { reloadInPlace(); return; }
       text.textContent = t("The server cannot be reached; trying again …");
       wait = Math.min(wait * 2, POLL_MS_MAX);
       await new Promise((done) => setTimeout(done, wait));
       continue;
     }
-    if (job.state !== "running") { location.reload(); return; }
+    if (job.state !== "running") { reloadInPlace(); return; }
     if (job.total) {
       bar.max = job.total;
       bar.value = Math.min(job.done, job.total);

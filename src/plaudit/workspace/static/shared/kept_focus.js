@@ -21,6 +21,14 @@ export function keepFocus() {
   });
 }
 
+/** Load the page again; what has the focus keeps it, as far as the page still has it. */
+export function reloadInPlace() {
+  const { activeElement } = document;
+  const kept = { page: location.pathname, id: activeElement.id };
+  if (activeElement !== document.body) sessionStorage.setItem(NAME, JSON.stringify(kept));
+  location.reload();
+}
+
 /** Focus that control again. Where it is gone, the message `told` gets the focus, null where the page has none.
  * A message that is then out of sight is shown at the bottom of the window, up to the next key. */
 export function restoreFocus(told) {
@@ -30,6 +38,7 @@ export function restoreFocus(told) {
   const isBack = kept.page === location.pathname;
   const control = isBack ? formsLike(kept.path)[kept.form]?.elements[kept.control] : undefined;
   if (control !== undefined && control.name === kept.name) control.focus();
+  else if (isBack && kept.id) document.getElementById(kept.id)?.focus();
   if (document.activeElement === document.body) {
     (told ?? (isBack ? document.getElementById("main") : null))?.focus();
     return;

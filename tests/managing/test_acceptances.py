@@ -149,6 +149,8 @@ def test_after_a_sample_without_a_wrong_one_the_others_are_accepted_and_come_bac
     for table, column in (("task_work", 1), ("submission", 3), ("vote", 1)):
         was, now = ([row for row in rows[table] if row[column] in seqs] for rows in (before, after))
         assert now == was, table
+    with pytest.raises(Conflict, match="taken back"):
+        project.accept_others(acceptance)
     for task_id in others:  # each can be decided on again
         project.accept(task_id, user_id="rae")
 

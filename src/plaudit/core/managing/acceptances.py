@@ -251,6 +251,8 @@ async def _go_on(tx: Transaction, project: ProjectRow, acceptance: Acceptance) -
     await actions.get_action(tx, project, acceptance.action_id)
     stored = await actions_store.lock_action(tx, project.project_key, acceptance.action_id)
     now = await tx.now_ms()
+    if stored.state is ActionState.undone:
+        raise Conflict(N_("the tasks were taken back; draw another sample"))
     if actions.as_of(stored, now).state not in UNDOABLE:
         raise Conflict(N_("the tasks are being accepted already"))
     key, acceptance_id = project.project_key, acceptance.acceptance_id

@@ -19,7 +19,7 @@ PIP_FLAGS := --quiet --no-compile --disable-pip-version-check --no-input
 EXPORT = $(UV) export --quiet --locked --no-header --no-annotate --no-emit-project \
 	--format requirements-txt
 
-.PHONY: setup demo test test-citus check fix lock texts serve bench bench-quick bench-setup screenshots clean
+.PHONY: setup demo test test-citus check fix lock texts serve bench bench-quick bench-setup screenshots pictures clean
 
 setup: $(STAMP)
 
@@ -86,6 +86,9 @@ bench-quick: bench-setup  ## the same on little data, to see that it runs
 
 screenshots: setup  ## every page of the workspace, in screenshots/
 	$(BIN)/python -m tests.support.pages.page_gallery screenshots
+
+pictures: setup  ## the pictures of pages in README.md and docs/, in docs/images/
+	$(BIN)/python -m tests.support.pages.document_pictures docs/images
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

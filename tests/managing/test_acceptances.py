@@ -18,7 +18,8 @@ from plaudit.model.managing import ActionState
 from plaudit.store.labeling import acceptances as store
 from plaudit.store.managing import actions as actions_store
 from tests.managing.managed_project import BOSS, ManagedProject
-from tests.support.labeling_project import OVERALL
+from tests.support.builders import make_message, make_turn
+from tests.support.labeling_project import OVERALL, make_content
 
 EVERYTHING = ReviewFilter()
 
@@ -148,6 +149,8 @@ def test_after_a_sample_without_a_wrong_one_the_others_are_accepted_and_come_bac
     for table, column in (("task_work", 1), ("submission", 3), ("vote", 1)):
         was, now = ([row for row in rows[table] if row[column] in seqs] for rows in (before, after))
         assert now == was, table
+    with pytest.raises(Conflict, match="taken back"):
+        project.accept_others(acceptance)
     for task_id in others:  # each can be decided on again
         project.accept(task_id, user_id="rae")
 
@@ -351,6 +354,35 @@ def test_a_job_that_died_or_was_stopped_goes_on_and_accepts_each_task_once(proje
 
     assert (again.action_id, ended.changed_count) == (action.action_id, 4)
     assert set(project.statuses(ids)) == {TaskStatus.completed}
+
+
+def test_what_cannot_be_delivered_is_left_out_and_named_and_not_offered_again(world):
+    """Two written responses are more messages than a task can have."""
+    field = {"key": "response", "level": "turn", "type": "text", "use": "response"}
+    field |= {"consolidate": "all", "required": True}
+    project = ReviewedProject(world, overlap=2, review="all", form={"fields": [field]})
+    many = [make_message(f"user_{number}", role="user") for number in range(9_999)]
+    ids = [
+        project.create(content=make_content(make_turn(messages=messages)))[0]
+        for messages in (many, *([make_message("user")] for _ in range(4)))
+    ]
+    for _ in ids:
+        for user_id in ("ann", "bea"):
+            project.work_on(user_id)
+    acceptance = project.begin(sample_count=1)
+    while ids[0] in project.sampled(acceptance):
+        acceptance = project.begin(sample_count=1)
+    project.accept(project.sampled(acceptance)[0], user_id="rae")
+
+    accepting, action = project.accept_others(acceptance)
+    ended = project.run(accepting, action)
+
+    reason = "it changed at this moment, or cannot be delivered"
+    assert ended.changed_count == 3
+    assert project.left_out(acceptance) == {ids[0]: reason}
+    assert project.place(ids[0]).state == "in_review"
+    with pytest.raises(Conflict, match="accepted already"):
+        project.accept_others(acceptance)
 
 
 def test_an_acceptance_outlives_its_action_which_ages(project):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 from plaudit import page_builder
 from plaudit.api.transfer import export_making
-from plaudit.errors import Unavailable
+from plaudit.errors import StorageFull, Unavailable
 from plaudit.formats.exporting.whole_tasks import line_spool, placed_lines
 from plaudit.settings import Settings
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
@@ -279,6 +282,36 @@ def read_link(path: str) -> str:
         return os.readlink(path)
     except OSError:
         return ""
+
+
+@pytest.mark.parametrize("places", [0, 6])
+def test_a_disk_that_is_full_ends_a_download_and_leaves_nothing(world, built, monkeypatch, places):
+    """Before the first byte it is a problem; after it the body ends before its end."""
+    pwrite, written, begun = os.pwrite, [], threading.Event()
+
+    def full(descriptor: int, content: Any, at: int) -> int:
+        written.append(at)
+        if len(written) > places:
+            assert not places or begun.wait(20)
+            raise OSError(errno.ENOSPC, "no space")
+        return pwrite(descriptor, content, at)
+
+    monkeypatch.setattr(placed_lines, "PLACES_PER_READ", 5)
+    with calling(world, world.key()) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", full)
+            headers, body, failures = take(client, begun.set)
+        anew = client.get(TARGET)
+
+    whole = built.lines(from_tables=True)[0][0]
+    if not places:
+        assert (json.loads(body)["code"], failures) == ("storage_full", [])
+    else:
+        assert b"content-length" not in headers
+        assert [type(one) for one in failures] == [StorageFull]
+        assert whole.startswith(body)
+        assert len(body) < len(whole)
+    assert anew.content == whole
 
 
 def test_a_short_export_comes_whole_with_its_size_and_digest(world, built, monkeypatch):

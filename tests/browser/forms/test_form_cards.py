@@ -177,6 +177,10 @@ def test_what_depends_on_a_question_follows_its_key_and_is_named_when_it_goes(of
     page.click(f"{card('Verdict')} [data-toggle]")
     page.fill(f"{card('Verdict')} [data-field=key]", "outcome")
     assert form(page)["fields"][1]["ask_if"]["key"] == "outcome"
+    page.fill(f"{card('Verdict')} [data-field=key]", "")
+    page.keyboard.type("reason_why")  # which has another question's key on its way
+    assert form(page)["fields"][1]["ask_if"]["key"] == "reason_why"
+    page.fill(f"{card('Verdict')} [data-field=key]", "outcome")
 
     page.click(f"{card('Reason')} [data-move='-1']")
     page.wait_for_selector(f"{card('Reason')} [data-wrong=ask_if]:not([hidden])")

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
+import msgspec
 import pytest
 
+from plaudit.core.labeling.answers import check
+from plaudit.core.labeling.conditions import unasked
+from plaudit.core.labeling.questions import Positions, address_in_turn, place_of, questions
+from plaudit.core.labeling.votes import answer_address, question_address
+from plaudit.core.tasks.form_checks import read_form
 from plaudit.store.labeling import submissions
+from plaudit.workspace.annotate.portions import plan_of
+from plaudit.workspace.annotate.question_index import question_index, spans_of
+from tests.labeling.conditions.test_any_form import any_answer, any_form
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
+from tests.support.labeling_project import make_content
 from tests.support.pages.annotation_page import AnnotatorTab
 
 pytestmark = on_shared_sqlite
@@ -118,3 +129,52 @@ def test_the_page_and_the_server_have_one_rule(ann):
     found = page.evaluate(MEETS, [module, [case[:3] for case in cases]])
 
     assert found == [case[3] for case in cases]
+
+
+ASKED = """async ([folder, cases]) => {
+  const { readQuestions } = await import(`${folder}questions.js`);
+  const { Store } = await import(`${folder}store.js`);
+  return cases.map(([index, answers]) => {
+    const { addresses, conditions } = readQuestions(index);
+    const store = new Store(addresses, conditions);
+    store.load(answers);
+    return addresses.filter((address) => store.isAsked(address));
+  });
+}"""
+
+
+def test_any_answers_ask_the_same_on_the_page_and_on_the_server(ann):
+    """Random forms, of questions about threads, turns and responses, shown in either order."""
+    page = ann.take()
+    folder = page.evaluate("document.querySelector('script[src*=\"/bundles/task.js\"]').src")
+    draw, cases, expected = random.Random(7), [], []
+    for _ in range(150):
+        form, content = read_form(any_form(draw)), make_content()
+        display = {"t0u0": draw.choice(([1, 2], [2, 1]))}
+        asked = questions(form, content)
+        spans = spans_of(asked)
+        index = question_index(asked, spans, Positions(display), plan_of(form, content, spans, ""))
+        given = [any_answer(draw, one, display) for one in asked if draw.random() < 0.8]
+        stored = {
+            answer_address(one): one for one in check(form, content, display, given, partly=True)
+        }
+        left_out = unasked(
+            form,
+            asked,
+            lambda one, stored=stored, content=content: getattr(
+                stored.get(question_address(one, content)), "value", None
+            ),
+        )
+        cases.append([msgspec.to_builtins(index), given])
+        positions = Positions(display)
+        expected.append(
+            [
+                {"at": one.target.at} | address_in_turn(one, positions)
+                for one in asked
+                if place_of(one) not in left_out
+            ]
+        )
+
+    found = page.evaluate(ASKED, [folder.replace("bundles/task.js", "annotate/"), cases])
+
+    assert found == expected

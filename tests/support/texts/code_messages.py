@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -241,3 +241,58 @@ def _attributes_of(tree: ast.Module) -> dict[str, list[ast.expr]]:
             if isinstance(target, ast.Attribute) and node.value is not None:
                 found[ast.unparse(target)].append(node.value)
     return found
+
+
+def pieces_of_messages(
+    modules: Sequence[str], raised: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Texts of several words that stand in values of messages, with the module of each.
+
+    A value is looked at itself, and in what its names are given in the same function, or in
+    tables of the module.
+    """
+    for pattern in modules:
+        for path in sorted(SOURCE.glob(pattern)):
+            tree = ast.parse(path.read_text("utf-8"))
+            tables = {
+                node.targets[0].id: node.value
+                for node in tree.body
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            }
+            for call, scope in _calls_of(tree, Scope("", None)):
+                if _name_of(call.func) in raised:
+                    for text in _pieces_of_call(call, scope.function, tables):
+                        yield path.relative_to(SOURCE).as_posix(), text
+
+
+def _pieces_of_call(
+    call: ast.Call, function: Function | None, tables: Mapping[str, ast.expr]
+) -> Iterator[str]:
+    given = {
+        target.id: node.value
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for message in (node for one in call.args for node in ast.walk(one)):
+        if not isinstance(message, ast.JoinedStr):
+            continue
+        for part in message.values:
+            if isinstance(part, ast.FormattedValue) and part.conversion != ord("r"):
+                values = [part.value]
+                if isinstance(part.value, ast.Name):
+                    values += [one[part.value.id] for one in (given, tables)
+                               if part.value.id in one]  # fmt: skip
+                if isinstance(part.value, ast.Subscript) and isinstance(part.value.value, ast.Name):
+                    values += [one for name, one in tables.items() if name == part.value.value.id]
+                for value in values:
+                    yield from _words_in(value)
+
+
+def _words_in(expression: ast.expr) -> Iterator[str]:
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+            if " " in text.strip() and any(map(str.isalpha, text)):
+                yield text

@@ -110,13 +110,14 @@ RAISED = (
 """Classes of what is raised or told with a message for people."""
 
 
-LEFT_OUT = {"cannot_be_written": 0, "Skipped": 1}
-"""Calls that say why an export leaves something out, and which argument does."""
+TOLD = {"cannot_be_written": 0, "Skipped": 1, "MappingFault": 1}
+"""Calls that say something without raising it, such as why an export leaves something out, and
+which argument does."""
 
 
 def in_problems() -> Iterator[tuple[str, Found]]:
     """Messages of problems and remarks, as patterns under their own context."""
-    code = CodeMessages(PROBLEM_ROOMS, RAISED, LEFT_OUT)
+    code = CodeMessages(PROBLEM_ROOMS, RAISED, TOLD)
     for messages in (code.reasons, code.remarks):
         for text, modules in messages.items():
             for pattern in filter(_is_said_alone, _handed_on(text)):

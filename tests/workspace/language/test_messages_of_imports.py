@@ -22,8 +22,8 @@ from plaudit.workspace.transfer.result_words import result_words
 from tests.support.pages.browser_client import add_person, signed_in
 from tests.support.source import SOURCE
 from tests.support.texts import hostile_imports
-from tests.support.texts.code_messages import CodeMessages
-from tests.support.texts.extraction import LEFT_OUT, PROBLEM_ROOMS, RAISED, extracted
+from tests.support.texts.code_messages import CodeMessages, pieces_of_messages
+from tests.support.texts.extraction import PROBLEM_ROOMS, RAISED, TOLD, extracted
 from tests.support.texts.hostile_imports import Said
 
 GERMAN, SPANISH = LANGUAGES["de"], LANGUAGES["es"]
@@ -81,12 +81,23 @@ def english_left(text: str) -> list[str]:
 
 def test_every_message_of_the_code_is_a_text_that_the_catalogue_has():
     """What raises a problem gives it a text, a constant, or what another call has made."""
-    messages = CodeMessages(PROBLEM_ROOMS, RAISED, LEFT_OUT)
+    messages = CodeMessages(PROBLEM_ROOMS, RAISED, TOLD)
 
     assert messages.unknown - MARKED == set()
     assert len(messages.reasons) > 800
     assert len(messages.remarks) > 60
     assert len([one for one in extracted() if one.context == "problem"]) > 950
+
+
+def test_a_message_is_not_put_together_of_pieces_of_sentences():
+    """`f"{'this key' if … else 'this team'} has none"` is two messages, or has known parts."""
+    pieces = {
+        one
+        for where, one in pieces_of_messages(PROBLEM_ROOMS, {*RAISED, "remark"})
+        if where != "core/common/server_secret.py"  # said as the server starts
+    }
+
+    assert pieces - set(message_parts.PARTS) == set()
 
 
 def test_a_part_of_a_message_stands_in_the_code_that_says_it():

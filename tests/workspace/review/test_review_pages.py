@@ -353,3 +353,21 @@ def test_who_answered_a_task_finds_it_last_and_leaves_it_to_somebody_else(
     open_task(rae, team, own_id)
     assert decide(rae, "accept").status_code == 200
     assert delivered(client, team, own_id)["status"] == "completed"
+
+
+def test_what_is_wrong_with_fixes_and_what_is_delivered_are_said_in_the_readers_language(
+    team: AnnotationTeam, client: AppClient
+):
+    [task_id] = team.add()
+    answer(team.worker(client, "Ann"))
+    rae = reviewer(team, client)
+    client.headers["Accept-Language"] = "de"
+    open_task(rae, team, task_id)
+
+    refused = decide(rae, "accept", [LIKERT | {"justification": "So."}])
+    decide(rae, "accept")
+    page, _ = open_task(rae, team, task_id)
+
+    assert refused.status_code == 400
+    assert [one["message"] for one in refused.json()["faults"]] == ["eine Antwort ist nötig"]
+    assert "Geliefert:" in page

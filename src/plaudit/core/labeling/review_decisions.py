@@ -161,6 +161,7 @@ async def send_back(
             pointer="/comment",
         )
     await _lock(tx, task, WorkState.in_review)
+    task = await tasks.get_task(tx, task.project_key, task.seq)
     state = await _review_state(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_key, task.seq)
     _require_other(project, current, reviewer_id)
@@ -298,5 +299,8 @@ async def _lock(tx: Transaction, task: StoredTask, state: WorkState) -> None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})
     queued = await work_queue.lock_work(tx, task.project_key, task.seq)
     if queued is None or queued.state is not state:
-        name = "in review" if state is WorkState.in_review else "quarantined"
-        raise Conflict(f"the task is not {name} any more")
+        raise Conflict(
+            "the task is not in review any more"
+            if state is WorkState.in_review
+            else "the task is not quarantined any more"
+        )

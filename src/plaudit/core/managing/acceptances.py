@@ -44,6 +44,9 @@ ACCEPTED_AT_ONCE_MAX = 10
 UNDECIDED = "open questions"
 """Reason of tasks in review that cannot be accepted as they are."""
 
+UNDELIVERED = N_("it changed at this moment, or cannot be delivered")
+"""Reason by which a task is left out that conflicted alone."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -248,6 +251,8 @@ async def _go_on(tx: Transaction, project: ProjectRow, acceptance: Acceptance) -
     await actions.get_action(tx, project, acceptance.action_id)
     stored = await actions_store.lock_action(tx, project.project_key, acceptance.action_id)
     now = await tx.now_ms()
+    if stored.state is ActionState.undone:
+        raise Conflict(N_("the tasks were taken back; draw another sample"))
     if actions.as_of(stored, now).state not in UNDOABLE:
         raise Conflict(N_("the tasks are being accepted already"))
     key, acceptance_id = project.project_key, acceptance.acceptance_id
@@ -293,6 +298,7 @@ async def run(
         if not seqs:
             break
         action = await actions.apply_surely(db, project, action, actor, seqs)
+        await _name_left_out(db, project, acceptance, seqs)
         report(action)
         last_seq = seqs[-1]
     last = action
@@ -303,3 +309,25 @@ async def run(
         return await actions.finish(tx, last)
 
     return await db.write(end_it)
+
+
+async def _name_left_out(
+    db: Database, project: ProjectRow, acceptance: Acceptance, seqs: Sequence[int]
+) -> None:
+    """Write why tasks that an action has passed were left out, where that was undone with them.
+
+    So it is of tasks that conflicted alone: they changed, or what people answered is too much.
+    """
+    key, acceptance_id = project.project_key, acceptance.acceptance_id
+    async with db.read() as tx:
+        listed = await acceptances.list_open(
+            tx, key, acceptance_id, after_seq=seqs[0] - 1, limit=len(seqs)
+        )
+    left = sorted(set(listed) & set(seqs))
+
+    async def work(tx: Transaction) -> None:
+        for seq in left:
+            await acceptances.set_outcome(tx, key, acceptance_id, seq, str(UNDELIVERED))
+
+    if left:
+        await db.write(work)

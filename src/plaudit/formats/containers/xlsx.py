@@ -106,8 +106,11 @@ def _row(
             if isinstance(cell, InvalidContent):
                 raise cell
             if found := _UNREADABLE.search(cell):
-                kind = "a NUL character" if found[0] == "\0" else "an unpaired surrogate"
-                raise InvalidContent(f"text holds {kind}")
+                raise InvalidContent(
+                    "text holds a NUL character"
+                    if found[0] == "\0"
+                    else "text holds an unpaired surrogate"
+                )
             size += len(cell)
             if cell or name not in blanks:
                 value[name] = cell

@@ -21,7 +21,7 @@ _SINGLE = {
     "context": N_("Conversation so far (list of messages)"),
     "system": N_("Instructions to the assistant"),
     "reference": N_("Reference answer"),
-    "preference": N_("Verdict: which response is better"),
+    "preference": N_("Verdict: the better response"),
     "item": N_("Equal values: same task"),
     "contributor": N_("Person who judged"),
     "id": N_("Id of the row"),

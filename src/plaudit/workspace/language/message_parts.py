@@ -52,6 +52,9 @@ PARTS = (
     "no text",
     # Answers that everybody gave (core/quality/agreement)
     *("an answer", "nothing", "one label", "first", "second"),
+    # Jobs (core/transfer/jobs.py)
+    *("an upload", "an import", "an archive", "a delivery", "an export", "a report on quality"),
+    "an action on many tasks",
     # Containers, and what their rows are counted in
     *("row", "line"),
     *("a JSON array", "a JSON object", "JSON lines"),

@@ -15,7 +15,7 @@ from plaudit.wire.manage.quality_annotators import (
     ConfusionOfPerson,
     MovingAverage,
 )
-from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.speech import number, say, say_count
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.line_plots import LineLimits, LinePoint, line_plot
@@ -88,7 +88,12 @@ class DifferingRow(Struct, frozen=True):
 def figure_rows(quality: AnnotatorQuality) -> list[FigureRow]:
     """All figures of a person, those of gold too."""
     rows = _shared_rows(
-        quality, say("%(n)s tasks with a known time", n=number(quality.active_time.n))
+        quality,
+        say_count(
+            "%(count)s task with a known time",
+            "%(count)s tasks with a known time",
+            quality.active_time.n,
+        ),
     )
     gold = FigureRow(say("Right on gold tasks"), Figure(say("no gold yet")), "–")
     if quality.gold.n:

@@ -12,6 +12,8 @@ from math import floor, log10
 
 from msgspec import Struct
 
+from plaudit.workspace.language.speech import language
+
 PLOT_WIDTH = 380
 LABEL_WIDTH_MAX = 220
 VALUE_WIDTH_MAX = 150
@@ -112,7 +114,7 @@ def _axis(scale: _Scale, height: int) -> list[str]:
         drawn.append(
             f'<line x1="{x}" x2="{x}" y1="{base}" y2="{base + 4}" stroke="currentColor"/>'
             f'<text x="{x}" y="{base + 17}" text-anchor="middle" font-size="11"'
-            f' fill="currentColor">{tick:.6g}</text>'
+            f' fill="currentColor">{_tick_words(tick)}</text>'
         )
     return drawn
 
@@ -155,3 +157,8 @@ def _row(scale: _Scale, row: PlotRow, top: int) -> str:
         f' fill="currentColor">{escape(row.words)}</text>'
     )
     return "<g>" + "".join(parts) + "</g>"
+
+
+def _tick_words(tick: float) -> str:
+    """Number of an axis in the page's language, without zeros at its end."""
+    return f"{tick:.6g}".replace("-", "−").replace(".", language().decimal)

@@ -135,17 +135,17 @@ async def _members(
     tx: Transaction, project: ProjectRow, listed: Sequence[Talk]
 ) -> list[dict[str, Any]]:
     """Members of each talk on the wire; of a check in disguise without the id of its task."""
-    own = [talk for talk in listed if talk.task_key == project.project_key]
-    seqs = sorted({talk.seq for talk in own})
-    rows = await task_summaries.list_present(tx, project.project_key, seqs)
-    task_ids = {row.seq: row.task_id for row in rows}
+    key = project.project_key
+    seqs = sorted({talk.seq for talk in listed if talk.task_key == key})
+    rows = await task_summaries.list_present(tx, key, seqs)
+    task_ids = {(key, row.seq): row.task_id for row in rows}
     excerpts = await talks.list_excerpts_of(tx, project, listed)
     names_people = not project_detail(project).pseudonyms
     return [
         {
             "assignment_id": talk.assignment_id,
-            "task_id": task_ids.get(talk.seq) if talk in own else None,
-            "is_control": talk.task_key != project.project_key,
+            "task_id": task_ids.get((talk.task_key, talk.seq)),
+            "is_control": talk.task_key != key,
             "user_id": talk.user_id if names_people else None,
             "excerpt": excerpts.get(talk.assignment_id, ""),
             "message_count": talk.message_count,

@@ -23,8 +23,8 @@ function fitting(level, type, valued) {
 
 export class FieldCard {
   /** Callbacks: `changed()` after every change, `moved(card, by)`, `copied(card)` and `removed(card)` by
-   * buttons, `opened(card)` before its body is shown, `renamed(card, key)` with the key that it had. */
-  constructor(field, vocabulary, { changed, moved, copied, removed, opened, renamed }) {
+   * buttons, `opened(card)` before its body is shown; `dependentsOf(card)` are those whose condition names it. */
+  constructor(field, vocabulary, { changed, moved, copied, removed, opened, dependentsOf }) {
     this.vocabulary = vocabulary;
     this.changed = changed;
     this.element = document.getElementById("field-card").content.firstElementChild.cloneNode(true);
@@ -35,7 +35,7 @@ export class FieldCard {
     this.askIf = undefined;
     this.conditionBox = null;
     this.label();
-    this.listen({ moved, copied, removed, renamed });
+    this.listen({ moved, copied, removed, dependentsOf });
     this.fill(field);
   }
 
@@ -57,17 +57,17 @@ export class FieldCard {
     this.body = body;
   }
 
-  listen({ moved, copied, removed, renamed }) {
+  listen({ moved, copied, removed, dependentsOf }) {
     this.toggle.addEventListener("click", () => this.open(this.body.hidden));
     for (const button of this.element.querySelectorAll("[data-move]")) {
       button.addEventListener("click", () => moved(this, Number(button.dataset.move), button));
     }
     this.element.querySelector("[data-copy]").addEventListener("click", () => copied(this));
-    let key = null;
-    this.find("key").addEventListener("focus", () => { key = this.find("key").value; });
+    // Conditions follow to the new key, which on its way may be another question's for a moment.
+    let followers = [];
+    this.find("key").addEventListener("focus", () => { followers = dependentsOf(this); });
     this.find("key").addEventListener("input", () => {
-      renamed(this, key);
-      key = this.find("key").value;
+      for (const one of followers) if (one.askIf) one.askIf.key = this.find("key").value;
     });
     this.element.querySelector("[data-remove]").addEventListener("click", () => removed(this));
     this.element.querySelector("[data-add-value]").addEventListener("click", () => {

@@ -110,9 +110,10 @@ function tellPlace(card) {
 const sectionsBefore = (item) =>
   [...list.children].slice(0, [...list.children].indexOf(item)).map((one) => one.section).filter(Boolean);
 
-/** Questions whose condition names this one. */
+/** Questions whose condition names this one; none while another one has its key. */
 const dependentsOf = (card) => {
   const { key, level } = card.read();
+  if (cards().some((one) => one !== card && one.read().key === key && one.read().level === level)) return [];
   return cards().filter((one) => {
     const condition = one.askIf;
     return condition?.key === key && (condition.level ?? one.read().level) === level;
@@ -142,23 +143,13 @@ function copied(card) {
   announce(t("Question copied"));
 }
 
-/** Conditions follow the question that they name to its new key. */
-function renamed(card, key) {
-  const { level, key: now } = card.read();
-  if (key === null || cards().some((one) => one !== card && one.read().key === key && one.read().level === level)) return;
-  for (const one of cards()) {
-    const condition = one.askIf;
-    if (condition?.key === key && (condition.level ?? one.read().level) === level) condition.key = now;
-  }
-}
-
 /** Offer a card that is about to open the questions before it. */
 function opened(card) {
   const all = cards();
   card.offer(all.slice(0, all.indexOf(card)).map((one) => one.read()));
 }
 
-const make = (field) => new FieldCard(field, vocabulary, { changed, moved, copied, removed, opened, renamed });
+const make = (field) => new FieldCard(field, vocabulary, { changed, moved, copied, removed, opened, dependentsOf });
 
 function add(field) {
   const card = make(field);

@@ -267,7 +267,7 @@ def page() -> Page:
 
 @BY_ID
 def test_the_page_shows_every_operation_and_parameter(page, operation):
-    assert any(re.fullmatch(rf"operation-{operation.operation_id}", one) for one in page.ids)
+    assert f"operation-{operation.operation_id}" in page.ids
     for name in parameters_of(operation.query):
         assert name in page.words
     assert operation.summary in page.words

@@ -45,7 +45,7 @@ demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
 
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest -q --forks $(TEST_WORKERS)
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 # PLAUDIT_TEST_CITUS names the coordinator; see docs/beyond-one-machine.md.
 test-citus: setup  ## the tests of the store, of tasks, the queue and webhooks on a Citus cluster

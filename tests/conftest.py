@@ -37,7 +37,6 @@ pytest_plugins = (
     "tests.support.running.citus_record",
     "tests.support.running.collection",
     "tests.support.running.filled_stores",
-    "tests.support.running.forked_workers",
     "tests.support.running.page_files",
     "tests.support.running.shared_work",
 )

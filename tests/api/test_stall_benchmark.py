@@ -34,6 +34,7 @@ REFUSED_OPERATIONS = {
     "add_to_team", "get_task_action", "get_team", "remove_from_team", "rename_team",
     "revoke_study_link", "undo_task_action", "cancel_task_action",
     "get_review", "accept_review", "send_back_review",
+    "get_talk", "read_messages", "write_message",
 }  # fmt: skip
 """Without a signature, after a page has done the same, or about what this store does not have."""
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from plaudit.core.quality.comparisons import identity_leaks, leaderboard, style_bias
+from plaudit.core.quality.comparisons import identity_leaks, rating_history, style_bias
 from plaudit.core.quality.people import dawid_skene, drift, flag_tests, flags, person_scores
 from tests.quality.test_simulated_people import CAUGHT_MIN
 from tests.support.source import ROOT
@@ -44,7 +44,7 @@ def test_every_flag_has_its_row():
         ("annotator-model.md", f"after {dawid_skene.ROUNDS_MAX} rounds"),
         ("annotator-model.md", f"more than {dawid_skene.CATEGORIES_MAX} categories"),
         ("bias.md", f"the first {identity_leaks.TEXT_CHARS_MAX:,} characters"),
-        ("leaderboard.md", f"K = {leaderboard.ELO_FACTOR:.0f}"),
+        ("leaderboard.md", f"K = {rating_history.FACTOR:.0f}"),
         *(("bias.md", word.removesuffix("s")) for word in style_bias.FORMATS),
     ],
 )

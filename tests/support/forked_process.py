@@ -111,7 +111,7 @@ def _run(
 
 
 @atexit.register
-def kill_left() -> None:
+def _kill_left() -> None:
     """Kill what a test left running, or multiprocessing would wait for it at the end."""
     for process in list(_running):
         process.kill()

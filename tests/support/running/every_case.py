@@ -1,7 +1,7 @@
 """Many small cases as one test, which names each case that fails.
 
-A test costs a millisecond and more before its first line: it is collected, set up, and reported
-three times. Cases that cost less than that and share all they have are better off as
+A test costs four milliseconds before its first line: it is collected by every worker, reported
+three times, and set up. Cases that cost less than that and share all they have are better off as
 one test. All of them are run, as with `pytest.mark.parametrize`.
 """
 

@@ -18,16 +18,19 @@ _NAME = """() => {
 _RECORD = """() => {
   window.walk = { reached: new Set(), faults: [] };
   const short = (one) => one.outerHTML.replace(/\\s+/g, ' ').slice(0, 120);
-  document.addEventListener('focusin', ({ target }) => window.walk.reached.add(target));
-  document.addEventListener('focusin', ({ target }) => setTimeout(() => {
-    if (document.activeElement !== target) return;
+  const isDrawn = (one) => one.getClientRects()[0]?.width >= 2;
+  document.addEventListener('focusin', ({ target }) => {
+    window.walk.reached.add(target);
+    // At once: a moment later a part of a field of dates may have the focus, and a ring of its own.
     const { outlineStyle, outlineWidth } = getComputedStyle(target);
-    const [box] = target.getClientRects();
-    if (!box || box.width < 2) return;
     const isBare = outlineStyle === 'none' || outlineWidth === '0px';
-    if (isBare && !target.matches('[role=separator]')) {  // whose line is what shows it
+    if (isDrawn(target) && isBare && !target.matches('[role=separator]')) {  // its line shows it
       window.walk.faults.push(`no focus is seen: ${short(target)}`);
     }
+  });
+  document.addEventListener('focusin', ({ target }) => setTimeout(() => {
+    if (document.activeElement !== target || !isDrawn(target)) return;
+    const [box] = target.getClientRects();
     const [x, y] = [box.left + box.width / 2, box.top + Math.min(box.height, 24) / 2];
     const top = document.elementFromPoint(x, y);
     if (!top || !(target.contains(top) || top.contains(target))) {

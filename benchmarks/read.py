@@ -56,7 +56,9 @@ PAGE_VS_ORDINARY = (
 )
 ONE_VS_ORDINARY = (
     "what is compared is the fixed cost of a request: system calls, HTTP parsing, the page's "
-    "statement, the page token and headers. The task itself is a small part of it."
+    "statement, the page token and headers. The task itself is a small part of it. Machines differ "
+    "in it: the same requests took 72 µs where the ordinary server took 2,688, and 145 µs where "
+    "it took 3,795 (page of one task of 20 kB, 37.3× and 26.2×)."
 )
 OPTS_COST = (
     "the default page leaves as it lies in a file, without being read. For others the tables are "

@@ -33,6 +33,7 @@ from tests.support.databases.statement_counter import counting
 from tests.support.harness import World
 from tests.support.pages.browser_client import add_person, signed_in
 
+REST_SECONDS_MAX = 120
 SECONDS_MAX = 0.3
 STATEMENTS_MAX = 25
 CHUNK = 1_000
@@ -75,21 +76,27 @@ def _measure(engine: str, plan: Plan, world: World) -> Section:
     slowest, most = 0.0, 0
     path = f"/projects/{project.project_id}"
     with signed_in(world, add_person(world, "manager")) as browser:
+        browser.get(path)  # what is built in the background begins with a request
+        _wait_for_rest()
         paths = {name: f"{path}/tasks?{query}" for name, query in _queries(vocabulary).items()}
         paths |= {"overview of the project": path, "why tasks wait": f"{path}/waiting"}
         for name, page in paths.items():
-            with counting() as counter:
-                answer = browser.get(page)
+            answer = browser.get(page)
             assert answer.status_code == 200, answer.text
+            counts = []
+            for _ in range(REPEATS):
+                with counting() as counter:
+                    browser.get(page)
+                counts.append(len(counter))
             seconds = min(_clocked(lambda page=page: browser.get(page)) for _ in range(REPEATS))
-            slowest, most = max(slowest, seconds), max(most, len(counter))
-            rows.append((name, f"{seconds * 1e3:.0f} ms", str(len(counter))))
+            slowest, most = max(slowest, seconds), max(most, min(counts))
+            rows.append((name, f"{seconds * 1e3:.0f} ms", str(min(counts))))
     count, seconds = _act(world, project)
     rows.append((f"{count:,} tasks are canceled, and taken back", f"{seconds:.1f} s", ""))
     return Section(
         f"Managers' lists of {plan.list_tasks:,} tasks and {plan.list_people} people, {engine}",
         "The best of five requests to the whole application in one process, the page's HTML"
-        " included, and the statements of one. Words are read in the background.",
+        " included, and the fewest statements of five. Words are read and page files built before.",
         ("page", "time", "statements"),
         rows=rows,
         figures=[
@@ -97,6 +104,16 @@ def _measure(engine: str, plan: Plan, world: World) -> Section:
             Figure(f"statements of a page, {engine}", most, at_most=STATEMENTS_MAX, unit=""),
         ],
     )
+
+
+def _wait_for_rest() -> None:
+    """Wait until no statement runs for a second, or for REST_SECONDS_MAX."""
+    until = time.monotonic() + REST_SECONDS_MAX
+    while time.monotonic() < until:
+        with counting() as counter:
+            time.sleep(1)
+        if not len(counter):
+            return
 
 
 def _queries(vocabulary: list[str]) -> dict[str, str]:

@@ -9,76 +9,17 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling import review_decisions
-from plaudit.core.labeling.adjudication.acceptance_samples import draw, wrong_share_max
 from plaudit.core.labeling.adjudication.review_order import ReviewFilter
 from plaudit.core.managing import acceptances, actions
-from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound
+from plaudit.errors import Conflict, Forbidden, NotFound
 from plaudit.model.core import TaskStatus
 from plaudit.model.managing import ActionState
 from plaudit.store.labeling import acceptances as store
 from plaudit.store.managing import actions as actions_store
-from tests.managing.managed_project import BOSS, ManagedProject
+from tests.managing.managed_project import BOSS
+from tests.managing.reviewed_project import FIX, ReviewedProject
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import OVERALL, make_content
-
-EVERYTHING = ReviewFilter()
-
-
-class ReviewedProject(ManagedProject):
-    """A project in which tasks wait for reviewers, who accept many."""
-
-    def wait(self, count: int, *people: str) -> list[str]:
-        """So many tasks in review, answered by these people."""
-        ids = self.say(*[f"question {number}" for number in range(count)])
-        for _ in ids:
-            for user_id in people or ("ann", "bea"):
-                self.work_on(user_id)
-        return ids
-
-    def begin(self, user_id: str = "rae", chosen: Any = EVERYTHING, **sizes: int) -> Any:
-        wanted = {"sample_count": 2} | sizes
-        return self.write(lambda tx: acceptances.begin(tx, self.project, user_id, chosen, **wanted))
-
-    def sample(self, acceptance: Any) -> Any:
-        return self.write(lambda tx: acceptances.read_sample(tx, self.project, acceptance))
-
-    def sampled(self, acceptance: Any) -> list[str]:
-        """Ids of the tasks of a sample, in order."""
-        return [self.id_of(one.seq) for one in self.sample(acceptance).tasks]
-
-    def id_of(self, seq: int) -> str:
-        rows = self.rows("task")["task"]
-        return str(next(row for row in rows if seq in row[:3])[self.id_column(rows)])
-
-    @staticmethod
-    def id_column(rows: Any) -> int:
-        return next(at for at, value in enumerate(rows[0]) if str(value).startswith("task_"))
-
-    def accept_others(self, acceptance: Any, user_id: str = "rae") -> Any:
-        """Begin to accept what is outside of the sample; the acceptance and its action."""
-
-        async def work(tx: Any) -> Any:
-            locked = await acceptances.lock_own(tx, self.project, acceptance.acceptance_id, user_id)
-            action = await acceptances.begin_accepting(tx, self.project, locked)
-            return await acceptances.get_acceptance(tx, self.project, locked.acceptance_id), action
-
-        return self.write(work)
-
-    def run(self, acceptance: Any, action: Any, report: Any = lambda action: None) -> Any:
-        return self.world.run(
-            acceptances.run(self.world.db, self.project, acceptance, action, BOSS, report)
-        )
-
-    def left_out(self, acceptance: Any) -> dict[str, str]:
-        found = self.write(
-            lambda tx: store.list_left_out(
-                tx, self.project.project_key, acceptance.acceptance_id, limit=50
-            )
-        )
-        return {self.id_of(one.seq): one.outcome for one in found}
-
-    def statuses(self, ids: Any) -> list[TaskStatus]:
-        return [self.status(task_id) for task_id in ids]
 
 
 @pytest.fixture
@@ -86,40 +27,6 @@ def project(world):
     project = ReviewedProject(world, overlap=2, review="all", form={"fields": [OVERALL]})
     yield project
     assert project.violations() == {}
-
-
-FIX = [{"at": "t0u0", "position": 1, "key": "overall", "value": 5}]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "looked", "most"),
-    [(0, 20, 0.1391), (1, 20, 0.2161), (0, 1, 0.95), (5, 100, 0.1023), (3, 3, 1.0), (0, 0, 1.0)],
-)
-def test_what_a_sample_says_is_the_limit_of_clopper_and_pearson(wrong, looked, most):
-    assert wrong_share_max(wrong, looked) == pytest.approx(most, abs=5e-5)
-
-
-def test_the_limit_is_never_below_what_was_found_however_many_were_wrong():
-    """Its closed forms: of n tasks none is wrong, or all but one are."""
-    for looked in (1, 2, 20, 199, 200):
-        none, one_right = wrong_share_max(0, looked), wrong_share_max(looked - 1, looked)
-
-        assert none == pytest.approx(1 - 0.05 ** (1 / looked), abs=1e-9)
-        assert one_right == pytest.approx(0.95 ** (1 / looked), abs=1e-9)
-    shares = [wrong_share_max(wrong, 200) for wrong in range(201)]
-    assert shares == sorted(shares)
-    assert all(share > wrong / 200 for wrong, share in enumerate(shares[:200]))
-
-
-def test_the_limit_is_kept_in_nineteen_of_twenty_samples():
-    truth, misses = 0.15, 0
-    tasks = [number < 150 for number in range(1000)]
-    for seed in range(1000):
-        wrong = sum(tasks[at] for at in draw(range(1000), 20, seed))
-        misses += wrong_share_max(wrong, 20) < truth
-
-    assert truth == sum(tasks) / len(tasks)
-    assert misses <= 60
 
 
 def test_after_a_sample_without_a_wrong_one_the_others_are_accepted_and_come_back(project):
@@ -170,19 +77,6 @@ def test_a_wrong_one_in_the_sample_refuses_the_others_unless_it_is_allowed(proje
     with pytest.raises(Conflict, match="too many"):
         project.accept_others(begun[0])
     assert project.run(*project.accept_others(begun[1])).changed_count == 3
-
-
-def test_what_was_sent_back_is_wrong_and_what_others_decided_does_not_count(project):
-    project.wait(5)
-    acceptance = project.begin()
-    first, second = project.sampled(acceptance)
-    project.decide(review_decisions.send_back, first, "rae", "ann", comment="Look again.")
-    project.accept(second, user_id="zoe")
-
-    sample = project.sample(acceptance)
-
-    assert [one.outcome for one in sample.tasks] == ["wrong", "changed"]
-    assert (sample.is_looked_at, sample.is_refused) == (True, True)
 
 
 def test_what_changed_meanwhile_is_left_out_and_named(project):
@@ -254,72 +148,6 @@ def test_unanimous_ones_can_be_chosen_and_undecided_ones_are_left_alone(world):
         row[2] for row in project.rows("acceptance_task")["acceptance_task"]
     }
     assert len(same) == 3
-
-
-@pytest.mark.parametrize(
-    ("sizes", "pointer"),
-    [
-        ({"sample_count": 0}, "/sample_count"),
-        ({"sample_count": 201}, "/sample_count"),
-        ({"sample_count": 3}, "/sample_count"),
-        ({"sample_count": 2, "wrong_max": 2}, "/wrong_max"),
-    ],
-)
-def test_a_sample_is_smaller_than_all_of_them(project, sizes, pointer):
-    project.wait(3)
-
-    with pytest.raises(InvalidContent) as refused:
-        project.begin(**sizes)
-
-    assert refused.value.pointer == pointer
-
-
-def test_what_is_accepted_unseen_is_right_in_no_sample(project):
-    """Of two samples that overlap, the acceptance after one looks at no task for the other."""
-    ids = project.wait(6)
-    first = project.begin(sample_count=1)
-    second = project.begin(sample_count=5)
-    [drawn] = project.sampled(first)
-    project.accept(drawn, user_id="rae")
-    project.run(*project.accept_others(first))
-
-    sample = project.sample(second)
-
-    assert set(project.statuses(ids)) == {TaskStatus.completed}
-    assert sample.count("right") == (drawn in project.sampled(second))
-    assert sample.count("right") + sample.count("changed") == 5
-
-
-def test_a_sample_is_of_the_answers_that_it_was_drawn_with(project):
-    project.wait(3)
-    acceptance = project.begin(sample_count=2)
-    one, other = project.sampled(acceptance)
-    for task_id in (one, other):
-        lease = project.lease_on(task_id, "ann")
-        reopened = project.reopen(lease)
-        project.submit(reopened, project.answers(reopened), key="again")
-
-    project.accept(one, user_id="rae")
-    project.decide(
-        review_decisions.send_back, other, "rae", "bea", comment="Look again.", revision=None
-    )
-
-    assert [task.outcome for task in project.sample(acceptance).tasks] == ["changed", "changed"]
-
-
-def test_who_fixes_after_all_what_she_accepted_makes_it_wrong(project):
-    project.wait(3)
-    acceptance = project.begin(sample_count=2)
-    one, other = project.sampled(acceptance)
-    for task_id in (one, other):
-        project.accept(task_id, user_id="rae")
-
-    project.decide(review_decisions.correct, one, "rae", fixes=FIX)
-    project.decide(review_decisions.correct, other, "zoe", fixes=FIX)
-
-    assert [task.outcome for task in project.sample(acceptance).tasks] == ["wrong", "right"]
-    with pytest.raises(Conflict):
-        project.accept_others(acceptance)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

@@ -9,14 +9,13 @@ from msgspec import Meta, Struct
 from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
+from plaudit.api.manage.labeling.talk_notes import note_talk
 from plaudit.core.managing import talks
 from plaudit.core.managing.talks import TalkShown
 from plaudit.model.core import PersonRole, ProjectRow
-from plaudit.model.labeling import Lease
 from plaudit.model.managing import TalkSide
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import tasks
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
@@ -86,7 +85,7 @@ async def write_to_managers(
         text=submitted.text,
         seen=submitted.seen,
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     return Redirect(
         to=f"{task_path(project.project_id, lease.assignment_id)}/messages",
         flash=N_("The managers of the project see your message."),
@@ -106,19 +105,8 @@ async def read_own_messages(
         until=submitted.until,
         user_id=request.user.user_id,
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     return Redirect(to=task_path(project.project_id, lease.assignment_id))
-
-
-async def note_task(context: WriteContext, project: ProjectRow, lease: Lease) -> None:
-    """Note in the audit log what was done about the task of an assignment, and whose it is."""
-    task = await tasks.get_task(context.tx, lease.project_key, lease.seq)
-    await context.note(
-        "task",
-        task.task_id,
-        project_key=project.project_key,
-        detail={"user_id": lease.user_id},
-    )
 
 
 PAGES = (

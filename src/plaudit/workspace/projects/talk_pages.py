@@ -10,6 +10,7 @@ from msgspec import Struct
 from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.api.manage.labeling.talk_notes import note_talk
 from plaudit.core.labeling import review_queue
 from plaudit.core.managing import talks
 from plaudit.core.managing.talks import TalkShown
@@ -21,7 +22,7 @@ from plaudit.store.tasks import tasks
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.own_message_pages import MessageForm, ReadForm, note_task
+from plaudit.workspace.annotate.own_message_pages import MessageForm, ReadForm
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
@@ -137,7 +138,7 @@ async def write_to_annotator(
         text=submitted.text,
         seen=submitted.seen,
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     path = links.fill_path(TALK, **request.path)
     return Redirect(to=path, flash=N_("They see your message on their task and on Home."))
 
@@ -154,7 +155,7 @@ async def read_messages(
         TalkSide.staff,
         until=submitted.until,
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     return Redirect(to=links.fill_path(TALKS, project_id=project.project_id))
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
 from plaudit.api.http.operation import Response, WriteContext
 from plaudit.api.http.parameters import NoQuery
+from plaudit.api.manage.labeling.talk_notes import note_talk
 from plaudit.core.labeling import review_decisions, review_queue
 from plaudit.core.labeling.adjudication import review_order
 from plaudit.core.labeling.adjudication.disagreement_reasons import GivenReason
@@ -28,7 +29,7 @@ from plaudit.texts import N_
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_calls import NextTask, refusal
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.own_message_pages import MessageForm, ReadForm, note_task
+from plaudit.workspace.annotate.own_message_pages import MessageForm, ReadForm
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.language.speech import say
@@ -173,7 +174,7 @@ async def write_on_review(
         text=submitted.text,
         seen=submitted.seen,
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     return Redirect(
         to=task_path(project, request.path["task_id"]) + own_query(request.query),
         flash=N_("They see your message on their task and on Home."),
@@ -188,7 +189,7 @@ async def read_on_review(
     await talks.mark_read(
         context.tx, project, lease.assignment_id, TalkSide.staff, until=submitted.until
     )
-    await note_task(context, project, lease)
+    await note_talk(context, project, lease)
     return Redirect(to=task_path(project, request.path["task_id"]) + own_query(request.query))
 
 

@@ -14,13 +14,13 @@ from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import Enum, IntRange, NoQuery
 from plaudit.api.manage.common import NEXT_TOKEN, declare
 from plaudit.api.manage.labeling.people import get_project, reviewer_of
+from plaudit.api.manage.labeling.talk_notes import note_talk
 from plaudit.api.openapi import examples_reviews as examples
 from plaudit.core.managing import talks
 from plaudit.model.core import ProjectRow, Role
-from plaudit.model.labeling import Lease
 from plaudit.model.managing import Talk, TalkSide
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import task_summaries, tasks
+from plaudit.store.tasks import task_summaries
 from plaudit.wire.manage.talks import (
     ListedTalkOnTask,
     MessageOfTalk,
@@ -97,7 +97,7 @@ async def write_message(
     lease = await talks.write(
         tx, project, assignment_id, TalkSide.staff, author_id, text=body.text, seen=body.seen
     )
-    await _note(context, project, lease)
+    await note_talk(context, project, lease)
     return await _read(tx, project, assignment_id)
 
 
@@ -108,7 +108,7 @@ async def read_messages(
     tx, assignment_id = context.tx, call.path["assignment_id"]
     project = await get_project(call, tx)
     lease = await talks.mark_read(tx, project, assignment_id, TalkSide.staff, until=body.until)
-    await _note(context, project, lease)
+    await note_talk(context, project, lease)
     return await _read(tx, project, assignment_id)
 
 
@@ -155,17 +155,6 @@ async def _members(
         }
         for talk in listed
     ]
-
-
-async def _note(context: WriteContext, project: ProjectRow, lease: Lease) -> None:
-    """Note about which task and with whom, and not what, was written or read."""
-    task = await tasks.get_task(context.tx, lease.project_key, lease.seq)
-    await context.note(
-        "task",
-        task.task_id,
-        project_key=project.project_key,
-        detail={"user_id": lease.user_id},
-    )
 
 
 OPERATIONS = (

@@ -8,10 +8,10 @@ from math import ceil, floor
 
 from msgspec import Struct
 
-from plaudit.workspace.language.speech import number, say
+from plaudit.workspace.language.speech import say
+from plaudit.workspace.render.plot_frame import LEFT, WIDTH, PlotFrame
 
-WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 52, 130, 14, 40
+HEIGHT, RIGHT = 260, 130
 STEPS = 5
 TASK_TICKS = 6
 
@@ -39,75 +39,30 @@ def line_plot(title: str, points: Sequence[LinePoint], limits: LineLimits) -> st
     )
     low, high = floor(min(values) / step) * step, ceil(max(values) / step) * step
     high = max(high, low + step)
-    scale = _Scale(points[-1].tasks if points else 1, low, high)
-    line = " ".join(f"{scale.x(one.tasks)},{scale.y(one.value)}" for one in points)
-    parts = [
-        f'<svg class="plot line-plot" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}"'
-        f' height="{HEIGHT}" role="img" aria-label="{escape(title)}"'
-        ' xmlns="http://www.w3.org/2000/svg">',
-        f"<title>{escape(title)}</title>",
-        *_axes(scale, low, high, step),
-        *_limits(scale, limits),
+    last = points[-1].tasks if points else 1
+    frame = PlotFrame(height=HEIGHT, right=RIGHT, first=1, last=last, low=low, high=high)
+    count = min(TASK_TICKS, last)
+    ticks = {round(1 + at * (last - 1) / max(1, count - 1)) for at in range(count)}
+    caption = say("tasks compared, in order of time")
+    line = frame.points((one.tasks, one.value) for one in points)
+    drawn = [
+        *frame.axes(step, ticks, words=lambda value: f"{100 * value:.0f} %", caption=caption),
+        *_limits(frame, limits),
         f'<polyline class="plot-line" points="{line}" fill="none" stroke="currentColor"'
         ' stroke-width="2" stroke-linejoin="round"/>',
         *(
-            f'<circle class="plot-out" cx="{scale.x(one.tasks)}" cy="{scale.y(one.value)}" r="3"'
+            f'<circle class="plot-out" cx="{frame.x(one.tasks)}" cy="{frame.y(one.value)}" r="3"'
             ' fill="currentColor"/>'
             for one in points
             if one.value < limits.low
         ),
-        "</svg>",
     ]
-    return "\n".join(parts)
+    return frame.picture("line-plot", title, drawn)
 
 
-class _Scale(Struct, frozen=True):
-    tasks: int
-    low: float
-    high: float
-
-    def x(self, tasks: float) -> float:
-        """Place across, of so many tasks."""
-        share = (tasks - 1) / max(1, self.tasks - 1)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
-
-    def y(self, value: float) -> float:
-        """Place down, of a value."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(TOP + (1 - share) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def _axes(scale: _Scale, low: float, high: float, step: float) -> list[str]:
-    drawn = []
-    for at in range(round((high - low) / step) + 1):
-        value = low + at * step
-        y = scale.y(value)
-        drawn.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="currentColor"'
-            f' stroke-opacity="0.15"/><text x="{LEFT - 8}" y="{y + 4}" text-anchor="end"'
-            f' font-size="11" fill="currentColor">{100 * value:.0f} %</text>'
-        )
-    base = HEIGHT - BOTTOM
-    count = min(TASK_TICKS, scale.tasks)
-    ticks = {round(1 + at * (scale.tasks - 1) / max(1, count - 1)) for at in range(count)}
-    for tick in sorted(ticks):
-        x = scale.x(tick)
-        drawn.append(
-            f'<line x1="{x}" x2="{x}" y1="{base}" y2="{base + 4}" stroke="currentColor"/>'
-            f'<text x="{x}" y="{base + 17}" text-anchor="middle" font-size="11"'
-            f' fill="currentColor">{number(tick)}</text>'
-        )
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    drawn.append(
-        f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle" font-size="11"'
-        f' fill="currentColor">{escape(say("tasks compared, in order of time"))}</text>'
-    )
-    return drawn
-
-
-def _limits(scale: _Scale, limits: LineLimits) -> list[str]:
+def _limits(frame: PlotFrame, limits: LineLimits) -> list[str]:
     """The band between the limits, the centre, and their names at places that do not overlap."""
-    top, middle, bottom = (scale.y(one) for one in (limits.high, limits.centre, limits.low))
+    top, middle, bottom = (frame.y(one) for one in (limits.high, limits.centre, limits.low))
     right = WIDTH - RIGHT
     drawn = [
         f'<rect class="plot-band" x="{LEFT}" y="{top}" width="{right - LEFT}"'

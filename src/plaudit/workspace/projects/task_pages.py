@@ -15,7 +15,7 @@ from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import review_queue, task_work
 from plaudit.core.labeling.submissions import content_of
 from plaudit.core.managing import talks
-from plaudit.core.tasks import lifecycle, listing
+from plaudit.core.tasks import excerpts, lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import (
@@ -91,6 +91,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
         "shown": shown,
+        "excerpt": excerpts.excerpt(threads),
         "path": links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id),
         "raw": pretty,
         "raw_bytes": raw_bytes,
@@ -118,7 +119,13 @@ async def show_managed_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]
         )
     )
     path = links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id)
-    return {"project": project, "task": task, "shown": shown, "path": path}
+    return {
+        "project": project,
+        "task": task,
+        "shown": shown,
+        "excerpt": excerpts.excerpt(threads),
+        "path": path,
+    }
 
 
 async def _read_threads(request: PageRequest[Any], task: StoredTask) -> tuple[list[Thread], Files]:

@@ -39,7 +39,7 @@ UNNAMED = """() => [...document.querySelectorAll('.table.cards td[data-label]')]
   .map((one) => one.outerHTML.slice(0, 120))"""
 
 SMALL = """() => [...document.querySelectorAll(`button, .button, summary, select, textarea, .pill,
-    .check, label:has(> [type=checkbox], > [type=radio]), nav a,
+    .check, label:has(> [type=checkbox], > [type=radio]), nav a, .table.cards tbody th > a,
     input:not([type=hidden], [type=checkbox], [type=radio], .sr-only)`)]
   .filter(one => one.checkVisibility({ visibilityProperty: true }))
   .map(one => [one, one.getBoundingClientRect()])

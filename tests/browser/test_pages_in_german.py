@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from plaudit.workspace.language.languages import FOLDER
-from tests.support.pages import chromium, gallery_stage, page_gallery
+from tests.support.pages import chromium, gallery_stage, look_sweeps, page_gallery
 from tests.support.pages.axe_rules import axe_faults, axe_rules
 from tests.support.pages.browser_client import Tags
 from tests.support.texts.entries import read_entries
@@ -133,8 +133,8 @@ def test_a_page_is_whole_in_german_and_mirrored(demo, rooms, scene):
             page.set_viewport_size({"width": width, "height": height})
             if page.evaluate(WIDER) > 0:
                 faults.append(f"{direction}: wider than {width}")
-            for script in (CUT, OUT, CHOSEN):
-                faults += [f"{direction} {width}: {one}" for one in page.evaluate(script)]
+            for kind in (CUT, OUT, CHOSEN, *look_sweeps.SWEEPS):
+                faults += [f"{direction} {width}: {one}" for one in page.evaluate(kind)]
     # So tall that no bar which stays in sight lies on what could be scrolled from under it.
     tall = page.evaluate("document.documentElement.scrollHeight") + 400
     page.set_viewport_size({"width": width, "height": min(tall, 8000)})

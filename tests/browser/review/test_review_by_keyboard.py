@@ -41,6 +41,7 @@ def test_many_are_accepted_after_a_sample_and_taken_back(team, shared_server, ra
     rae.ready()
     keys.press("Control+Enter")
     rae.page.wait_for_url("**/samples/*")
+    rae.page.wait_for_selector("main:focus")
     keys.tab_to("Accept the other 2")
     keys.press("Enter")
     rae.page.wait_for_selector("#accepted")

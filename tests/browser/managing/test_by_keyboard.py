@@ -38,7 +38,7 @@ def test_what_is_taken_away_leaves_the_focus_on_what_is_said_of_it(keys, bea):
     keys.type(f"{bea.email}\n")
 
     keys.tab_back_to("Take out: Bea")
-    keys.press("Enter")
+    keys.follow()
 
     assert keys.page.evaluate("document.activeElement.id") == "flash"
     keys.press("Tab")
@@ -93,7 +93,7 @@ def test_a_list_is_saved_and_its_tasks_are_changed_and_the_change_is_undone(keys
     keys.type("3\n")
     keys.page.wait_for_url("**/actions/action_*")
     keys.tab_to("Undo")
-    keys.press("Enter")
+    keys.follow()
     keys.page.wait_for_selector("text=again as it was")
 
     assert keys.page.evaluate("document.activeElement !== document.body")
@@ -104,8 +104,8 @@ def test_a_project_is_cloned(keys):
     keys.tab_to("Saved lists")
     keys.press("Space")
     assert not keys.page.is_checked(":focus")
-    keys.press("Enter")
-    keys.page.wait_for_url(lambda url: not url.endswith("/clone"))
+    keys.follow()
+    assert not keys.page.url.endswith("/clone")
 
     assert keys.page.evaluate("document.activeElement.id") == "flash"
 
@@ -117,8 +117,7 @@ def test_a_form_that_leads_elsewhere_leaves_the_focus_on_what_is_there(keys, pro
     project.act("cancel", ids)
 
     keys.tab_to("Take the next task")
-    with keys.page.expect_navigation():
-        keys.press("Enter")
+    keys.follow()
     keys.page.wait_for_selector("main:focus")
 
     assert keys.page.url.endswith(project.project.project_id)

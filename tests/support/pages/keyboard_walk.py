@@ -64,18 +64,20 @@ class KeyboardWalk:
         self.page.goto(self.url(f"{self.base}/{name}"))
 
     def press(self, key: str) -> None:
-        """Press a key, and wait for the page that it may lead to."""
+        """Press a key that leads to no other page."""
         self.page.keyboard.press(key)
-        self.page.wait_for_timeout(50)
-        self.page.wait_for_load_state()
+
+    def follow(self, key: str = "Enter") -> None:
+        """Press a key that leads to another page, or to this one anew, and wait for it."""
+        with self.page.expect_navigation():
+            self.page.keyboard.press(key)
 
     def type(self, text: str) -> None:
         """Type over what stands in a field; a line end submits its form, which is waited for."""
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.type(text.removesuffix("\n"))
         if text.endswith("\n"):
-            with self.page.expect_navigation():
-                self.page.keyboard.press("Enter")
+            self.follow()
 
     def tab_to(self, name: str, key: str = "Tab") -> None:
         """Press Tab until what has this name has the focus."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,10 +30,28 @@ def mia(tenant: Any, project: Any, shared_server: Any, open_context: Any) -> Cli
     somebody = add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
     context, _ = open_context(shared_server.url)
     mia = ClickCounter(context)
-    mia.page.goto(f"{shared_server.url}/sign-in")
-    mia.page.fill("[name=email]", somebody.email)
-    mia.page.fill("[name=password]", somebody.password)
-    mia.page.keyboard.press("Enter")
-    mia.page.wait_for_url("**/work")
+    sign_in(mia.page, shared_server, somebody)
     mia.begin(f"{shared_server.url}/work")
     return mia
+
+
+@pytest.fixture
+def at_home(shared_server: Any, open_context: Any) -> Callable[[Somebody], Any]:
+    """Home of somebody who has signed in, in a browser of their own."""
+
+    def enter(who: Somebody) -> Any:
+        context, _ = open_context(shared_server.url)
+        page = context.new_page()
+        sign_in(page, shared_server, who)
+        return page
+
+    return enter
+
+
+def sign_in(page: Any, server: Any, who: Somebody) -> None:
+    """Go through the sign-in page."""
+    page.goto(f"{server.url}/sign-in")
+    page.fill("[name=email]", who.email)
+    page.fill("[name=password]", who.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/work")

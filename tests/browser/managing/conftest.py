@@ -25,33 +25,26 @@ def bea(tenant: Any) -> Somebody:
 
 
 @pytest.fixture
-def mia(tenant: Any, project: Any, shared_server: Any, open_context: Any) -> ClickCounter:
-    """A manager on Home, whose clicks are counted from there."""
-    somebody = add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
-    context, _ = open_context(shared_server.url)
-    mia = ClickCounter(context)
-    sign_in(mia.page, shared_server, somebody)
-    mia.begin(f"{shared_server.url}/work")
-    return mia
+def at_home(shared_server: Any, open_context: Any) -> Callable[[Somebody], ClickCounter]:
+    """Let somebody sign in, in a browser of their own; their clicks are counted from Home on."""
 
-
-@pytest.fixture
-def at_home(shared_server: Any, open_context: Any) -> Callable[[Somebody], Any]:
-    """Home of somebody who has signed in, in a browser of their own."""
-
-    def enter(who: Somebody) -> Any:
+    def enter(who: Somebody) -> ClickCounter:
         context, _ = open_context(shared_server.url)
-        page = context.new_page()
-        sign_in(page, shared_server, who)
-        return page
+        counter = ClickCounter(context)
+        counter.page.goto(f"{shared_server.url}/sign-in")
+        counter.page.fill("[name=email]", who.email)
+        counter.page.fill("[name=password]", who.password)
+        counter.page.keyboard.press("Enter")
+        counter.page.wait_for_url("**/work")
+        counter.begin(f"{shared_server.url}/work")
+        return counter
 
     return enter
 
 
-def sign_in(page: Any, server: Any, who: Somebody) -> None:
-    """Go through the sign-in page."""
-    page.goto(f"{server.url}/sign-in")
-    page.fill("[name=email]", who.email)
-    page.fill("[name=password]", who.password)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/work")
+@pytest.fixture
+def mia(tenant: Any, project: Any, at_home: Callable[[Somebody], ClickCounter]) -> ClickCounter:
+    """A manager on Home."""
+    return at_home(
+        add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
+    )

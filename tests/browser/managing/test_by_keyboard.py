@@ -124,7 +124,7 @@ def test_messages_about_a_task_are_written_read_and_answered(keys, project, bea,
     keys.tab_to("Send")
     keys.follow()
     sent = keys.page.evaluate("document.activeElement.closest('main') !== null")
-    hers = KeyboardWalk(at_home(bea))
+    hers = KeyboardWalk(at_home(bea).page)
     hers.tab_to(f"A manager wrote to you in {project.project.name}")
     hers.follow()
     read = hers.page.inner_text(".talk")

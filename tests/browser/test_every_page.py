@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plaudit import app
-from tests.support.pages import chromium, gallery_stage, page_gallery
+from tests.support.pages import chromium, gallery_stage, page_gallery, reader_walk
 from tests.support.pages.axe_rules import faults_in_both_schemes
 from tests.support.pages.keyboard_walk import KeyboardWalk
 
@@ -20,6 +20,9 @@ WALKED = frozenset(
     )
 )
 """Scenes that are walked through by Tab, from the first control to the last."""
+
+ALIKE = frozenset(("styleguide", "account"))
+"""Scenes that have the same thing several times: components, and sessions of one browser."""
 
 SCRIPT_BYTES_MAX = 60_000
 SCRIPTS = """() => performance.getEntriesByType('resource')
@@ -115,6 +118,18 @@ def test_whatever_can_be_pressed_is_reached_by_tab_and_seen_when_it_is(page):
     page.set_viewport_size({"width": 1440, "height": 900})
 
     assert KeyboardWalk(page).faults() == []
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [one for one in page_gallery.SCENES if one.name not in ALIKE],
+    ids=lambda scene: scene.name,
+    indirect=True,
+)
+def test_whoever_hears_a_page_can_tell_its_controls_headings_and_parts(page):
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    assert reader_walk.faults(page) == []
 
 
 def test_no_page_shows_moments_and_words_as_programs_write_them(page):

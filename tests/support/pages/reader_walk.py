@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTROLS = frozenset(
-    "button checkbox combobox DisclosureTriangle link searchbox slider spinbutton switch tab textbox"
-    .split()
-)  # fmt: skip
+    (
+        *("button", "checkbox", "combobox", "DisclosureTriangle", "link", "searchbox", "slider"),
+        *("spinbutton", "switch", "tab", "textbox"),
+    )
+)
 NAMED_PARTS = frozenset(
-    "complementary dialog form group navigation radiogroup region toolbar".split()
+    (
+        *("complementary", "dialog", "form", "group", "navigation", "radiogroup", "region"),
+        "toolbar",
+    )
 )
 """Parts that are read out with their names when somebody comes into them."""
-LANDMARKS = frozenset("complementary navigation region".split())
-PARTED = frozenset("Date DateTime InputTime".split())
+LANDMARKS = frozenset(("complementary", "navigation", "region"))
+PARTED = frozenset(("Date", "DateTime", "InputTime"))
 """Fields that a browser makes of several controls, with names of its own."""
 
 

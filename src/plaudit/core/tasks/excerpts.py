@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import task_summaries
+from plaudit.store.tasks import task_locators, task_summaries
 from plaudit.wire.v2.task import MessageRole, Thread
 
 EXCERPT_CHARS = 120
@@ -39,6 +39,17 @@ async def list_excerpts(tx: Transaction, project_key: int, seqs: Sequence[int]) 
     openings = await task_summaries.list_openings(tx, project_key, seqs)
     found = {seq: excerpt_of_json(opening) for seq, opening in openings.items()}
     return {seq: text for seq, text in found.items() if text}
+
+
+async def list_excerpts_by_id(
+    tx: Transaction, environment_id: str, task_ids: Sequence[str]
+) -> dict[str, str]:
+    """Excerpts by task id of tasks that are all of one project; see `list_excerpts`."""
+    located = await task_locators.locate_tasks(tx, environment_id, task_ids)
+    seqs = {task_id: place[1] for task_id, place in located.items() if place is not None}
+    project_key = max((place[0] for place in located.values() if place is not None), default=0)
+    found = await list_excerpts(tx, project_key, sorted(seqs.values()))
+    return {task_id: found[seq] for task_id, seq in seqs.items() if seq in found}
 
 
 def excerpt_of_json(opening: bytes) -> str:

@@ -22,7 +22,7 @@ from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.compiled_templates import CompiledTemplates
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
-from plaudit.workspace.language import problem_texts, speech, words
+from plaudit.workspace.language import note_words, problem_texts, speech, words
 from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
 from plaudit.workspace.language.speech import say, say_count
 
@@ -116,6 +116,7 @@ class Views:
             (page for page in pages if page.nav is not None),
             key=lambda page: (page.nav_order, page.path),
         )
+        self._nav_of = {page.path: page.nav_below for page in pages if page.nav_below is not None}
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             extensions=["jinja2.ext.i18n"],
@@ -206,6 +207,7 @@ class Views:
 
     def _sections(self, layout: LayoutContext) -> list[NavSection]:
         user = layout.user
+        path = self._nav_of.get(layout.path, layout.path)
         sections: dict[str, NavSection] = {}
         for page in self._nav:
             if (
@@ -215,7 +217,7 @@ class Views:
             ):
                 continue
             label = speech.say(page.nav or "")
-            is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")
+            is_here = path == page.path or path.startswith(f"{page.path}/")
             word = speech.say(page.nav_section) if page.nav_section else label
             section = sections.setdefault(word, NavSection(word, []))
             section.links.append(Link(page.path, label, is_here))
@@ -242,6 +244,8 @@ def say_in_templates(templates: jinja2.Environment) -> None:
     }
     templates.filters |= {"word": words.word, "initial": words.initial, "built_in": words.built_in}
     templates.filters["built_in_label"] = words.built_in_label
+    templates.filters |= {"note_done": note_words.done, "note_reason": note_words.reason}
+    templates.filters["waiting_reason"] = note_words.waiting
     templates.policies["ext.i18n.trimmed"] = True
 
 

@@ -43,7 +43,7 @@ function showVerdicts() {
     select.dataset.value = value;
     select.value = meanings.get(value) ?? "";
     label.htmlFor = select.id;
-    label.textContent = value === "" ? t("(empty)") : value;
+    label.firstElementChild.textContent = value === "" ? t("(empty)") : value;
     return field;
   }));
 }

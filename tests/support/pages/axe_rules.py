@@ -25,7 +25,8 @@ _NARROW = f"""() => {{
   for (const one of document.querySelectorAll(`[${{marked}}]`)) one.removeAttribute(marked);
   for (const one of ({OVERLAID_TEXTS})()) one.setAttribute(marked, 'contrast');
   const size = 24, controls = `a[href], area, button, input, select, textarea, summary, audio,
-    video, iframe, [tabindex], [contenteditable]`;
+    video, iframe, [contenteditable],
+    [tabindex][role]:not([role=region], [role=group], [role=img])`;
   const targets = [...document.querySelectorAll(controls)]
     .filter((one) => one.checkVisibility()).map((one) => [one, one.getBoundingClientRect()]);
   const isNear = (one, other, room) =>

@@ -25,7 +25,7 @@ class Language(Struct, frozen=True, kw_only=True):
     direction: str = "ltr"
     thousands: str = ","
     decimal: str = "."
-    percent: str = "%"
+    percent: str = "\N{NO-BREAK SPACE}%"
     """Sign after a number, with the space between them."""
     plural_categories: tuple[str, ...] = ("one", "other")
     """Unicode's names of its plural forms, in the catalogue's order; scripts choose by them."""
@@ -35,13 +35,9 @@ ENGLISH = Language(code="en", name="English")
 LANGUAGES = {
     one.code: one
     for one in (
-        Language(
-            code="de", name="Deutsch", thousands=".", decimal=",", percent="\N{NO-BREAK SPACE}%"
-        ),
+        Language(code="de", name="Deutsch", thousands=".", decimal=","),
         ENGLISH,
-        Language(
-            code="es", name="Español", thousands=".", decimal=",", percent="\N{NO-BREAK SPACE}%"
-        ),
+        Language(code="es", name="Español", thousands=".", decimal=","),
     )
 }
 """Languages that can be chosen, by code, in the order of their names."""

@@ -24,7 +24,7 @@ from tests.support.source import (
 LAYERS = (
     (
         *("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
-        "texts",
+        *("texts", "logs"),
     ),
     ("wire",),
     ("store",),

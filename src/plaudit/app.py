@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import logging
 import re
 import signal
 import socket
@@ -16,15 +15,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
-import msgspec
-import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
-from structlog.processors import ExceptionRenderer
-from structlog.tracebacks import ExceptionDictTransformer
 
+from plaudit import logs
 from plaudit import settings as limits
 from plaudit.api import attachments, system
 from plaudit.api.http import allocator, replica_reads
@@ -140,8 +136,6 @@ SWITCH_S = 0.0005
 With Python's 5 ms the store's writer waits as long for the event loop after each of its statements:
 a write took twice to three times as long beside a busy loop, which is no slower for it.
 """
-
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
@@ -302,7 +296,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
 
     With several `workers` each is a process that reads the settings from its environment.
     """
-    configure_logs(settings)
+    logs.configure_logs(settings)
     # uvicorn shuts down and then raises the signal again, so the process must exit on it.
     signal.signal(signal.SIGTERM, _exit)
     options: dict[str, Any] = {
@@ -348,7 +342,7 @@ def require_free_port(host: str, port: int) -> None:
 def start_worker() -> ASGIApp:
     """Create the application of one of several serving processes."""
     settings = limits.from_environment()
-    configure_logs(settings)
+    logs.configure_logs(settings)
     return _create_server_app(settings)
 
 
@@ -365,28 +359,6 @@ def _create_server_app(settings: Settings) -> ASGIApp:
     return created
 
 
-def configure_logs(settings: Settings) -> None:
-    """Log JSON Lines to standard error, records of uvicorn and other libraries included."""
-    level = _LEVELS[settings.log_level]
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without local variables: they hold keys and personal data.
-            ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(serializer=_log_line),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        cache_logger_on_first_use=True,
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [_ToStructlog()]
-    root.setLevel(level)
-    # At debug it would log the URLs of webhook receivers and their responses.
-    logging.getLogger("httpcore2").setLevel(logging.WARNING)
-
-
 def spare_collections() -> None:
     """Take what lives as long as the process out of the garbage collector's sight.
 
@@ -395,18 +367,6 @@ def spare_collections() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-class _ToStructlog(logging.Handler):
-    """Logging handler that forwards records of other libraries to structlog."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger(record.name)
-        log.log(record.levelno, record.getMessage(), logger=record.name)
-
-
-def _log_line(event: Any, **_: Any) -> bytes:
-    return msgspec.json.encode(event, enc_hook=repr)
 
 
 def _any_of(*patterns: re.Pattern[str]) -> re.Pattern[str]:

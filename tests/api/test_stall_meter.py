@@ -152,7 +152,7 @@ def test_a_server_keeps_what_lives_on_from_the_garbage_collector(sqlite_settings
     for name in ("collect", "freeze"):
         monkeypatch.setattr(gc, name, lambda name=name: called.append(name))
     monkeypatch.setattr(limits, "from_environment", lambda: sqlite_settings)
-    monkeypatch.setattr(app, "configure_logs", lambda settings: None)
+    monkeypatch.setattr(app.logs, "configure_logs", lambda settings: None)
     monkeypatch.setattr(app.allocator, "tune", lambda: None)
 
     app.start_worker()

@@ -146,11 +146,11 @@ def test_an_attempt_says_nothing_of_what_was_answered():
 
 LOGGING = """
 import asyncio, sys
-from plaudit import app
+from plaudit import logs
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.settings import Settings
 from tests.support.network.receivers import LOOPBACK
-app.configure_logs(Settings(log_level="debug"))
+logs.configure_logs(Settings(log_level="debug"))
 print(asyncio.run(HttpClient(LOOPBACK).post(sys.argv[1], b"{}", {})).status)
 """
 

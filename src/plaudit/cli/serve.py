@@ -9,6 +9,7 @@ from cyclopts import Parameter, validators
 
 from plaudit import app as server
 from plaudit import demo as demonstration
+from plaudit import logs
 from plaudit import worker as background
 from plaudit.cli.context import CliContext, check_store, with_store
 from plaudit.cli.terminal import err, refuse
@@ -75,7 +76,7 @@ def work(*, context: CliContext | None = None) -> None:
     """Send callbacks and forget what is old, without serving; beside serve --no-worker."""
     chosen = (context or CliContext()).settings()
     with_store(chosen, check_store)
-    server.configure_logs(chosen)
+    logs.configure_logs(chosen)
     background.run(chosen)
 
 

@@ -38,7 +38,7 @@ def test_what_is_taken_away_leaves_the_focus_on_what_is_said_of_it(keys, bea):
     keys.type(f"{bea.email}\n")
 
     keys.tab_back_to("Take out: Bea")
-    keys.press("Enter")
+    keys.follow()
 
     assert keys.page.evaluate("document.activeElement.id") == "flash"
     keys.press("Tab")
@@ -93,7 +93,7 @@ def test_a_list_is_saved_and_its_tasks_are_changed_and_the_change_is_undone(keys
     keys.type("3\n")
     keys.page.wait_for_url("**/actions/action_*")
     keys.tab_to("Undo")
-    keys.press("Enter")
+    keys.follow()
     keys.page.wait_for_selector("text=again as it was")
 
     assert keys.page.evaluate("document.activeElement !== document.body")
@@ -104,10 +104,24 @@ def test_a_project_is_cloned(keys):
     keys.tab_to("Saved lists")
     keys.press("Space")
     assert not keys.page.is_checked(":focus")
-    keys.press("Enter")
-    keys.page.wait_for_url(lambda url: not url.endswith("/clone"))
+    keys.follow()
+    assert not keys.page.url.endswith("/clone")
 
     assert keys.page.evaluate("document.activeElement.id") == "flash"
+
+
+def test_a_form_that_leads_elsewhere_leaves_the_focus_on_what_is_there(keys, project):
+    """Also where the page that it leads to says nothing of what was done."""
+    ids = project.say("The last one")
+    keys.page.goto(keys.url("/work"))
+    project.act("cancel", ids)
+
+    keys.tab_to("Take the next task")
+    keys.follow()
+    keys.page.wait_for_selector("main:focus")
+
+    assert keys.page.url.endswith(project.project.project_id)
+    assert keys.page.locator("#flash").count() == 0
 
 
 def test_the_history_is_filtered_where_one_stands(keys):

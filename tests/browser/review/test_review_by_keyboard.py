@@ -37,17 +37,17 @@ def test_many_are_accepted_after_a_sample_and_taken_back(team, shared_server, ra
     keys.tab_to("Tasks to look at")
     keys.type("1\n")
     keys.tab_to("Look at the next one")
-    keys.press("Enter")
+    keys.follow()
     rae.ready()
-    keys.press("Control+Enter")
-    rae.page.wait_for_url("**/samples/*")
+    keys.follow("Control+Enter")
+    rae.page.wait_for_selector("main:focus")
     keys.tab_to("Accept the other 2")
-    keys.press("Enter")
+    keys.follow()
     rae.page.wait_for_selector("#accepted")
     is_kept = rae.page.evaluate("document.activeElement !== document.body")
     accepted = rae.page.inner_text("#accepted")
     keys.tab_to("Undo")
-    keys.press("Enter")
+    keys.follow()
     rae.page.wait_for_function(
         "() => document.querySelector('[data-job]') === null &&"
         " document.querySelector('#accepted')?.textContent.includes('in review again')"

@@ -18,11 +18,15 @@ from tests.support.long_chat import PAGES, annotation_page, long_chat, managers_
 SIZES = (40, 160)
 
 
-def cost(person: Worker, path: str) -> tuple[float, int, int]:
-    """Seconds of CPU and characters of a page with all portions; characters of the first."""
+ROUNDS_MAX = 5
+"""Measurements of both lengths, one after the other, of which one has to be undisturbed."""
+
+
+def cost(person: Worker, path: str) -> float:
+    """Seconds of CPU of a page with all portions."""
     started = time.process_time()
-    lengths = [len(text) for text in read_whole(person, path)]
-    return time.process_time() - started, sum(lengths), lengths[0]
+    read_whole(person, path)
+    return time.process_time() - started
 
 
 COPIES = {"annotate": 2, "review": 2, "manage": 1}
@@ -44,19 +48,23 @@ def test_each_turn_is_drawn_once(world, client, page, every):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_and_its_cost_grow_with_what_is_shown_and_no_faster(world, client, page):
     """The first answer does not grow but for the index of what else is asked."""
-    seconds, all_lengths, first_lengths = [], [], []
+    pages, all_lengths, first_lengths = [], [], []
     for number, turns in enumerate(SIZES):
         team = AnnotationTeam(world, f"Eggs{number}")
         person, path = PAGES[page](team, client, long_chat(turns))
-        took, whole, first = min(cost(person, path) for _ in range(2))
-        seconds.append(took)
-        all_lengths.append(whole)
-        first_lengths.append(first)
+        lengths = [len(text) for text in read_whole(person, path)]
+        pages.append((person, path))
+        all_lengths.append(sum(lengths))
+        first_lengths.append(lengths[0])
 
     growth = SIZES[1] / SIZES[0]
     assert first_lengths[1] < first_lengths[0] + 20 * SIZES[1]
     assert all_lengths[1] < all_lengths[0] * growth * 1.05
-    assert seconds[1] < seconds[0] * growth * 2
+    ratios: list[float] = []
+    while not ratios or (min(ratios) >= growth * 2 and len(ratios) < ROUNDS_MAX):
+        short, long = (cost(person, path) for person, path in pages)
+        ratios.append(long / short)
+    assert min(ratios) < growth * 2
 
 
 def test_a_turn_leads_back_to_the_one_above_it(world, client):

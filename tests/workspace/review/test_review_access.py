@@ -17,6 +17,7 @@ from tests.support.annotators import (
 )
 from tests.support.app_client import AppClient
 from tests.support.harness import World, both_engines
+from tests.support.pages.visible_text import visible_text
 from tests.workspace.review.test_review_pages import (
     HOSTILE,
     answer,
@@ -77,6 +78,38 @@ def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
     assert "1 task waiting" in ann.get(team.path).text
     page, state = open_task(rae, team, first)
     assert state["standing"] == "ended"
+
+
+def test_what_people_did_and_why_is_said_in_the_language_of_the_reader(
+    team: AnnotationTeam, client: AppClient
+):
+    """Words that the product stores for a choice are said; what somebody wrote stays as it is."""
+    reported, flagged = team.add(count=2)
+    ann, bo = team.worker(client), reviewer(team, client, "Bo", "manager")
+    version = ann.take()["lease_version"]
+    ann.call("report", lease_version=version, reason="harmful", note="It is cruel.")
+    version = ann.take()["lease_version"]
+    ann.call("flag", lease_version=version, reason="flagged", note="No image.")
+    ann.call("skip", lease_version=version, reason="too_hard")
+    managed = f"/projects/{team.project.project_id}/tasks"
+
+    def read(path: str) -> str:
+        page = bo.get(path, **{"Accept-Language": "de"}).text
+        return visible_text(page, without_class="raw-json")
+
+    on_reported = [read(f"{base}/{reported}") for base in (managed, path_of(team) + "/tasks")]
+    on_flagged = [read(f"{base}/{flagged}") for base in (managed, path_of(team) + "/tasks")]
+    listed = read(f"{path_of(team)}?show=reported")
+
+    for text in on_reported:
+        assert "Schädlicher Inhalt" in text
+        assert "It is cruel." in text
+    for text in on_flagged:
+        assert "Zu schwer" in text
+        assert "No image." in text
+    assert "Schädlicher Inhalt" in listed
+    for text in (*on_reported, *on_flagged, listed):
+        assert not re.search("harmful|too_hard|flagged", text)
 
 
 def test_another_organization_sees_and_changes_nothing(

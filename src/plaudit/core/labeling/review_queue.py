@@ -52,6 +52,8 @@ class ReviewAction(Struct, frozen=True):
     kind: str
     """Kind of a note (TaskNote), or submit; submit_once where the submission is not current."""
     created_ms: int
+    reason: str
+    """Stored reason of a note to skip, flag or report; else empty."""
     text: str
     about: str
     """Id of the user to whom the task was sent back; else empty."""
@@ -124,6 +126,7 @@ async def list_submit_actions(tx: Transaction, project: ProjectRow, seq: int) ->
             user_id=row.user_id,
             kind="submit" if row.is_current else "submit_once",
             created_ms=row.submitted_ms,
+            reason="",
             text="",
             about="",
             fixes=[],
@@ -198,13 +201,12 @@ def _action(note: TaskNote) -> ReviewAction:
     detail = _decode(note.detail)
     fixes = detail.get("fixes") or []
     before = detail.get("before") or [None] * len(fixes)
-    text = " – ".join(
-        str(detail[name]) for name in ("reason", "note", "comment") if detail.get(name)
-    )
+    text = " – ".join(str(detail[name]) for name in ("note", "comment") if detail.get(name))
     return ReviewAction(
         user_id=note.user_id,
         kind=note.kind,
         created_ms=note.created_ms,
+        reason=str(detail.get("reason") or ""),
         text=text,
         about=str(detail.get("user_id") or ""),
         fixes=[

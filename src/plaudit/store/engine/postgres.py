@@ -19,14 +19,14 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from plaudit.errors import Problem, StorageFull, Unavailable
-from plaudit.store.engine import postgres_session, word_index
+from plaudit.errors import Problem, Unavailable
+from plaudit.store.engine import postgres_errors, postgres_session, word_index
 from plaudit.store.engine.disk_space import DiskSpace
-from plaudit.store.engine.engine import Args, Row, RunAgain, Work
+from plaudit.store.engine.engine import Args, Row, Work
 
 T = TypeVar("T")
 
@@ -40,33 +40,6 @@ HISTORY_READS_MAX = 5
 """Reads of the store's history by a transaction behind a pooler before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_AGAIN = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # another transaction inserted it meanwhile; a retry reads it
-    RunAgain,
-)
-_OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
-_LOST = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
-_CLUSTER_FAULTS = (asyncpg.InternalServerError, asyncpg.PostgresIOError)
-_LOST_WORKER = re.compile(
-    "connection marked as essential|server closed the connection|connection to the remote node"
-    "|could not connect|connection .* (lost|closed|refused)|terminating connection"
-    "|failed to COPY to shard"
-)
-"""Messages of a Citus coordinator that lost a worker; their code is that of its own faults."""
-_DUPLICATE = re.compile("duplicate key value violates unique constraint")
-"""Message of a Citus worker that refused rows of a COPY, which the coordinator hands on as its own
-fault; else it is a UniqueViolationError."""
-
 _NOW_SQL = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 _WRITING = "ISOLATION LEVEL READ COMMITTED"
 _READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
@@ -182,7 +155,7 @@ class PostgresDatabase:
             connection = self._idle.pop()
             try:
                 await connection.close(timeout=1)
-            except _LOST:
+            except postgres_errors.LOST:
                 connection.terminate()
 
     async def acquire(self) -> Any:
@@ -202,7 +175,7 @@ class PostgresDatabase:
             return await self._connect()
         except BaseException as exc:
             self._slots.release()
-            _fail(exc)
+            postgres_errors.fail(exc)
 
     def release(self, connection: Any, *, broken: bool = False) -> None:
         """Return a connection to the idle ones; a broken one is closed."""
@@ -264,29 +237,28 @@ class PostgresDatabase:
             result = await work(await self.begin(connection, _WRITING))
             xact = await connection.fetchrow(_XACT_SQL)
             await connection.execute("COMMIT")
-        except _AGAIN as exc:
+        except postgres_errors.AGAIN as exc:
             await self._roll_back(connection)
             if is_last:
                 raise Unavailable("the store is busy", detail=str(exc)) from exc
             return False, None
-        except _LOST as exc:
+        except postgres_errors.LOST as exc:
             self.release(connection, broken=True)
-            # What took too long is not tried again: the caller has waited long enough.
-            is_overdue = isinstance(exc, _OVERDUE)
+            is_overdue = isinstance(exc, postgres_errors.OVERDUE)
             seconds = WAIT_SECONDS_MAX if is_overdue else OUTCOME_SECONDS_MAX
             if xact is not None and await self._is_committed(tuple(xact), seconds):
                 return True, result
             if is_last or is_overdue:
-                _fail(exc)
+                postgres_errors.fail(exc)
             return False, None
         except BaseException as exc:
             await self._roll_back(connection)
-            if isinstance(exc, asyncpg.InternalServerError) and _DUPLICATE.search(str(exc)):
+            if postgres_errors.is_duplicate(exc):
                 if is_last:
                     raise Unavailable("the store is busy", detail=str(exc)) from exc
                 return False, None
-            self._space.note(_translated(exc))
-            _fail(exc)
+            self._space.note(postgres_errors.translated(exc))
+            postgres_errors.fail(exc)
         self.release(connection)
         return True, result
 
@@ -295,7 +267,7 @@ class PostgresDatabase:
         try:
             await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS_MAX)
             is_broken = False
-        except _LOST:
+        except postgres_errors.LOST:
             pass  # the server rolls back what has no connection
         finally:
             self.release(connection, broken=is_broken)
@@ -363,7 +335,7 @@ class _Read:
             return await self._database.begin(self._connection, mode)
         except BaseException as exc:
             self._database.release(self._connection, broken=True)
-            _fail(exc)
+            postgres_errors.fail(exc)
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
         is_broken = True
@@ -372,14 +344,14 @@ class _Read:
                 if self._is_open:
                     await self._connection.execute("COMMIT")
                 is_broken = False
-        except _LOST as lost:
+        except postgres_errors.LOST as lost:
             if self._must_commit:
                 exc = exc or lost
             # Otherwise everything was read; only the connection is gone.
         finally:
             self._database.release(self._connection, broken=is_broken)
         if exc is not None:
-            _fail(exc)
+            postgres_errors.fail(exc)
 
 
 @lru_cache(maxsize=512)
@@ -393,28 +365,3 @@ def positional(sql: str) -> tuple[str, tuple[str, ...]]:
         return f"${names.index(match[1]) + 1}"
 
     return _NAME.sub(number, sql), tuple(names)
-
-
-def _translated(exc: BaseException) -> BaseException:
-    """Unavailable for a lost, refused or overdue connection; any other exception unchanged."""
-    if isinstance(exc, Problem):
-        return exc
-    if isinstance(exc, asyncpg.DiskFullError):
-        return StorageFull(detail=repr(exc))
-    if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
-        return Unavailable("the store cannot be reached now", detail=repr(exc))
-    if isinstance(exc, _CLUSTER_FAULTS) and _LOST_WORKER.search(str(exc)):
-        return Unavailable("a part of the store cannot be reached now", detail=repr(exc))
-    if isinstance(
-        exc, (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)
-    ):
-        return Unavailable("the store cannot be reached now", detail=repr(exc))
-    return exc
-
-
-def _fail(exc: BaseException) -> NoReturn:
-    """Raise an exception in the form that callers may see."""
-    problem = _translated(exc)
-    if problem is exc:
-        raise exc
-    raise problem from exc

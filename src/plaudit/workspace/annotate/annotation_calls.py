@@ -40,11 +40,11 @@ from plaudit.model.labeling import Fault, Lease, LeaseRef
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.language.note_words import SKIP_REASONS
 from plaudit.workspace.language.problem_texts import recognized, text_of
 
 T = TypeVar("T")
 
-SKIP_REASONS = ("too_hard", "language", "broken", "harmful", "other")
 CLIENT_KEY_CHARS_MAX = 100
 
 _encode = msgspec.json.Encoder().encode

@@ -43,6 +43,7 @@ from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.language.note_words import SKIP_REASONS
 from plaudit.workspace.language.problem_texts import text_of
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -230,6 +231,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "done_count": done_count,
         "waiting_count": waiting_count,
         "counted_max": COUNTED_MAX,
+        "skip_reasons": SKIP_REASONS,
         "guidelines": guidelines if detail.guidelines else None,
         "state": annotation_view.as_json(
             _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)

@@ -22,7 +22,7 @@ from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.compiled_templates import CompiledTemplates
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.script_texts import ScriptTexts
-from plaudit.workspace.language import problem_texts, speech, words
+from plaudit.workspace.language import note_words, problem_texts, speech, words
 from plaudit.workspace.language.languages import ENGLISH, LANGUAGES, Language
 from plaudit.workspace.language.speech import say, say_count
 
@@ -244,6 +244,8 @@ def say_in_templates(templates: jinja2.Environment) -> None:
     }
     templates.filters |= {"word": words.word, "initial": words.initial, "built_in": words.built_in}
     templates.filters["built_in_label"] = words.built_in_label
+    templates.filters |= {"note_done": note_words.done, "note_reason": note_words.reason}
+    templates.filters["waiting_reason"] = note_words.waiting
     templates.policies["ext.i18n.trimmed"] = True
 
 

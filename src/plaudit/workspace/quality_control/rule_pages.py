@@ -35,10 +35,10 @@ PEOPLE_SHOWN_MAX = 500
 
 BLANK_ROWS = 2
 COLLECTOR_WORDS = {
-    Collector.gold: N_("Gold: expected answers given, in %"),
-    Collector.agreement: N_("Agreement with the others, in %"),
-    Collector.fast: N_("Took their time, in %"),
-    Collector.repeats: N_("Same answers the second time, in %"),
+    Collector.gold: N_("Gold: expected answers given"),
+    Collector.agreement: N_("Agrees with the others"),
+    Collector.fast: N_("Took their time"),
+    Collector.repeats: N_("Same answers the second time"),
     Collector.skips: N_("Skips in a row"),
 }
 ACTION_WORDS = {

@@ -39,7 +39,7 @@ from plaudit.workspace.annotate.files import read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
-from plaudit.workspace.language.speech import say
+from plaudit.workspace.language import note_words
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
@@ -316,13 +316,7 @@ def reason_words(work: QueuedTask | None) -> str:
     """Reason why a task waits, in words; empty for one that does not."""
     if work is None or work.state is WorkState.open:
         return ""
-    words = {
-        "all": say("Every task is reviewed"),
-        "sample": say("Drawn for the sample"),
-        "open questions": say("People disagree"),
-        "extra review": say("By somebody whose work is looked at"),
-    }
-    return words.get(work.reason or "", work.reason or "")
+    return note_words.waiting(work.reason or "")
 
 
 PAGES = (

@@ -21,7 +21,6 @@ from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.threads.answer_reading import SCORE
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of, countable_answers
 from plaudit.core.tasks.forms import Form
-from plaudit.texts import N_
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.controls import Control, control_of
@@ -34,6 +33,7 @@ from plaudit.workspace.annotate.task_shown import (
     ThreadShown,
     TurnShown,
 )
+from plaudit.workspace.language import note_words
 from plaudit.workspace.language.speech import say
 from plaudit.workspace.render.text_batch import TextBatch
 from plaudit.workspace.review.text_choices import (
@@ -45,22 +45,6 @@ from plaudit.workspace.review.text_choices import (
 
 STATES = ("unresolved", "disputed", "agreed", "unasked", "unanswered")
 """States of a question, in the order in which questions are shown."""
-
-_DONE = {
-    "submit": "answered",
-    "submit_once": N_("answered; this was done again, or counts no more"),
-    "skip": N_("skipped it"),
-    "flag": N_("flagged it"),
-    "see_flag": N_("has seen the flags"),
-    "offer_again": N_("offered it again to those who skipped it"),
-    "report": N_("reported its content"),
-    "accept": N_("accepted it"),
-    "accept_many": N_("accepted it with others, after a sample of them"),
-    "correct": N_("corrected what was delivered"),
-    "send_back": N_("sent it back to"),
-    "dismiss_report": N_("put it back into the queue"),
-    "confirm_report": N_("confirmed the report"),
-}
 
 
 class AnswerRow(Struct, frozen=True):
@@ -205,9 +189,9 @@ def events(
     return [
         HistoryEntry(
             name=names[action.user_id],
-            done=_DONE.get(action.kind, action.kind),
+            done=note_words.done(action.kind),
             about=names[action.about] if action.about else "",
-            text=action.text,
+            text=note_words.sentence(action.reason, action.text),
             created_ms=action.created_ms,
             changes=[
                 _change(before, after, asked, review, named) for before, after in action.fixes

@@ -1,4 +1,4 @@
-"""What the audit log keeps of messages about a task: which task and with whom, and not what."""
+"""Notes in the audit log of messages about a task: which task and with whom, and not what."""
 
 from __future__ import annotations
 

@@ -70,7 +70,8 @@ OVER = f"""() => {{{_TEXTS}
 
 TORN = f"""() => {{{_TEXTS}
   const left_out = '.sr-only, code, pre, textarea, option, svg, math, .rendered, .excerpt, .url';
-  const day = /\\d{{4}}-\\d\\d-\\d\\d/, word = /(?<![\\p{{L}}\\d_\\u00AD])\\p{{L}}{{3,24}}(?![\\p{{L}}\\d_])/u;
+  const day = /\\d{{4}}-\\d\\d-\\d\\d/;
+  const word = /(?<![\\p{{L}}\\d_\\u00AD])\\p{{L}}{{3,24}}(?![\\p{{L}}\\d_])/u;
   const whole = new RegExp(`${{day.source}}|${{word.source}}`, 'gu');
   return texts(document.querySelector('main'), left_out).flatMap((node) => {{
     if (new Set(rects(node).map((box) => Math.round(box.top))).size < 2) return [];

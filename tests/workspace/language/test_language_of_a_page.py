@@ -127,7 +127,7 @@ def test_numbers_shares_and_lists_are_written_as_the_language_has_them():
     with speaking(GERMAN):
         german = (number(12345.678, 1), percent(0.5))
 
-    assert english == ("12,345.7", "50\N{NO-BREAK SPACE}%", "a, b and c")
+    assert english == ("12,345.7", "50%", "a, b and c")
     assert german == ("12.345,7", "50\N{NO-BREAK SPACE}%")
 
 

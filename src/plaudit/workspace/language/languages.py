@@ -25,7 +25,7 @@ class Language(Struct, frozen=True, kw_only=True):
     direction: str = "ltr"
     thousands: str = ","
     decimal: str = "."
-    percent: str = "\N{NO-BREAK SPACE}%"
+    percent: str = "%"
     """Sign after a number, with the space between them."""
     plural_categories: tuple[str, ...] = ("one", "other")
     """Unicode's names of its plural forms, in the catalogue's order; scripts choose by them."""
@@ -35,9 +35,13 @@ ENGLISH = Language(code="en", name="English")
 LANGUAGES = {
     one.code: one
     for one in (
-        Language(code="de", name="Deutsch", thousands=".", decimal=","),
+        Language(
+            code="de", name="Deutsch", thousands=".", decimal=",", percent="\N{NO-BREAK SPACE}%"
+        ),
         ENGLISH,
-        Language(code="es", name="Español", thousands=".", decimal=","),
+        Language(
+            code="es", name="Español", thousands=".", decimal=",", percent="\N{NO-BREAK SPACE}%"
+        ),
     )
 }
 """Languages that can be chosen, by code, in the order of their names."""

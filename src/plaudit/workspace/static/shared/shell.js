@@ -66,16 +66,6 @@ function setUpCopying() {
   }
 }
 
-/** The current word of a navigation that scrolls is in sight. */
-function showCurrent() {
-  for (const nav of document.querySelectorAll(".nav")) {
-    const current = nav.querySelector("[aria-current]");
-    if (!current || nav.scrollWidth <= nav.clientWidth) continue;
-    const [word, row] = [current, nav].map((one) => one.getBoundingClientRect());
-    nav.scrollLeft += word.left + word.width / 2 - (row.left + row.width / 2);
-  }
-}
-
 /** Forms with data-confirm ask before they are submitted. */
 function setUpConfirming() {
   for (const form of document.querySelectorAll("form[data-confirm]")) {
@@ -127,7 +117,6 @@ setUpFocus();
 setUpTheme();
 setUpMenus();
 setUpCopying();
-showCurrent();
 setUpConfirming();
 setUpNumberFields();
 setUpPalette();

@@ -56,7 +56,12 @@ def delivered(world, browser, name="First", **fields):
 
 
 def rows(page):
-    return re.findall(r'<th scope="row"><a [^>]*><bdi>(\w+)</bdi></a></th>', page.text)
+    return re.findall(r'<th scope="row"><a href="[^"]*/tasks/(\w+)">', page.text)
+
+
+def prompt_of(task):
+    message = task["threads"][0]["turns"][0]["messages"][0]
+    return str(escape(" ".join(message["content"]["text"].split())[:40]))
 
 
 def test_a_delivery_holds_the_completed_tasks_and_the_api_knows_it(world, browser):
@@ -89,6 +94,25 @@ def test_the_manifest_is_the_lines_that_its_hash_is_of(world, browser):
     assert hashlib.sha256(answer.content).hexdigest() == known["manifest_sha256"]
     assert answer.text.count("\n") == 5
     assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_tasks_of_a_delivery_are_named_by_their_prompts(world, browser):
+    first = make_tasks(5)[0]
+    delivery_id, other_id = delivered(world, browser), delivered(world, browser, "Second")
+    both = browser.get(f"/deliveries/{delivery_id}/diff?other={other_id}")
+    move(world, "reopen", first["task_id"])
+    third_id = delivered(world, browser, "Third")
+
+    pages = [
+        browser.get(f"/deliveries/{delivery_id}").text,
+        browser.get(f"/deliveries/{delivery_id}/changes").text,
+        browser.get(f"/deliveries/{delivery_id}/diff?other={third_id}").text,
+    ]
+
+    assert both.status_code == 200
+    for page in pages:
+        assert f"<bdi>{prompt_of(first)}" in page
+        assert f'<code class="soft small">{first["task_id"]}</code>' in page
 
 
 def test_what_was_delivered_is_left_out_on_request_and_the_rest_goes_in(world, browser):

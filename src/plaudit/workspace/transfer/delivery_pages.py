@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from plaudit.core.deliveries import (
     task_selection,
 )
 from plaudit.core.deliveries.reports import ReportQuery
+from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.resolve import ScopeNames, find_batch
 from plaudit.core.transfer import jobs
 from plaudit.model.core import BatchRow, PersonRole, ProjectRow
@@ -149,7 +150,7 @@ async def show_delivery(request: PageRequest[RowsQuery]) -> dict[str, Any]:
     report_query = _report_query(request, ROWS_MAX, request.query.next_token)
     async with request.db.read() as tx:
         page = await reports.manifest(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request)
+        context = await _delivery_context(tx, request, [task.task_id for task in page.tasks])
     return context | {"page": page}
 
 
@@ -159,7 +160,7 @@ async def show_delivery_diff(request: PageRequest[DiffDeliveries]) -> dict[str, 
     report_query = _report_query(request, query.limit, query.next_token, other_id=query.other)
     async with request.db.read() as tx:
         page = await reports.diff(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request)
+        context = await _delivery_context(tx, request, page.removed + page.changed + page.added)
         other = await reports.get_delivery(tx, request.user.environment_id, query.other or "")
     return context | {"page": page, "other": other, "other_path": _delivery_path(other.delivery_id)}
 
@@ -169,7 +170,7 @@ async def show_delivery_changes(request: PageRequest[ListChanges]) -> dict[str, 
     report_query = _report_query(request, request.query.limit, request.query.next_token)
     async with request.db.read() as tx:
         page = await reports.changes(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request)
+        context = await _delivery_context(tx, request, [task.task_id for task in page.tasks])
     return context | {"page": page}
 
 
@@ -261,8 +262,13 @@ async def _make(
     request.services.shared.wake()
 
 
-async def _delivery_context(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
-    """Shared context of a delivery's pages: itself, its project, and others to compare with."""
+async def _delivery_context(
+    tx: Transaction, request: PageRequest[Any], task_ids: Sequence[str]
+) -> dict[str, Any]:
+    """Shared context of a delivery's pages: itself, its project, others to compare with.
+
+    And `excerpts`, the beginnings of the prompts of the tasks that the page lists, by id.
+    """
     delivery = await reports.get_delivery(
         tx, request.user.environment_id, request.path["delivery_id"]
     )
@@ -274,6 +280,7 @@ async def _delivery_context(tx: Transaction, request: PageRequest[Any]) -> dict[
         "project": project,
         "project_path": _project_path(project),
         "path": _delivery_path(delivery.delivery_id),
+        "excerpts": await excerpts.list_excerpts_by_id(tx, project, task_ids),
         "others": [other for other in others if other.delivery_id != delivery.delivery_id],
     }
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -109,6 +110,21 @@ def _message(role: str, text: str) -> dict[str, object]:
     return {"role": role, "source_id": role, "content": {"text": text}, "annotations": []}
 
 
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[bytes, bytes]: ...
+
+
 class Crews:
     """Processes full of people; those that are killed are replaced by the same people."""
 
@@ -147,11 +163,15 @@ class Crews:
         self.kills = 0
         self.running = [self._start(number) for number in range(count)]
 
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
+    def _start(self, number: int) -> Process:
         seed = random.getrandbits(32)
         config = msgspec.structs.replace(self.config, users=self.shifts[number], seed=seed)
+        return self.start(msgspec.json.encode(config).decode())
+
+    def start(self, config: str) -> Process:
+        """Start the people of one process, who read `config` as JSON."""
         return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.annotators", msgspec.json.encode(config).decode()],
+            [sys.executable, "-m", "benchmarks.annotators", config],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

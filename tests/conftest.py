@@ -27,11 +27,12 @@ from plaudit.workspace.render import ahead
 from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
-from tests.support.databases import postgres
+from tests.support.databases import kept_sessions, postgres
 from tests.support.databases.citus_cluster import VARIABLE, CitusCluster
 from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
+from tests.support.running import kept_loops
 
 pytest_plugins = (
     "tests.support.running.citus_record",
@@ -102,8 +103,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kept_loops_and_sessions() -> Iterator[None]:
+    with kept_sessions.kept_sessions():
+        yield
+        kept_loops.of_worlds.close()
+        kept_loops.of_applications.close()
+
+
 @pytest.fixture(scope="session")
-def postgres_server(worker_id: str) -> Iterator[postgres.Postgres]:
+def postgres_server(worker_id: str, _kept_loops_and_sessions: None) -> Iterator[postgres.Postgres]:
     """A real PostgreSQL with a template of the current schema."""
     server = postgres.Postgres(worker_id)
     yield server

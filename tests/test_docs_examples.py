@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from tests.support.builders import make_tasks
+from tests.support.forked_process import ForkedProcess, forked_command
 from tests.support.harness import clean_environment, free_port
+from tests.support.running.forked_plaudit import ForkedPlaudit
 from tests.test_docs import BIN, BLOCKS, DEFAULT_ADDRESS, Block
 
 
@@ -25,13 +27,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running `plaudit demo`; its address and key, as the examples need them."""
     folder = tmp_path_factory.mktemp("demo")
     port = free_port()
-    with (folder / "out").open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "plaudit", "demo", "--port", str(port)],
-            env=clean_environment(),
-            stdout=out,
-            stderr=out,
-        )
+    process = forked_command(
+        "demo", "--port", str(port), environ=clean_environment(), log=folder / "out"
+    )
     try:
         yield {"url": f"http://127.0.0.1:{port}", "PLAUDIT_KEY": _key_of(folder / "out", process)}
     finally:
@@ -39,14 +37,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         process.wait(35)
 
 
-def _key_of(out: Path, process: subprocess.Popen[bytes]) -> str:
+def _key_of(out: Path, process: ForkedProcess) -> str:
     """The key that the demo prints, once it answers."""
     for _ in range(300):
-        found = re.search(r"API key\s+(live_\w+)", out.read_text())
-        url = re.search(r"http://127\.0\.0\.1:\d+", out.read_text())
+        text = out.read_text() if out.exists() else ""
+        found = re.search(r"API key\s+(live_\w+)", text)
+        url = re.search(r"http://127\.0\.0\.1:\d+", text)
         if found and url and _answers(url[0]):
             return found[1]
-        assert process.poll() is None, out.read_text()
+        assert process.poll() is None, text
         time.sleep(0.1)
     raise AssertionError(out.read_text())
 
@@ -57,14 +56,19 @@ def _answers(url: str) -> bool:
 
 
 def run(block: Block, environ: dict[str, str], folder: Path) -> str:
-    """Run a block of shell or Python as it stands, save for the address; return what it prints."""
+    """Run a block of shell or Python as it stands, save for the address; return what it prints.
+
+    Programs are looked for in the folders of the environment's PATH, if it names some, first.
+    """
     if shutil.which("curl") is None:
         pytest.skip("the examples use curl")
     text = block.text.replace(DEFAULT_ADDRESS, environ.get("url", DEFAULT_ADDRESS))
     command = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+    folders = [environ.get("PATH"), str(BIN), os.environ["PATH"]]
+    path = os.pathsep.join(one for one in folders if one)
     done = subprocess.run(
         [*command[block.marks[0]], text],
-        env=clean_environment(**environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}"),
+        env=clean_environment(**environ | {"PATH": path}),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -146,13 +150,19 @@ def test_an_example_answers_what_the_document_shows(block, examples):
 @pytest.mark.parametrize("name", sorted({b.document for b in BLOCKS if "operate" in b.marks}))
 @pytest.mark.slow
 def test_the_commands_for_operators_run_one_after_the_other(name, tmp_path):
-    """Blocks marked `operate` work in their order, in a folder with a file of tasks."""
+    """Blocks marked `operate` work in their order, in a folder with a file of tasks.
+
+    Those of the README run the command that was installed; the many of the others one that costs
+    less to start.
+    """
     rows = "\n".join(json.dumps(task) for task in make_tasks(3))
     (tmp_path / "tasks.jsonl").write_text(rows + "\n")
 
-    for block in BLOCKS:
-        if block.document == name and "operate" in block.marks:
-            run(block, {}, tmp_path)
+    with ForkedPlaudit() as programs:
+        environ = {} if name == "README.md" else {"PATH": str(programs)}
+        for block in BLOCKS:
+            if block.document == name and "operate" in block.marks:
+                run(block, environ, tmp_path)
 
     assert (tmp_path / "plaudit-data" / "plaudit.sqlite").exists()
 

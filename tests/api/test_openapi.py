@@ -34,7 +34,6 @@ ENTRIES = {
     for path, item in DOCUMENT["paths"].items()
     for method, entry in item.items()
 }
-BY_ID = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.operation_id)
 
 
 def nodes(value: Any, at: str = "#") -> Iterator[tuple[str, Any]]:
@@ -172,9 +171,7 @@ STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    "operation", [one for one in STRUCTS if not one.writes], ids=lambda one: one.operation_id
-)
+@every_case("operation", [one for one in STRUCTS if not one.writes])
 def test_an_answer_is_what_the_document_says_and_nothing_more(shared_world, shared_ann, operation):
     assert_documented(shared_world, shared_ann, operation)
 
@@ -188,11 +185,7 @@ def test_the_answer_to_a_change_is_what_the_document_says(world, ann, operation)
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    "operation",
-    [one for one in OPERATIONS if isinstance(one.answer, tuple)],
-    ids=lambda one: one.operation_id,
-)
+@every_case("operation", [one for one in OPERATIONS if isinstance(one.answer, tuple)])
 def test_an_answer_that_is_no_struct_has_a_documented_media_type(
     shared_world, shared_ann, operation
 ):
@@ -265,7 +258,7 @@ def page() -> Page:
     return Page(docs_page.render(DOCUMENT))
 
 
-@BY_ID
+@every_case("operation", OPERATIONS)
 def test_the_page_shows_every_operation_and_parameter(page, operation):
     assert f"operation-{operation.operation_id}" in page.ids
     for name in parameters_of(operation.query):

@@ -68,6 +68,14 @@ class Workers:
 pytestmark = on_shared_postgres
 
 
+@pytest.fixture(scope="module")
+def workers(shared_world):
+    """Two workers on the shared store; asked to end, they end well."""
+    workers = Workers(shared_world.settings)
+    yield workers
+    assert workers.stop() == 0
+
+
 @pytest.fixture(scope="module", params=["two servers", "two workers"])
 def urls(request, shared_world):
     """Where requests go in turn. Two workers share an address, and each connection is one's."""
@@ -78,9 +86,7 @@ def urls(request, shared_world):
         for server in servers:
             server.stop(9)
     else:
-        workers = Workers(settings)
-        yield [workers.url] * 2
-        assert workers.stop() == 0
+        yield [request.getfixturevalue("workers").url] * 2
 
 
 def get(url: str, key: str, path: str = "/v2/projects", **params: str):
@@ -185,28 +191,23 @@ def test_no_process_answers_with_data_of_another_organization(shared_world, urls
         assert sum(pool.map(ask, range(6))) == 6 * 12 * 25
 
 
-@pytest.mark.slow
-def test_metrics_add_up_over_the_workers(shared_world):
+def test_metrics_add_up_over_the_workers(shared_world, workers):
     key = shared_world.key()
-    workers = Workers(shared_world.settings)
-    try:
-        for _ in range(40):
-            assert get(workers.url, key).status_code == 200
-        until = time.monotonic() + SECONDS_MAX
-        # A request is counted once its answer is sent, which is a moment after it is read.
-        while counted_by(workers.url) < 40 and time.monotonic() < until:
-            time.sleep(0.05)
-        counted = {counted_by(workers.url) for _ in range(8)}
-    finally:
-        assert workers.stop() == 0
+    for _ in range(40):
+        assert get(workers.url, key, "/v2/datasets").status_code == 200
+    until = time.monotonic() + SECONDS_MAX
+    # A request is counted once its answer is sent, which is a moment after it is read.
+    while counted_by(workers.url) < 40 and time.monotonic() < until:
+        time.sleep(0.05)
+    counted = {counted_by(workers.url) for _ in range(8)}
 
     assert counted == {40}
 
 
 def counted_by(url: str) -> int:
+    """Requests that were counted of an operation that no other test asks for."""
     text = httpx2.get(f"{url}/metrics", headers={"Connection": "close"}, timeout=30).text
     match = re.search(
-        r'^plaudit_requests_total\{operation="list_projects",status="200"\} ([0-9.]+)$', text, re.M
+        r'^plaudit_requests_total\{operation="list_datasets",status="200"\} ([0-9.]+)$', text, re.M
     )
-    assert match is not None, text
-    return int(float(match[1]))
+    return 0 if match is None else int(float(match[1]))

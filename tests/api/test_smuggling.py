@@ -85,6 +85,15 @@ def test_there_is_something_to_smuggle():
     assert {"status", "completed_at", "role", "user_id", "created_at", "key", "votes"} <= FIELDS
 
 
+def refusal(body, kind) -> str:
+    """What a body is refused for; no text if it is taken. `pytest.raises` takes longer."""
+    try:
+        convert(body, kind)
+    except InvalidContent as refused:
+        return str(refused)
+    return ""
+
+
 @one_engine
 @pytest.mark.parametrize("operation", OURS, ids=lambda one: one.operation_id)
 def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, operation):
@@ -98,8 +107,7 @@ def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, 
             assert answer.status_code == 400, (name, answer.text)
             assert f"'{name}'" in answer.json()["error"]
         for name in names:
-            with pytest.raises(InvalidContent, match=f"'{name}'"):
-                convert(good | {name: SMUGGLED}, operation.body)
+            assert f"'{name}'" in refusal(good | {name: SMUGGLED}, operation.body)
         assert everything(world) == before
         assert send(client, operation, good).status_code == 200
 

@@ -35,6 +35,7 @@ from tests.support.operations import (
     calling,
     comparable,
 )
+from tests.support.running.every_case import every_case
 
 READING = [one for one in KEYED if not one.writes]
 CHANGING = [one for one in KEYED if one.writes]
@@ -52,7 +53,7 @@ BAD_CREDENTIALS = (
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)
+@every_case("operation", KEYED)
 def test_every_operation_with_a_role_refuses_a_caller_without_a_key(shared_world, operation):
     address = f"127.0.1.{KEYED.index(operation)}"  # so many failures would slow one address down
     tries = [(method, None) for method in METHODS]
@@ -116,7 +117,7 @@ def test_a_method_in_a_header_or_parameter_changes_nothing(shared_world, shared_
             assert client.post("/v2/projects", headers={name: "GET"}).status_code == 405
 
 
-def named_parameters(*, writes: bool) -> list[Any]:
+def named_parameters(*, writes: bool) -> list[tuple[Operation, str]]:
     """Each operation that writes, or does not, with each of its parameters that names something."""
     found = []
     for operation in [operation for operation in KEYED if operation.writes == writes]:
@@ -129,18 +130,22 @@ def named_parameters(*, writes: bool) -> list[Any]:
         in_body = [
             name for name in NAMES if operation.body and name in operation.body.__struct_fields__
         ]
-        found += [
-            pytest.param(operation, name, id=f"{operation.operation_id}-{name}")
-            for name in dict.fromkeys(in_path + in_query + in_body)
-        ]
+        found += [(operation, name) for name in dict.fromkeys(in_path + in_query + in_body)]
     return found
 
 
-def assert_hidden(world: World, operation: Operation, name: str) -> None:
+@pytest.fixture(scope="module")
+def strangers(shared_world) -> list[str]:
+    """Keys that open other environments than the one in which Ann's data is; they change nothing
+    there, for all that they name is refused."""
+    stranger = "Stranger"
+    shared_world.org(stranger)
+    others = ((stranger, "live"), ("default", "test"), (stranger, "test"))
+    return [shared_world.key(org, mode) for org, mode in others]
+
+
+def assert_hidden(world: World, strangers: Iterable[str], operation: Operation, name: str) -> None:
     """Strangers are told of what Ann names what they are told of the absent."""
-    stranger = f"Stranger of {operation.operation_id} {name}"
-    world.org(stranger)
-    strangers = [world.key(stranger), world.key("default", "test"), world.key(stranger, "test")]
     theirs, absent = NAMES[name], NAMES[name][:-1] + "0"
     beside = COMPANY.get((operation.operation_id, name), {})
     for key in strangers:
@@ -161,28 +166,32 @@ def assert_usable(world: World, ann: str, operation: Operation, name: str) -> No
     assert own.status_code in (200, 302) or own.json()["code"] in ("illegal_move", "conflict")
 
 
-@pytest.mark.parametrize(("operation", "name"), named_parameters(writes=False))
+@every_case("operation, name", named_parameters(writes=False))
 def test_what_belongs_to_others_looks_exactly_like_what_is_absent(
-    shared_world, shared_ann, operation, name
+    shared_world, shared_ann, strangers, operation, name
 ):
-    assert_hidden(shared_world, operation, name)
+    assert_hidden(shared_world, strangers, operation, name)
     assert_usable(shared_world, shared_ann, operation, name)
 
 
-@pytest.mark.parametrize(("operation", "name"), named_parameters(writes=True))
+@every_case("operation, name", named_parameters(writes=True))
 def test_what_others_would_change_looks_exactly_like_what_is_absent(
-    shared_world, shared_ann, operation, name
+    shared_world, shared_ann, strangers, operation, name
 ):
-    assert_hidden(shared_world, operation, name)
+    assert_hidden(shared_world, strangers, operation, name)
 
 
 @on_sqlite_alone
-@pytest.mark.parametrize(("operation", "name"), named_parameters(writes=True))
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    named_parameters(writes=True),
+    ids=lambda one: one if isinstance(one, str) else one.operation_id,
+)
 def test_what_others_would_change_is_there_for_who_may(world, ann, operation, name):
     assert_usable(world, ann, operation, name)
 
 
-@pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)
+@every_case("operation", KEYED)
 def test_no_answer_to_a_stranger_holds_a_byte_of_ours(shared_world, shared_ann, operation):
     stranger = f"Stranger to {operation.operation_id}"
     shared_world.org(stranger)
@@ -203,7 +212,7 @@ def assert_asks_for_its_role(world: World, operation: Operation) -> None:
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", READING, ids=lambda one: one.operation_id)
+@every_case("operation", READING)
 def test_a_key_may_read_what_its_role_says_and_no_more(shared_world, shared_ann, operation):
     assert_asks_for_its_role(shared_world, operation)
 

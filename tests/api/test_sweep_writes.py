@@ -9,6 +9,7 @@ from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.common import audit
 from tests.support.harness import above_the_store
 from tests.support.operations import GOOD, WRITING, ask, assert_is_error, calling
+from tests.support.running.every_case import every_case
 
 
 @pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
@@ -67,7 +68,7 @@ BAD_BODIES = {
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+@every_case("operation", WRITING)
 def test_a_byte_order_mark_before_a_body_is_skipped(shared_world, shared_ann, operation):
     """A body that is read and not acceptable shows it, and changes nothing."""
     with calling(shared_world, shared_ann) as client:
@@ -88,7 +89,7 @@ def test_a_body_that_is_not_well_formed_is_refused_everywhere(shared_world, shar
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+@every_case("operation", WRITING)
 def test_a_body_beyond_the_limits_is_refused(shared_world, shared_ann, operation):
     with calling(shared_world, shared_ann) as client:
         packed = ask(client, operation, {}, headers={"Content-Encoding": "gzip"})

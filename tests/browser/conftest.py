@@ -9,9 +9,10 @@ import pytest
 
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World
-from tests.support.pages import chromium
+from tests.support.pages import chromium, gallery_stage
 from tests.support.pages.annotation_page import AnnotatorTab
 from tests.support.pages.kept_contexts import KeptContexts
+from tests.support.pages.scene_visits import SceneVisits
 
 Open = Callable[..., tuple[chromium.Remote, chromium.Seen]]
 
@@ -67,3 +68,18 @@ def annotator_tab(
         return AnnotatorTab(open_context, shared_server, team, name, **options)
 
     return seat
+
+
+@pytest.fixture(scope="session")
+def demo(browser: chromium.Remote) -> Iterator[gallery_stage.Stage]:
+    """A demonstration, furnished for the scenes of the gallery, for all tests of its pages."""
+    with gallery_stage.demonstration() as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def visits(demo: gallery_stage.Stage, browser: chromium.Remote) -> Iterator[SceneVisits]:
+    """Windows in which scene after scene is visited."""
+    visits = SceneVisits(demo, browser)
+    yield visits
+    visits.close()

@@ -24,7 +24,7 @@ def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, ann
     ann.take_by_mouse()
     first_shown = ann.page.inner_text('[data-response="1"] .as-rendered')
 
-    ann.fill()
+    ann.fill_by_mouse()
     ann.submit()
     ann.ready()
 

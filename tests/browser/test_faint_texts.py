@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from tests.browser.conftest import Open
-from tests.support.pages.axe_rules import axe_faults, axe_rules
-from tests.support.pages.chromium import Pages
-from tests.support.pages.contrast import faint_texts
+from tests.support.pages.axe_rules import axe_faults, axe_rules, run_axe
+from tests.support.pages.chromium import Pages, Remote
+from tests.support.pages.contrast import RULE, faint_texts
 
 FAINT = """
 <p id="grey" style="color: #999">Words</p>
@@ -36,6 +36,16 @@ def ids(elements: Iterable[str]) -> set[str]:
     return {found[1] for one in elements if (found := re.search(r'id="([^"]+)"', one))}
 
 
+def found_by_axe(page: Remote, rule: str) -> set[str]:
+    """Elements that break a rule, as axe finds them among all."""
+    options = {"runOnly": {"type": "rule", "values": [rule]}}
+    return {
+        one
+        for fault in run_axe(page, options)["violations"]
+        for one in ids(node["html"] for node in fault["nodes"])
+    }
+
+
 def test_texts_that_are_too_faint_are_those_that_axe_finds(pages: Pages, open_context: Open):
     page = open_context()[0].new_page()
     html = f'<!doctype html><html lang="en"><title>T</title><main><h1>T</h1>{FAINT}{CLEAR}</main>'
@@ -44,8 +54,7 @@ def test_texts_that_are_too_faint_are_those_that_axe_finds(pages: Pages, open_co
     found = ids(faint_texts(page))
 
     wanted = {one for one in ids(re.findall("<[^>]+>", FAINT)) if one not in ("inherited", "mixed")}
-    [(_, of_axe)] = axe_faults(page, axe_rules("dark"))
-    assert found == ids(of_axe) == wanted
+    assert found == found_by_axe(page, RULE) == wanted
 
 
 def test_a_scheme_is_looked_at_as_it_is_now(pages: Pages, open_context: Open):
@@ -58,3 +67,32 @@ def test_a_scheme_is_looked_at_as_it_is_now(pages: Pages, open_context: Open):
 
     [one] = faint_texts(page)
     assert one.endswith('<p id="words">Words</p>')
+
+
+TARGETS = """<style>button { padding: 0; border: 0; display: block } .small { height: 10px }</style>
+<p><button id="upper" class="small">Up</button><button id="lower" class="small">Down</button></p>
+<p style="margin: 40px"><button id="alone" class="small">Alone</button></p>
+<p><button id="large" style="width: 90px; height: 90px">Large</button></p>
+<p style="position: relative; height: 60px"><button id="below" style="width: 60px; height: 60px">B
+</button><button id="above" style="position: absolute; left: 5px; top: 5px; width: 50px;
+height: 50px">A</button></p>"""
+OVERLAID = """
+<div style="position: relative; height: 40px">
+  <div style="position: absolute; inset: 0; background: #222"></div>
+  <p id="on-another" style="position: absolute; color: #444">Words</p>
+</div>"""
+
+
+def test_axe_finds_as_much_where_it_is_asked_of_what_may_be_small_or_faint(
+    pages: Pages, open_context: Open
+):
+    """The elements around a text say nothing of what is painted between them and it."""
+    page = open_context()[0].new_page()
+    html = f'<!doctype html><html lang="en"><title>T</title><main><h1>T</h1>{TARGETS}{OVERLAID}'
+    page.goto(pages.add("/narrow", html))
+
+    found = {rule: ids(elements) for rule, elements in axe_faults(page, axe_rules("light"))}
+
+    assert found == {"target-size": {"upper", "lower", "below"}, RULE: {"on-another"}}
+    assert faint_texts(page) == []
+    assert found == {rule: found_by_axe(page, rule) for rule in ("target-size", RULE)}

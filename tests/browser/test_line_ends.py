@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,84 +20,122 @@ FIELDS = [
     {"key": "better", "level": "message", "type": "text", "use": "rewrite"},
     {"key": "remark", "level": "message", "type": "text"},
 ]
-TEXTS = [f"One 🙂.{end}Two.{end}{end}Three.{end}" for end in ("\n", "\r\n", "\r")]
-TEXTS += ["One 🙂.\r\nTwo.\n\rThree.\n"]
-each_text = pytest.mark.parametrize("text", TEXTS)
+ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
+TEXTS = {name: f"One 🙂.{end}Two.{end}{end}Three {name}.{end}" for name, end in ENDS.items()} | {
+    "mixed": "One 🙂.\r\nTwo.\n\rThree mixed.\n"
+}
+"""A text with each line end, and one with several, by a word of it."""
 
 
-def seat(tenant: Any, server: Any, open_context: Any, text: str) -> AnnotatorTab:
-    team = AnnotationTeam(tenant, form={"fields": FIELDS}, review="all")
-    team.add(make_content(text, text))
-    return AnnotatorTab(open_context, server, team, "Ann")
+@pytest.fixture
+def seat(tenant: Any, shared_server: Any, open_context: Any) -> Callable[..., AnnotatorTab]:
+    """Seat somebody at a task whose responses are all of the texts."""
+
+    def at() -> AnnotatorTab:
+        team = AnnotationTeam(tenant, form={"fields": FIELDS}, review="all")
+        team.add(make_content(*TEXTS.values()))
+        return AnnotatorTab(open_context, shared_server, team, "Ann")
+
+    return at
 
 
-@each_text
-def test_marks_have_their_offsets_in_the_delivered_text(tenant, shared_server, open_context, text):
-    ann = seat(tenant, shared_server, open_context, text)
+def shown_texts(page: Any) -> dict[int, str]:
+    """The texts by the number under which a page shows them; responses are shown in any order."""
+    shown = page.evaluate("""[...document.querySelectorAll('[data-response]')].map(
+      one => [Number(one.dataset.response), one.querySelector('.rendered').innerText])""")
+    return {
+        number: next(text for name, text in TEXTS.items() if f"Three {name}." in words)
+        for number, words in shown
+    }
+
+
+def test_marks_have_their_offsets_in_the_delivered_text(seat):
+    ann = seat()
     page = ann.take()
+    again = {}
 
-    for words in (("One", "🙂"), ("🙂", "Two"), ("Two", "Two"), ("Three", "Three")):
-        select_words(page, "[data-response] .rendered", *words)
-        page.click('[data-label="odd"]')
-    page.click("[data-marks] li:nth-child(3) button")
-    again = page.evaluate("getSelection().toString()")
-    drawn = page.evaluate("document.querySelectorAll('.rendered mark').length")
+    texts = shown_texts(page)
+    for number in texts:
+        response = f'[data-response="{number}"]'
+        for words in (("One", "🙂"), ("🙂", "Two"), ("Two", "Two"), ("Three", "Three")):
+            select_words(page, f"{response} .rendered", *words)
+            page.click(f'{response} [data-label="odd"]')
+        page.click(f"{response} [data-marks] li:nth-child(3) button")
+        again[number] = page.evaluate("getSelection().toString()")
+    drawn = page.evaluate("""[...document.querySelectorAll('[data-response]')].map(
+      one => one.querySelectorAll('.rendered mark').length)""")
     ann.saved()
-    marks = ann.answers()[(1, "marks")]
+    answers = ann.answers()
     ann.submit()
 
-    assert len(marks) == 4
-    assert [text[mark["start"] : mark["end"]] for mark in marks] == [mark["text"] for mark in marks]
-    assert "\n" in marks[1]["text"] or "\r" in marks[1]["text"]
-    assert (again, drawn > 4) == ("Two", True)
+    assert len(texts) == len(set(texts.values())) == len(TEXTS)
+    for number, text in texts.items():
+        marks = answers[(number, "marks")]
+        assert len(marks) == 4
+        assert [text[one["start"] : one["end"]] for one in marks] == [one["text"] for one in marks]
+        assert "\n" in marks[1]["text"] or "\r" in marks[1]["text"]
+    assert set(again.values()) == {"Two"}
+    assert min(drawn) > 4
 
 
-@each_text
-def test_an_untouched_rewrite_is_none_and_a_touched_one_keeps_the_line_ends(
-    tenant, shared_server, open_context, text
-):
-    ann = seat(tenant, shared_server, open_context, text)
+def test_an_untouched_rewrite_is_none_and_a_touched_one_keeps_the_line_ends(seat):
+    ann = seat()
     page = ann.take()
-    box = ".rewriting textarea"
+    texts = shown_texts(page)
+    boxes = {number: f'[data-response="{number}"] .rewriting textarea' for number in texts}
 
-    page.click(".rewriting summary")
-    page.press(box, "Control+Home")
-    page.keyboard.type("x")
+    for number, box in boxes.items():
+        page.click(f'[data-response="{number}"] .rewriting summary')
+        page.press(box, "Control+Home")
+        page.keyboard.type("x")
     ann.saved()
-    touched = ann.answers()[(1, "better")]
-    page.keyboard.press("Backspace")
-    page.wait_for_function("document.querySelector('[data-ratio]').textContent === ''")
-    is_compared = page.is_visible("[data-diff]")
+    touched = ann.answers()
+    for box in boxes.values():
+        page.press(box, "Control+Home")
+        page.keyboard.press("Delete")
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-ratio]')].every(one => one.textContent === '')"
+    )
+    compared = page.locator("[data-diff]:visible").count()
     ann.saved()
     untouched = ann.answers()
-    page.fill(box, "Zero.\n" + page.input_value(box).replace("Two", "2"))
-    page.wait_for_selector(".diff ins")
-    drawn = page.inner_text("[data-ratio]")
+    for box in boxes.values():
+        page.fill(box, "Zero.\n" + page.input_value(box).replace("Two", "2"))
+    page.wait_for_function(
+        "count => document.querySelectorAll('.diff:has(ins)').length === count", arg=len(texts)
+    )
+    ratios = [int(one.inner_text().split()[0]) for one in page.locator("[data-ratio]").all()]
     ann.saved()
-    changed = ann.answers()[(1, "better")]
+    changed = ann.answers()
 
-    assert touched == "x" + text
-    assert (untouched, is_compared) == ({}, False)
-    first = next(end for end in ("\r\n", "\r", "\n") if f".{end}Two" in text)
-    assert changed == f"Zero.{first}" + text.replace("Two", "2")
-    assert int(drawn.split()[0]) < 40
+    assert {number: touched[(number, "better")] for number in texts} == {
+        number: "x" + text for number, text in texts.items()
+    }
+    assert (untouched, compared) == ({}, 0)
+    for number, text in texts.items():
+        first = next(end for end in ("\r\n", "\r", "\n") if f".{end}Two" in text)
+        assert changed[(number, "better")] == f"Zero.{first}" + text.replace("Two", "2")
+    assert len(ratios) == len(texts)
+    assert max(ratios) < 40
 
 
-@each_text
-def test_a_fix_that_differs_in_line_ends_alone_is_none(tenant, shared_server, open_context, text):
+def test_a_fix_that_differs_in_line_ends_alone_is_none(tenant, shared_server, open_context):
     team = AnnotationTeam(tenant, form={"fields": FIELDS}, review="all")
-    (task_id,) = team.add(make_content(text, text))
+    (task_id,) = team.add(make_content(*TEXTS.values()))
     with team.world.client() as client:
         ann = team.worker(client)
-        lease_version = ann.take()["lease_version"]
-        about = {"at": "t0u1", "position": 1}
-        answers = [
-            about | {"key": "better", "value": text + "More."},
-            about | {"key": "remark", "value": text},
-        ]
-        told = ann.call(
-            "submit", lease_version=lease_version, answers=answers, client_key="k", active_ms=1
-        )
+        state = ann.take()
+        names = re.findall(rf"Three ({'|'.join(TEXTS)})\.", ann.get(ann.at).text)
+        answers = []
+        for position, name in enumerate(dict.fromkeys(names), 1):
+            about, text = {"at": "t0u1", "position": position}, TEXTS[name]
+            answers += [
+                about | {"key": "better", "value": text + "More."},
+                about | {"key": "remark", "value": text},
+            ]
+        assert len(answers) == 2 * len(TEXTS)
+        body = {"answers": answers, "client_key": "k", "active_ms": 1}
+        told = ann.call("submit", lease_version=state["lease_version"], **body)
         assert told.status_code == 200, told.text
     rae = AnnotatorTab(open_context, shared_server, team, "Rae")
     rae.context.clear_cookies()
@@ -105,21 +145,21 @@ def test_a_fix_that_differs_in_line_ends_alone_is_none(tenant, shared_server, op
     page.goto(f"{shared_server.url}/review/{team.project.project_id}/tasks/{task_id}")
     rae.ready()
 
-    told = []
-    for key in ("better", "remark"):
-        box = f'[data-key="{key}"] textarea'
-        page.evaluate(f"document.querySelector('{box}').closest('.fix').open = true")
-        page.press(box, "Control+Home")
+    told, shown = [], []
+    page.evaluate("for (const one of document.querySelectorAll('.fix')) one.open = true")
+    for box in page.locator(":is([data-key=better], [data-key=remark]) textarea").all():
+        box.press("Control+Home")
         page.keyboard.type("x")
         told.append(page.inner_text("#progress"))
         page.keyboard.press("Backspace")
         told.append(page.inner_text("#progress"))
+    for number, marks in enumerate(page.locator("[data-question][data-key=marks]").all(), 1):
+        marks.locator("[data-begin]").click()
+        page.keyboard.press("1")
+        told.append(page.inner_text("#progress"))
+        shown.append((number, marks.locator("[data-source] mark").all_inner_texts()[0]))
 
-    page.evaluate("document.querySelector('[data-key=marks]').closest('.fix').open = true")
-    page.click("[data-key=marks] [data-begin]")
-    page.keyboard.press("1")
-    told.append(page.inner_text("#progress"))
-    shown = page.inner_text("[data-key=marks] [data-source] mark")
-
-    assert told == [*["1 fix", "no fixes"] * 2, "1 fix"]
-    assert shown == "One"
+    count = len(TEXTS)
+    fixes = ["1 fix", *(f"{number} fixes" for number in range(2, count + 1))]
+    assert told == [*["1 fix", "no fixes"] * 2 * count, *fixes]
+    assert shown == [(number, "One") for number in range(1, count + 1)]

@@ -12,10 +12,8 @@ import pytest
 
 from plaudit.settings import Settings
 from tests.support.annotators import AnnotationTeam
-from tests.support.harness import Server, World, free_port, on_sqlite_alone
+from tests.support.harness import Server, World, free_port, on_shared_sqlite, on_sqlite_alone
 from tests.support.pages.annotation_page import AnnotatorTab
-
-pytestmark = on_sqlite_alone
 
 
 class Fixed:
@@ -36,21 +34,24 @@ class Fixed:
 
 
 @pytest.fixture
-def server(settings: Settings, world: World) -> Any:
+def mortal(settings: Settings, world: World) -> Any:
+    """A server of the test's own, which it may kill."""
     fixed = Fixed(settings)
     yield fixed
     fixed.kill()
 
 
 @pytest.fixture
-def team(world: World) -> AnnotationTeam:
-    return AnnotationTeam(world)
+def team(tenant: World) -> AnnotationTeam:
+    return AnnotationTeam(tenant)
 
 
 @pytest.fixture
-def ann(team: AnnotationTeam, server: Any, open_context: Callable[..., Any]) -> AnnotatorTab:
+def ann(
+    team: AnnotationTeam, shared_server: Server, open_context: Callable[..., Any]
+) -> AnnotatorTab:
     team.add()
-    return AnnotatorTab(open_context, server, team, "Ann")
+    return AnnotatorTab(open_context, shared_server, team, "Ann")
 
 
 def submitted(team: AnnotationTeam) -> dict[tuple[str, str], Any]:
@@ -82,24 +83,30 @@ SHORT = {"fields": [
 
 
 @pytest.fixture
-def short(world: World) -> AnnotationTeam:
+def short(tenant: World) -> AnnotationTeam:
+    return make_short(tenant)
+
+
+def make_short(world: World) -> AnnotationTeam:
     team = AnnotationTeam(world, form=SHORT)
     team.add()
     return team
 
 
+@on_sqlite_alone
 @pytest.mark.slow
-def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, server, open_context):
-    ann, rng = AnnotatorTab(open_context, server, short, "Ann"), random.Random(5)
+def test_a_server_that_dies_between_every_two_keystrokes_loses_none(world, mortal, open_context):
+    short = make_short(world)
+    ann = AnnotatorTab(open_context, mortal, short, "Ann")
     page = ann.take()
     shown = page.inner_text('[data-response="1"] .as-rendered')
-    text = "It is 1, not 2."
+    text = "1, not 2"
 
-    for key in ("a", "w", *text):
-        page.wait_for_timeout(rng.choice((0, 30, 550)))  # a save is not begun, under way, done
-        server.kill()
+    for number, key in enumerate(("a", "w", *text)):
+        page.wait_for_timeout((0, 30, 550)[number % 3])  # a save is not begun, under way, done
+        mortal.kill()
         page.keyboard.press(key)
-        server.start()
+        mortal.start()
     ann.saved()
     kept = ann.answers()
     ann.submit()
@@ -109,20 +116,23 @@ def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, serve
     assert delivered(short) == (source_of(short, shown), text)
 
 
+@on_shared_sqlite
 @pytest.mark.slow
-def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(short, server, open_context):
-    ann, rng, typed = AnnotatorTab(open_context, server, short, "Ann"), random.Random(7), ""
+def test_a_tab_that_is_closed_at_any_moment_comes_back_as_it_was(
+    short, shared_server, open_context
+):
+    ann, rng, typed = AnnotatorTab(open_context, shared_server, short, "Ann"), random.Random(7), ""
     page = ann.take()
     shown, url = page.inner_text('[data-response="1"] .as-rendered'), page.url
     page.keyboard.press("a")
 
-    for _ in range(10):
+    for pause in (0, 20, 300, 700, 0, 20):
         piece = "".join(rng.choices("abcdef ", k=rng.randrange(1, 6)))
         page.focus('[data-key="justification"] textarea')
         page.keyboard.press("Control+End")
         page.keyboard.type(piece)
         typed += piece
-        page.wait_for_timeout(rng.choice((0, 20, 300, 700)))
+        page.wait_for_timeout(pause)
         page.close()
         page = ann.page = ann.context.new_page()
         page.goto(url)
@@ -147,6 +157,7 @@ def source_of(team: AnnotationTeam, shown: str) -> str:
     raise AssertionError(shown)
 
 
+@on_shared_sqlite
 def test_without_a_network_work_goes_on_and_is_sent_later(ann, team):
     page = ann.take()
     ann.context.set_offline(True)
@@ -164,6 +175,7 @@ def test_without_a_network_work_goes_on_and_is_sent_later(ann, team):
     assert submitted(team)["", "likert_value"] in (2, 6)
 
 
+@on_shared_sqlite
 def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_reload(ann, team):
     page = ann.take()
     url = page.url
@@ -182,6 +194,7 @@ def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_rel
     assert submitted(team)["", "likert_value"] in (2, 6)
 
 
+@on_shared_sqlite
 def test_a_submission_whose_answer_was_lost_counts_once(ann, team):
     page = ann.take()
     ann.fill()
@@ -202,12 +215,17 @@ def test_a_submission_whose_answer_was_lost_counts_once(ann, team):
 
     assert arrived == [200, 200]
     assert submitted(team)["", "likert_value"] in (2, 6)
-    assert team.write(count_submissions) == 1
+    assert count_submissions(team) == 1
 
 
-async def count_submissions(tx: Any) -> int:
-    row = await tx.one("SELECT COUNT(*) FROM submission", {})
-    return int(row[0])
+def count_submissions(team: AnnotationTeam) -> int:
+    sql = "SELECT COUNT(*) FROM submission WHERE project_key = :project_key"
+
+    async def count(tx: Any) -> int:
+        row = await tx.one(sql, {"project_key": team.project.project_key})
+        return int(row[0])
+
+    return int(team.write(count))
 
 
 KEPT = """assignment => new Promise((resolve) => {
@@ -219,6 +237,7 @@ KEPT = """assignment => new Promise((resolve) => {
 })"""
 
 
+@on_shared_sqlite
 def test_what_is_typed_is_in_the_browser_and_on_its_way_within_a_second(ann):
     page = ann.take()
     assignment = page.url.rpartition("/")[2]
@@ -239,6 +258,7 @@ def test_what_is_typed_is_in_the_browser_and_on_its_way_within_a_second(ann):
     assert ann.answers()[(None, "justification")] == "OneTwoThree"
 
 
+@on_shared_sqlite
 def test_a_second_tab_only_looks_until_it_takes_over(ann):
     first = ann.take()
     ann.write("justification", "From the first tab.")
@@ -262,6 +282,7 @@ def test_a_second_tab_only_looks_until_it_takes_over(ann):
     assert ann.answers()[(None, "justification")] == "From the second tab."
 
 
+@on_shared_sqlite
 def test_another_browser_cannot_be_overwritten(ann, team, open_context):
     page = ann.take()
     ann.write("justification", "Here.")
@@ -286,6 +307,7 @@ def test_another_browser_cannot_be_overwritten(ann, team, open_context):
     assert ann.answers()[(None, "justification")] == "There."
 
 
+@on_shared_sqlite
 def test_a_lost_lease_keeps_the_draft_and_is_claimed_again_with_one_click(ann, team):
     page = ann.take()
     ann.fill()
@@ -306,6 +328,7 @@ async def expire_all(tx: Any) -> None:
     await tx.run("UPDATE assignment SET expires_ms = 1", {})
 
 
+@on_shared_sqlite
 def test_a_signed_out_person_loses_nothing(ann, team):
     page = ann.take()
     cookies = ann.context.cookies()
@@ -321,6 +344,7 @@ def test_a_signed_out_person_loses_nothing(ann, team):
     ann.saved()
 
 
+@on_shared_sqlite
 def test_the_page_is_left_without_a_question_when_all_is_saved(ann):
     page = ann.take()
     ann.fill()
@@ -344,8 +368,9 @@ DATABASES = """
 """
 
 
-def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_context):
-    ann = AnnotatorTab(open_context, server, short, "Ann")
+@on_shared_sqlite
+def test_a_browser_that_closes_its_database_loses_nothing(short, shared_server, open_context):
+    ann = AnnotatorTab(open_context, shared_server, short, "Ann")
     ann.page.add_init_script(DATABASES)
     page = ann.take()
     assignment = page.url.rpartition("/")[2]
@@ -369,10 +394,11 @@ def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_co
     assert ann.seen.errors == []
 
 
+@on_shared_sqlite
 def test_a_browser_that_keeps_nothing_any_more_says_so_and_the_server_still_does(
-    short, server, open_context
+    short, shared_server, open_context
 ):
-    ann = AnnotatorTab(open_context, server, short, "Ann")
+    ann = AnnotatorTab(open_context, shared_server, short, "Ann")
     ann.page.add_init_script(DATABASES)
     page = ann.take()
     ann.pick("likert_value", "1")

@@ -5,24 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
-from typing import Any
 
 import pytest
 
 from plaudit.workspace.language.languages import FOLDER
-from tests.support.pages import chromium, gallery_stage, page_gallery
+from tests.support.pages import look_sweeps, page_gallery
 from tests.support.pages.axe_rules import axe_faults, axe_rules
-from tests.support.pages.browser_client import Tags
 from tests.support.texts.entries import read_entries
 
-WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-CUT = """() => [...document.querySelectorAll(
-    'button, .button, th, td, label, summary, .tag, h1, h2, h3, legend, nav a, .pill')]
-  .filter(one => one.checkVisibility() && !one.matches('.sr-only, .sr-only *')
-    && getComputedStyle(one).overflowX === 'hidden' && one.scrollWidth > one.clientWidth + 1
-    && getComputedStyle(one).textOverflow !== 'ellipsis'
-    && getComputedStyle(one).clipPath === 'none')
-  .map(one => one.outerHTML.slice(0, 120))"""
 OUT = """() => [...document.querySelectorAll('td, tbody th, dd, .field, .check, .ticked, .actions')]
   .filter(one => one.checkVisibility() && !one.matches('.sr-only, .sr-only *')
     && getComputedStyle(one).overflowX === 'visible' && one.clientWidth > 1
@@ -38,6 +28,27 @@ CHOSEN = """() => {  // of a format its name comes first, and what it is for sta
     return one.checkVisibility() && pen.measureText(words).width > room - 14;  // of its arrow
   }).map(one => `cut: ${one.selectedOptions[0].textContent.trim()}`);
 }"""
+LOOK = f"""() => {{
+  const faults = [], root = document.documentElement
+  const looked = `button, .button, th, td, label, summary, .tag, h1, h2, h3, legend, nav a, .pill`
+  for (const direction of ['ltr', 'rtl']) {{
+    root.dir = direction
+    if (root.scrollWidth > root.clientWidth) faults.push(`${{direction}}: wider than the window`)
+    for (const look of [{", ".join((OUT, CHOSEN, *look_sweeps.SWEEPS))}]) {{
+      faults.push(...look().map((one) => `${{direction}} ${{one}}`))
+    }}
+    for (const one of document.querySelectorAll(looked)) {{
+      if (one.scrollWidth <= one.clientWidth + 1) continue
+      const {{ overflowX, textOverflow, clipPath }} = getComputedStyle(one)
+      const isCut = overflowX === 'hidden' && textOverflow !== 'ellipsis' && clipPath === 'none'
+      if (isCut && one.checkVisibility() && !one.matches('.sr-only, .sr-only *')) {{
+        faults.push(`${{direction}} cut: ${{one.outerHTML.slice(0, 120)}}`)
+      }}
+    }}
+  }}
+  return faults
+}}"""
+"""Looks at a page in both directions, and leaves it mirrored."""
 ENGLISH = """known => {
   const own = 'bdi, [dir=auto], code, pre, textarea, script, style, template, math, kbd, svg';
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -65,47 +76,22 @@ RULES = axe_rules("light") | {
 """Rules of axe that depend on words or on where things are; English pages are held to all."""
 
 
-@pytest.fixture(scope="module")
-def demo():
-    if chromium.program() is None:
-        pytest.skip("Chromium is not installed")
-    with gallery_stage.demonstration() as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-def rooms(demo, browser):
-    """A browser in German for each role, signed in once, and its one page."""
-    found = {}
-
-    def enter(role):
-        if role not in found:
-            context = page_gallery.enter(demo, browser, role)
-            cookie = {"name": "plaudit-language", "value": "de", "url": demo.url}
-            context.add_cookies([cookie])
-            found[role] = (context, context.new_page())
-        return found[role][1]
-
-    yield enter
-    for context, _ in found.values():
-        context.close()
-
-
-def speak(demo: gallery_stage.Stage, page: Any, code: str) -> None:
-    """Choose the language of a page's browser."""
-    cookie = {"name": "plaudit-language", "value": code, "url": demo.url}
-    page.context.add_cookies([cookie])
-
-
-def parts_of(demo: gallery_stage.Stage, page: Any, code: str) -> Counter[tuple[str, str | None]]:
-    """How often each element stands in a page as it comes in a language, and which is current."""
-    speak(demo, page, code)
-    found = Tags(page.context.request.get(page.url).text()).found
-    return Counter(
-        (tag, attrs.get("aria-current"))
-        for tag, attrs in found
-        if tag not in ("script", "link") and attrs.get("id") != "flash"
-    )
+PARTS = """async () => {
+  const counts = {}
+  const count = (root) => {
+    for (const one of root.querySelectorAll('*')) {
+      if (one.matches('script, link, #flash')) continue
+      const part = `${one.localName} ${one.getAttribute('aria-current') ?? ''}`
+      counts[part] = (counts[part] ?? 0) + 1
+      if (one.content instanceof DocumentFragment) count(one.content)
+    }
+  }
+  const text = await (await fetch(location.href)).text()
+  const policy = trustedTypes.createPolicy('parts', { createHTML: (text) => text })
+  count(new DOMParser().parseFromString(policy.createHTML(text), 'text/html'))
+  return counts
+}"""
+"""How often each element stands in a page as it comes in the language of now, and is current."""
 
 
 @cache
@@ -120,29 +106,23 @@ def english_texts() -> list[str]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
-def test_a_page_is_whole_in_german_and_mirrored(demo, rooms, scene):
-    page = rooms(scene.role)
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page_gallery.visit(demo, page, scene)
+def test_a_page_is_whole_in_german_and_mirrored(visits, scene):
+    page = visits.open(scene, "de")
     faults = []
-    for direction in ("ltr", "rtl"):
-        page.evaluate(f"document.documentElement.dir = '{direction}'")
-        for width, height in page_gallery.WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            if page.evaluate(WIDER) > 0:
-                faults.append(f"{direction}: wider than {width}")
-            for script in (CUT, OUT, CHOSEN):
-                faults += [f"{direction} {width}: {one}" for one in page.evaluate(script)]
+    for width, height in page_gallery.WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        faults += [f"{width} {one}" for one in page.evaluate(LOOK)]
     # So tall that no bar which stays in sight lies on what could be scrolled from under it.
     tall = page.evaluate("document.documentElement.scrollHeight") + 400
     page.set_viewport_size({"width": width, "height": min(tall, 8000)})
     faults += axe_faults(page, RULES)
-    german, english = (parts_of(demo, page, code) for code in ("de", "en"))
-    speak(demo, page, "de")
+    german = Counter(page.evaluate(PARTS))
+    visits.speak(page, None)
+    english = Counter(page.evaluate(PARTS))
 
     assert page.evaluate("document.documentElement.lang") == "de"
     assert scene.name == "styleguide" or page.evaluate(ENGLISH, english_texts()) == []
     assert faults == []
+    assert german.total() > 20
     assert german - english == english - german == Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.pages import chromium, gallery_stage, page_gallery
+from tests.support.pages import gallery_stage, page_gallery
 
 FOCUSED = """() => {
   const one = document.activeElement
@@ -14,11 +14,13 @@ TABS_MAX = 60
 
 
 @pytest.fixture(scope="module")
-def demo():
-    if chromium.program() is None:
-        pytest.skip("Chromium is not installed")
-    with gallery_stage.demonstration() as demo:
-        yield demo
+def judged(demo):
+    """A project in which two people have answered a task, and nobody computed its quality."""
+    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2}
+    project_id = demo.call("/projects", {"name": "Judged"} | asked)["id"]
+    gallery_stage.add_task(demo, "How do I boil an egg?", "Judged")
+    gallery_stage.answer_tasks(demo, project_id)
+    return project_id
 
 
 def tab_to(page, words, keys="Tab"):
@@ -30,10 +32,10 @@ def tab_to(page, words, keys="Tab"):
     raise AssertionError(f"no Tab leads to {words!r}")
 
 
-def test_quality_is_computed_and_read_without_a_mouse(demo, browser):
+def test_quality_is_computed_and_read_without_a_mouse(demo, judged, browser):
     context = page_gallery.enter(demo, browser, "admin", viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.goto(f"{demo.url}/projects/{demo.made['review_project']}")
+    page.goto(f"{demo.url}/projects/{judged}")
 
     tab_to(page, "/quality")
     page.keyboard.press("Enter")

@@ -222,47 +222,52 @@ def test_what_cannot_be_judged_is_said_so_and_why(seat):
 
 
 @pytest.mark.parametrize(
-    ("direction", "press", "value"),
+    ("direction", "presses"),
     [
-        ("low_is_first", "mouse", 1),
-        ("low_is_first", "a", 2),
-        ("low_is_first", "1", 1),
-        ("high_is_first", "mouse", 7),
-        ("high_is_first", "a", 6),
-        ("high_is_first", "7", 7),
+        ("low_is_first", {"mouse": 1, "a": 2, "1": 1}),
+        ("high_is_first", {"mouse": 7, "a": 6, "7": 7}),
     ],
 )
 def test_preferring_response_1_delivers_the_response_that_stood_there(
-    seat, direction, press, value
+    tenant, shared_server, open_context, direction, presses
 ):
+    """However it is preferred: in one task after the other."""
     fields = [
         {"key": "likert_value", "level": "turn", "type": "integer", "scale": direction,
          "required": True},
         {"key": "selected_model_id", "level": "turn", "type": "category"},
     ]  # fmt: skip
-    ann = seat(fields, make_content("One.", "Two."))
-    page = ann.take()
-    shown = page.inner_text('[data-response="1"] .as-rendered').strip()
+    team = AnnotationTeam(tenant, form={"fields": fields})
+    team.add(make_content("One.", "Two."), count=len(presses))
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
+    page, found, expected = ann.take(), [], []
 
-    if press == "mouse":
-        page.click(f"{question('likert_value')} .pills label >> nth=0")
-    else:
-        page.focus(f"{question('likert_value')} input")
-        page.keyboard.press(press)
-    said = page.inner_text("[data-chosen]")
-    ends = page.inner_text(".preference .ends")
-    ann.saved()
-    kept = ann.answers()
-    ann.submit()
+    for press, value in presses.items():
+        ann.ready()
+        shown = page.inner_text('[data-response="1"] .as-rendered').strip()
+        if press == "mouse":
+            page.click(f"{question('likert_value')} .pills label >> nth=0")
+        else:
+            page.focus(f"{question('likert_value')} input")
+            page.keyboard.press(press)
+        said = page.inner_text("[data-chosen]")
+        is_first = page.inner_text(".preference .ends").startswith("Response 1 is much better")
+        ann.saved()
+        kept = ann.answers()[(None, "likert_value")]
+        ann.submit()
+        found.append((said, is_first, kept, preferred_text(ann)))
+        expected.append(("Preferred: Response 1", True, value, shown))
 
-    assert said == "Preferred: Response 1"
-    assert ends.startswith("Response 1 is much better")
-    assert kept[(None, "likert_value")] == value
-    (done,) = tasks_of(ann)
-    turn = done.threads[0].turns[1]
+    assert found == expected
+
+
+def preferred_text(ann: AnnotatorTab) -> str:
+    """The text of the response that was preferred in the task that was completed last."""
+    done = [task for task in tasks_of(ann) if task.status == "completed"]
+    turn = max(done, key=lambda task: task.completed_at).threads[0].turns[1]
     preferred = values(turn.annotations)["selected_model_id"]
-    (message,) = [one for one in turn.messages if one.source_id == preferred]
-    assert message.content.text == shown
+    (text,) = [one.content.text for one in turn.messages if one.source_id == preferred]
+    return str(text)
 
 
 def test_a_contradiction_is_seen_whichever_end_of_the_scale_is_the_first_response(seat):

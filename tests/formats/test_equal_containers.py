@@ -7,8 +7,6 @@ import gzip
 import io
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -25,7 +23,7 @@ from plaudit.formats.common.file_import import FileImport, InputFile
 from plaudit.formats.containers.content import zstd
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
-from tests.support.harness import walk
+from tests.support.harness import run_cli, store_arguments, walk
 
 ROWS = [
     {
@@ -135,23 +133,14 @@ def test_rows_in_a_pipe_become_the_same_tasks_in_the_store(world, tmp_path):
     )
     file.write_bytes(table())
     os.mkfifo(pipe)
-    at = ["--data", str(world.settings.data)]
-    if world.settings.database is not None:
-        at += ["--database", world.settings.database]
     found = []
     for path, name in ((file, "File"), (pipe, "Pipe")):
         writing = threading.Thread(target=pipe.write_bytes, args=(table(),))
         if path is pipe:
             writing.start()
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "plaudit", "import", str(path)),
-                *("--mapping", str(mapping), "--project", name, *at),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        done = run_cli(
+            *("import", str(path), "--mapping", str(mapping), "--project", name),
+            *store_arguments(world.settings),
         )
         if path is pipe:
             writing.join()

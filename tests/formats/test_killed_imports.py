@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plaudit.cli import main
-from tests.support.forked_process import ForkedProcess
+from tests.support.forked_process import ForkedProcess, forked_command
 from tests.support.harness import World, walk
 
-ROWS = 2500
+ROWS = 1500
 MAPPING = 'item = ["q"]\nprompt = "q"\n[[responses]]\ntext = "a"\nmodel = "m"\n'
-
-
-def command(*arguments: str) -> None:
-    sys.argv = ["plaudit", *arguments]
-    main()
 
 
 def run_import(world: World, path: Path, project: str) -> ForkedProcess:
@@ -31,8 +24,7 @@ def run_import(world: World, path: Path, project: str) -> ForkedProcess:
         at += ["--database", world.settings.database]
     mapping = path.with_suffix(".toml")
     mapping.write_text(MAPPING)
-    return ForkedProcess(
-        command,
+    return forked_command(
         *("import", str(path), "--mapping", str(mapping), "--project", project, *at),
         environ=dict(os.environ),
     )

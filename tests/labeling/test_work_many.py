@@ -6,26 +6,53 @@ claims`.
 
 from __future__ import annotations
 
-import json
+import itertools
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from benchmarks import annotators
 from benchmarks.annotators import ANSWERS, FORM
 from benchmarks.crews import Crews, make_floors
 from plaudit.store.engine import checks
-from tests.support.harness import ROOT, clean_environment
+from tests.support import slow_annotator
+from tests.support.forked_process import ForkedProcess
+from tests.support.harness import clean_environment
 from tests.support.labeling_project import LabelingProject
 
-SCRIPT = "tests.support.slow_annotator"
 PEOPLE = 60
 TASKS = 300
 OVERLAPS = (1, 2, 3)
 LEASE_SECONDS = 1
 KILLS = 3
+
+
+class ForkedCrew(ForkedProcess):
+    """The people of one process, which was forked; what it writes is kept for `communicate`."""
+
+    def __init__(self, config: str, log: Path) -> None:
+        super().__init__(annotators.main, [config], environ=clean_environment(), log=log)
+        self._log = log
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """Wait for its end; what it wrote, which is in both places if it failed."""
+        self.wait(timeout)
+        written = self._log.read_bytes()
+        return written, written
+
+
+class ForkedCrews(Crews):
+    """Crews whose processes are forked from one that has imported the product."""
+
+    _numbers = itertools.count()
+
+    def start(self, config: str) -> ForkedCrew:
+        """Start the people of one process, who read `config` as JSON."""
+        log = Path(self.config.data) / f"crew-{next(self._numbers)}.log"
+        return ForkedCrew(config, log)
 
 
 @pytest.mark.slow
@@ -41,7 +68,7 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
         )
     )
 
-    crews = Crews(
+    crews = ForkedCrews(
         world.settings, floors, people=PEOPLE, lease_seconds=LEASE_SECONDS, late_share=0.1
     )
     meanwhile: dict[str, int] = {}
@@ -78,24 +105,22 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(wor
         "lease": lease.assignment_id,
         "answers": ANSWERS,
     }
-    with subprocess.Popen(
-        [sys.executable, "-m", SCRIPT, json.dumps(config)],
-        env=clean_environment(),
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as slow:
-        assert slow.stdout.readline() == "ready\n"
+    here, there = multiprocessing.Pipe()
+    slow = ForkedProcess(slow_annotator.run, config, there, environ=clean_environment())
+    there.close()  # so that its end is noticed
+    try:
+        assert here.recv() == "ready"
         slow.send_signal(signal.SIGSTOP)
         time.sleep(3.2)
         other = labeling.take("quick")
         slow.send_signal(signal.SIGCONT)
-        slow.stdin.write("go\n")
-        slow.stdin.flush()
-        said = slow.stdout.readline()
+        here.send("go")
+        said = here.recv()
+    finally:
+        slow.kill()
+        slow.wait(10)
 
-    assert said == "lease_lost\n"
+    assert said == "lease_lost"
     assert labeling.lease(lease).draft == b'["half"]'
     labeling.submit(other)
     assert [one.user_id for one in labeling.counting(task_id)] == ["quick"]

@@ -18,6 +18,7 @@ from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, above_the_store, on_shared_postgres
 from tests.support.listings import OPERATIONS, PAGES, Furnished
 from tests.support.pages.browser_client import signed_in
+from tests.support.running.every_case import every_case
 
 STEPS_MAX = 2 * many_rows.ROWS
 """Instructions of SQLite's machine for one statement: it needs three or more for each row."""
@@ -77,9 +78,7 @@ def steps_of(world: World, calls: list[tuple[str, Any]]) -> dict[str, int]:
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    "name", [TAKING, *(name for name, _ in (*OPERATIONS, *PAGES) if name not in WHOLE)]
-)
+@every_case("name", [TAKING, *(name for name, _ in (*OPERATIONS, *PAGES) if name not in WHOLE)])
 def test_a_listing_reads_what_it_shows(many, name):
     assert many[name]
     assert {sql: steps for sql, steps in many[name].items() if steps >= STEPS_MAX} == {}

@@ -10,6 +10,7 @@ from tests.support.databases.statement_counter import counting
 from tests.support.harness import above_the_store
 from tests.support.listings import OPERATIONS, PAGES, Furnished
 from tests.support.pages.browser_client import signed_in
+from tests.support.running.every_case import every_case
 
 STATEMENTS_MAX = 25
 SHOWN = 3
@@ -33,7 +34,7 @@ def counts(furnished):
 
 
 @above_the_store
-@pytest.mark.parametrize("name", [name for name, _ in (*OPERATIONS, *PAGES)])
+@every_case("name", [name for name, _ in (*OPERATIONS, *PAGES)])
 def test_a_listing_runs_the_same_statements_for_one_object_and_for_many(counts, name):
     few, many = counts
 

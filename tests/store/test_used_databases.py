@@ -91,3 +91,41 @@ def test_one_that_somebody_is_connected_to_is_not_used_again(postgres_settings, 
     assert not use.empty()
 
     use.runner.run(other.close())
+
+
+def test_the_next_user_of_a_session_finds_nothing_of_the_last_one(postgres_settings):
+    """The same process of the server, as if it had begun anew."""
+
+    async def look(tx):
+        return [
+            await tx.one(sql, {})
+            for sql in (
+                "SELECT pg_backend_pid()",
+                "SELECT current_setting('work_mem'), current_setting('application_name')",
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+                "SELECT count(*) FROM pg_class WHERE relname = 'mine'",
+                "SELECT count(*) FROM pg_listening_channels()",
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'resting'"
+                " AND datname = current_database()",
+            )
+        ]
+
+    async def leave_things(tx):
+        found = await look(tx)
+        for sql in (
+            "SET work_mem = '7MB'",
+            "SELECT pg_advisory_lock(7)",
+            "CREATE TEMP TABLE mine (it BIGINT)",
+            "LISTEN news",
+        ):
+            await tx.run(sql, {})
+        return found
+
+    found = []
+    for work in (leave_things, look):
+        world = World(postgres_settings)
+        found.append(world.run(world.db.write(work)))
+        world.close()
+
+    assert found[0] == found[1]
+    assert found[0][1][1] == "plaudit"

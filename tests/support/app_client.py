@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ import httpx2
 from starlette.types import ASGIApp, Message
 
 from tests.support.running import hot_answers
+from tests.support.running.kept_loops import of_applications
 
 T = TypeVar("T")
 
@@ -28,7 +30,10 @@ class RunningApp:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._loop = asyncio.new_event_loop()
+        self._runner = of_applications.lend()
+        self._loop = self._runner.get_loop()
+        self._threads = ThreadPoolExecutor(thread_name_prefix="asyncio")
+        self._loop.set_default_executor(self._threads)
         self._thread = threading.Thread(target=self._loop.run_forever, name="application")
         self._thread.start()
         self._events: asyncio.Queue[str] = asyncio.Queue()
@@ -75,12 +80,12 @@ class RunningApp:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_default_executor()
 
     def _end_loop(self) -> None:
+        self._threads.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+        of_applications.give_back(self._runner)
 
 
 class AppClient(httpx2.Client):

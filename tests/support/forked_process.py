@@ -21,6 +21,7 @@ from typing import Any
 from plaudit.cli import main
 
 PRELOADED = (
+    "benchmarks.annotators",
     "plaudit.app", "plaudit.cli.pull", "plaudit.cli.push", "plaudit.cli.serve",
     "tests.support.sender_process", "tests.support.warm_fork_server",
 )  # fmt: skip

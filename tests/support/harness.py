@@ -6,7 +6,6 @@ speaks to the real application in this process; `Server` runs the real command i
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import io
 import itertools
@@ -43,6 +42,7 @@ from plaudit.store.engine.engine import Database
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.support.app_client import AppClient, RunningApp
 from tests.support.forked_process import forked_command
+from tests.support.running.kept_loops import of_worlds
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.secret = server_secret.load(settings.secret_path)
-        self._runner = asyncio.Runner()
+        self._runner = of_worlds.lend()
         self.db: Database = connect.open_database(settings)
         self.objects = BlobStore(settings.attachments_location)
         self._kept: RunningApp | None = None
@@ -99,7 +99,7 @@ class World:
         if self._kept is not None:
             self._kept.stop()
         self.run(self.db.close())
-        self._runner.close()
+        of_worlds.give_back(self._runner)
 
     def org(self, name: str = "default", mode: str = "live") -> str:
         """The environment_id of an organization's world, which is made if absent."""

@@ -1,13 +1,12 @@
-"""One person who takes their time: `python -m tests.support.slow_annotator CONFIG`.
+"""One person who takes their time, in a process of their own.
 
-Says "ready" with the lease in hand, submits once a line comes in, and says what became of it.
+Says "ready" with the lease in hand, submits once a word comes in, and says what became of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from plaudit.store.tasks import projects
 from tests.support.labeling_project import lease_ref
 
 
-async def main(config: dict[str, Any]) -> None:
+async def _work(config: dict[str, Any], talk: Connection) -> None:
     place = Settings(data=Path(config["data"]), database=config["database"])
     db = connect.open_database(place)
     async with db.read() as tx:
@@ -27,19 +26,20 @@ async def main(config: dict[str, Any]) -> None:
             tx, config["environment_id"], config["project_id"]
         )
         lease = await leases.get_lease(tx, project, config["user_id"], config["lease"])
-    print("ready", flush=True)
-    sys.stdin.readline()
+    talk.send("ready")
+    talk.recv()
     try:
         await db.write(
             lambda tx: submissions.submit(
                 tx, project, lease_ref(lease), config["answers"], client_key="k", active_ms=0
             )
         )
-        print("taken", flush=True)
+        talk.send("taken")
     except LeaseLost as lost:
-        print(lost.code, flush=True)
+        talk.send(lost.code)
     await db.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+def run(config: dict[str, Any], talk: Connection) -> None:
+    """Submit late, and tell over `talk`."""
+    asyncio.run(_work(config, talk))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import apsw
@@ -19,8 +16,9 @@ from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.store.engine.connect import FILE_NAME
 from plaudit.wire.v2 import render
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.forked_process import ForkedProcess
 from tests.support.harness import clean_environment
-from tests.tasks.project_tasks import ProjectTasks, race
+from tests.tasks.project_tasks import ProjectTasks, complete_until_killed, race
 
 RACERS = 6
 
@@ -243,70 +241,33 @@ def test_what_a_move_changes_is_shown_at_once(project_tasks, client):
     assert (show()["created_at"], show()["metadata"]) == (created_at, {"a": 1})
 
 
-WRITERS = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from tests.support.builders import make_thread
-from tests.support.harness import World
-from plaudit.core.tasks import lifecycle
-from plaudit.settings import Settings
-from plaudit.store.tasks import tasks
-
-async def complete(world, environment_id, task_ids):
-    for task_id in task_ids:
-        async def work(tx):
-            task = await tasks.find_task(tx, environment_id, task_id)
-            return await lifecycle.complete_task(tx, environment_id, task, [make_thread()])
-        completed_ms = await world.db.write(work)
-        # one write(2), so that a kill leaves no half of a line, with PYTHONUNBUFFERED too
-        os.write(1, f"{task_id} {completed_ms}\\n".encode())
-
-async def four_at_once(world, environment_id, task_ids):
-    await asyncio.gather(*(complete(world, environment_id, task_ids[n::4]) for n in range(4)))
-
-while task_ids := sys.stdin.readline().split():
-    child = os.fork()
-    if child == 0:
-        world = World(Settings(data=Path(sys.argv[1]), database=sys.argv[2] or None))
-        print("ready", os.getpid(), flush=True)
-        world.run(four_at_once(world, world.org(), task_ids))
-        signal.pause()
-    os.waitpid(child, 0)
-    print("ended", flush=True)
-"""
-
-
 def test_no_acknowledged_completion_is_lost_when_the_writer_is_killed(project_tasks, request):
     """Fifteen writers, each killed with SIGKILL somewhere in the middle of its commits."""
     cycles, dice, killed_early, times = 15, random.Random(), 0, []
     # The first commit of a session with a cluster waits for the workers' sessions.
     longest = 1.0 if request.node.callspec.params["settings"] == "citus" else 0.05
-    place = [str(project_tasks.world.settings.data), project_tasks.world.settings.database or ""]
-    forker = subprocess.Popen(
-        [sys.executable, "-c", WRITERS, *place],
-        env=clean_environment(PYTHONPATH=":".join(sys.path)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    settings = project_tasks.world.settings
     project_tasks.create_many(1)  # stays pending, so that the batch stays open
-    with forker:
-        for _ in range(cycles):
-            task_ids = project_tasks.create_many(40)
-            forker.stdin.write(" ".join(task_ids) + "\n")
-            forker.stdin.flush()
-            writer = int(forker.stdout.readline().split()[1])
-            time.sleep(dice.uniform(0.001, longest))
-            os.kill(writer, signal.SIGKILL)
-            acknowledged = [line.split() for line in iter(forker.stdout.readline, "ended\n")]
-            killed_early += len(acknowledged) < len(task_ids)
-            stored = {task.task_id: task for task in project_tasks.stored_many(task_ids)}
-            for task_id, completed_ms in acknowledged:
-                assert stored[task_id].completed_ms == int(completed_ms), "lost"
-                times.append(int(completed_ms))
-            for task in stored.values():
-                assert (task.status is TaskStatus.completed) == (task.body is not None)
-        forker.stdin.close()
+    for cycle in range(cycles):
+        task_ids = project_tasks.create_many(40)
+        log = settings.data / f"acknowledged-{cycle}"
+        here, there = multiprocessing.Pipe()
+        writer = ForkedProcess(
+            complete_until_killed, settings, task_ids, there, environ=clean_environment(), log=log
+        )
+        there.close()  # so that its end is noticed
+        assert here.recv() == "ready"
+        time.sleep(dice.uniform(0.001, longest))
+        writer.kill()
+        writer.wait(30)
+        acknowledged = [line.split() for line in log.read_text().splitlines()]
+        killed_early += len(acknowledged) < len(task_ids)
+        stored = {task.task_id: task for task in project_tasks.stored_many(task_ids)}
+        for task_id, completed_ms in acknowledged:
+            assert stored[task_id].completed_ms == int(completed_ms), "lost"
+            times.append(int(completed_ms))
+        for task in stored.values():
+            assert (task.status is TaskStatus.completed) == (task.body is not None)
 
     assert killed_early > 0
     assert len(times) == len(set(times)) > 0

@@ -6,8 +6,6 @@ import gzip
 import itertools
 import json
 import signal
-import subprocess
-import sys
 import time
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -33,9 +31,10 @@ from tests.support.builders import (
     make_thread,
     make_turn,
 )
-from tests.support.forked_process import forked_command
+from tests.support.forked_process import ForkedProcess, forked_command
 from tests.support.harness import World, clean_environment, on_sqlite_alone, one_engine
 from tests.support.moves import without_audit
+from tests.support.running import memory
 from tests.support.sample_tasks import (
     CREATED_AT,
     VALUES,
@@ -374,23 +373,6 @@ def test_a_file_that_is_cut_off_is_refused_and_the_whole_one_finishes_it(
     assert len(tasks_of(lines_of(world))) == 600
 
 
-_MEASURE = """
-import sys
-from pathlib import Path
-sys.path[:0] = [{tests!r}]
-from tests.support.harness import World
-from plaudit.settings import Settings
-def peak():
-    text = Path("/proc/self/status").read_text()
-    return int(text.partition("VmHWM:")[2].split()[0]) // 1024
-world = World(Settings(data=Path({data!r})))
-world.load([], project="warm")
-before = peak()
-print(world.load(Path({path!r}))[0], peak() - before, sep="|")
-world.close()
-"""
-
-
 @on_sqlite_alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize(
@@ -405,14 +387,12 @@ def test_memory_does_not_grow_with_the_file(world, tmp_path, shape, expected, gr
             turn = make_turn(messages=[make_message("user", str(number)), filler])
             task = make_task(f"task_{number}", threads=[make_thread(turns=[turn])])
             file.write(json.dumps(task) + ("\n" if shape == "many tasks" else " "))
-    data = str(world.settings.data)
-    script = _MEASURE.format(tests=str(Path(__file__).parents[2]), data=data, path=str(path))
+    log = tmp_path / "log"
+    process = ForkedProcess(
+        memory.tell_growth, world.settings, path, environ=clean_environment(), log=log
+    )
+    assert process.wait(120) == 0, log.read_text()
 
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=clean_environment(), capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-
-    summary, _, growth = done.stdout.strip().rpartition("|")
+    summary, _, growth = log.read_text().strip().rpartition("|")
     assert summary == expected
     assert int(growth) < growth_max

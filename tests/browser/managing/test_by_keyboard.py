@@ -110,6 +110,20 @@ def test_a_project_is_cloned(keys):
     assert keys.page.evaluate("document.activeElement.id") == "flash"
 
 
+def test_a_form_that_leads_elsewhere_leaves_the_focus_on_what_is_there(keys, project):
+    """Also where the page that it leads to says nothing of what was done."""
+    ids = project.say("The last one")
+    keys.page.goto(keys.url("/work"))
+    project.act("cancel", ids)
+
+    keys.tab_to("Take the next task")
+    keys.follow()
+    keys.page.wait_for_selector("main:focus")
+
+    assert keys.page.url.endswith(project.project.project_id)
+    assert keys.page.locator("#flash").count() == 0
+
+
 def test_the_history_is_filtered_where_one_stands(keys):
     keys.open("history")
     keys.tab_to("Who")

@@ -40,6 +40,7 @@ def test_many_are_accepted_after_a_sample_and_taken_back(team, shared_server, ra
     keys.follow()
     rae.ready()
     keys.follow("Control+Enter")
+    rae.page.wait_for_selector("main:focus")
     keys.tab_to("Accept the other 2")
     keys.follow()
     rae.page.wait_for_selector("#accepted")

@@ -153,10 +153,12 @@ def test_a_table_is_mapped_and_imported_by_keyboard_alone(world, desk, tmp_path)
     desk.press("Enter")
     page.wait_for_url("**/import/job_*")
     page.wait_for_selector("#result")
+    focused = page.evaluate("document.activeElement.id")
 
     tasks = stored(world, "Birds")
     assert {task["status"] for task in tasks} == {"completed"}
     assert len(tasks) == 4
+    assert focused == "main"
     assert desk.faults == []
 
 

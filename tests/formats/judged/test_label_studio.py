@@ -378,3 +378,32 @@ def test_what_is_visible_when_a_choice_is_selected_is_asked_only_then():
     assert (reason.key, reason.operator, reason.value) == ("reason", "answered", None)
     assert [conditions[name] for name in ("verdict", "other", "lost", "wrong")] == [None] * 4
     check_form(form)
+
+
+def test_conditions_are_applied_to_what_several_people_come_to():
+    """Who is outvoted in what a condition names is outvoted in what it asks, and keeps her vote."""
+
+    def said(word: str, *more: Any) -> list[Any]:
+        return [region("verdict", "choices", {"choices": [word]}, "q"), *more]
+
+    why = region("reason", "textarea", {"text": ["Rude."]}, "q")
+    flaw = region("flaw", "choices", {"choices": ["rude"]}, "q")
+    people = {"good": (said("good"), said("good")), "bad": (said("bad"), said("good"))}
+    found = {}
+    for word, others in people.items():
+        given = [by(1, *said("bad", why, flaw)), *(by(n, *one) for n, one in enumerate(others, 2))]
+        row = {"id": 1, "data": {"prompt": "Why?"}, "annotations": given}
+        found[word] = read(FORMAT, row, config=SHOWN_WHEN)
+    alone = read(
+        FORMAT,
+        {"id": 1, "data": {"prompt": "Why?"},
+         "annotations": [by(1, *said("good", why))]},
+        config=SHOWN_WHEN,
+    )  # fmt: skip
+
+    hidden, asked = found["good"].last_turn, found["bad"].last_turn
+    assert [value_of(hidden, key) for key in ("verdict", "reason", "flaw")] == ["good", None, None]
+    assert votes_of(hidden, "flaw") != []
+    assert [value_of(asked, key) for key in ("verdict", "reason")] == ["bad", "Rude."]
+    assert value_of(alone.last_turn, "reason") == "Rude."
+    assert found["good"].notes.count(label_studio.UNASKED) == 2

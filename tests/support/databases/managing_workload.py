@@ -120,10 +120,14 @@ def _accept_many(project: ManagedProject) -> None:
         locked = await acceptances.lock_own(tx, project.project, begun.acceptance_id, "rae")
         return locked, await acceptances.begin_accepting(tx, project.project, locked)
 
-    begun = project.write(begin)
-    [drawn] = project.write(lambda tx: acceptances.read_sample(tx, project.project, begun)).tasks
-    [task] = project.write(lambda tx: tasks_store.get_tasks(tx, key, [drawn.seq]))
-    project.accept(task.task_id, user_id="rae")
+    async def read_sample(tx: Any) -> Any:
+        return await acceptances.read_sample(tx, project.project, begun)
+
+    for _ in range(2):
+        begun = project.write(begin)
+        [drawn] = project.write(read_sample).tasks
+        [task] = project.write(lambda tx: tasks_store.get_tasks(tx, key, [drawn.seq]))  # noqa: B023
+        project.accept(task.task_id, user_id="rae")
     acceptance, action = project.write(accept)
     ended = project.world.run(
         acceptances.run(project.world.db, project.project, acceptance, action, BOSS, lambda _: None)

@@ -21,6 +21,7 @@ import asyncpg
 
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from tests.support.databases import kept_sessions
 from tests.support.databases.used_database import Template, UsedDatabase
 
 FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
@@ -90,6 +91,7 @@ class Postgres:
                 return used.url
             self._discard(used)
         url = self.clone()
+        kept_sessions.keep(url)
         self._lent[url] = UsedDatabase(url, self._template)
         return url
 
@@ -98,6 +100,7 @@ class Postgres:
         self._resting.append(self._lent.pop(url))
 
     def _discard(self, used: UsedDatabase) -> None:
+        kept_sessions.forget(used.url)
         self._runner.run(used.close())
         self.drop(used.url)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import asyncpg
 
+from tests.support.databases import kept_sessions
+
 BYTES_MAX = 2 * 1024**2
 """Bytes of rows, deleted ones included, above which a database is not used again."""
 USES_MAX = 40
@@ -27,9 +29,9 @@ _STATE_SQL = """SELECT
     (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
         WHERE d.datname = current_database())"""
 """What only a change of the schema, ANALYZE, VACUUM and settings change; rows do not."""
-_USE_SQL = """SELECT
-    (SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name <> 'emptying'),
+_USE_SQL = f"""SELECT
+    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name NOT IN ('emptying', '{kept_sessions.RESTING}')),
     (SELECT sum(pg_relation_size(oid))::bigint FROM pg_class
         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"""
 _TABLES_SQL = """SELECT relname FROM pg_class

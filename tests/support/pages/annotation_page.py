@@ -25,7 +25,11 @@ _SELECT = """([selector, from, to]) => {
   };
   getSelection().setBaseAndExtent(...find(from, false), ...find(to, true));
 }"""
+_CHOOSE = """(selectors) => {
+  for (const one of selectors) document.querySelector(one).click();
+}"""
 GRADES = ("instruction_following", "truthfulness", "conciseness", "format", "safety")
+JUSTIFICATION = "@Response 1 is better than @Response 2."
 
 
 class AnnotatorTab:
@@ -79,19 +83,21 @@ class AnnotatorTab:
 
     def pick(self, key: str, value: str, position: int | None = None) -> None:
         """Choose a value of a question with the mouse."""
-        self.page.click(f"{question(key, position)} label:has(input[value='{value}'])")
+        self.page.click(_choice(key, value, position))
 
     def write(self, key: str, text: str, position: int | None = None) -> None:
         self.page.fill(f"{question(key, position)} textarea", text)
 
     def fill(self, likert: str = "2") -> None:
+        """Answer all that the default form requires, at once, in a tenth of the mouse's time."""
+        self.page.evaluate(_CHOOSE, [_choice(*one) for one in _default_answers(likert)])
+        self.write("justification", JUSTIFICATION)
+
+    def fill_by_mouse(self, likert: str = "2") -> None:
         """Answer all that the default form requires, with the mouse."""
-        for position in (1, 2):
-            for key in GRADES:
-                self.pick(key, "3", position)
-            self.pick("overall", str(5 - position), position)
-        self.pick("likert_value", likert)
-        self.write("justification", "@Response 1 is better than @Response 2.")
+        for answer in _default_answers(likert):
+            self.pick(*answer)
+        self.write("justification", JUSTIFICATION)
 
     def saved(self, page: Remote | None = None) -> None:
         """Wait until the page says that all is on the server."""
@@ -118,6 +124,20 @@ def question(key: str, position: int | None = None) -> str:
     """A selector of a question."""
     where = "" if position is None else f"[data-address*='\"position\":{position},']"
     return f'[data-key="{key}"]{where}'
+
+
+def _choice(key: str, value: str, position: int | None = None) -> str:
+    """A selector of what is pressed to choose a value of a question."""
+    return f"{question(key, position)} label:has(input[value='{value}'])"
+
+
+def _default_answers(likert: str) -> list[tuple[str, str, int | None]]:
+    """Values that the default form requires, with the key and position of each."""
+    found: list[tuple[str, str, int | None]] = []
+    for position in (1, 2):
+        found += [(key, "3", position) for key in GRADES]
+        found.append(("overall", str(5 - position), position))
+    return [*found, ("likert_value", likert, None)]
 
 
 def select_words(page: Any, selector: str, first: str, last: str) -> None:

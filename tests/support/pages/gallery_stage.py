@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
 
 from tests.support.annotators import good_answers, state_of
+from tests.support.forked_process import ForkedProcess, forked_command
 from tests.support.harness import clean_environment, free_port
 from tests.support.pages.browser_client import token_in
 
@@ -54,25 +55,30 @@ class Stage:
 @contextmanager
 def demonstration() -> Iterator[Stage]:
     """`plaudit demo` as a newcomer starts it, furnished for the scenes."""
-    port = free_port()
-    command = [sys.executable, "-m", "plaudit", "demo", "--port", str(port)]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=clean_environment(PYTHONUNBUFFERED="1", PLAUDIT_EGRESS_ALLOW="127.0.0.0/8"),
-    ) as process:
+    environ = clean_environment(PLAUDIT_EGRESS_ALLOW="127.0.0.0/8")
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "demo.log"
+        process = forked_command("demo", "--port", str(free_port()), environ=environ, log=log)
         try:
-            assert process.stdout is not None
-            words = "".join(
-                iter(process.stdout.readline, "Stop it with Ctrl-C; nothing is kept.\n")
-            )
-            demo = read_welcome(words)
+            demo = read_welcome(wait_for_welcome(process, log))
             wait_until_ready(demo.url)
             furnish(demo)
             yield demo
         finally:
             process.terminate()
+            process.wait(READY_S)
+
+
+def wait_for_welcome(process: ForkedProcess, log: Path) -> str:
+    """All that a demonstration says before it serves."""
+    deadline = time.monotonic() + READY_S
+    while True:
+        words = log.read_text("utf-8") if log.exists() else ""
+        if "nothing is kept.\n" in words:
+            return words
+        assert process.poll() is None, words
+        assert time.monotonic() < deadline, words
+        time.sleep(0.05)
 
 
 def read_welcome(words: str) -> Stage:
@@ -202,12 +208,12 @@ def furnish_review(demo: Stage) -> None:
     )  # nobody disagrees on which is better
 
 
-def add_task(demo: Stage, prompt: str) -> str:
-    """Add a task to the project under review; its id."""
+def add_task(demo: Stage, prompt: str, project: str = "Under review") -> str:
+    """Add a task to the project of this name; its id."""
     variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
     answer = httpx2.post(
         f"{demo.url}/v2/task/chat",
-        json={"project_name": "Under review", "template_variables": variables},
+        json={"project_name": project, "template_variables": variables},
         auth=(demo.key, ""),
     )
     assert answer.status_code == 200, answer.text

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tests.support.annotators import SECRETS, AnnotationTeam, Worker, good_answers, make_content
 from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_turn
@@ -103,65 +101,3 @@ def test_every_string_of_a_customer_is_text(world: World, client: AppClient):
     assert "<img src=x" not in page
     assert 'href="javascript:' not in page
     assert json.dumps(bad)[:6] not in page
-
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-WAV = b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(20)
-
-
-def upload(client: AppClient, key: str, content: bytes, name: str, kind: str) -> str:
-    """Keep a file; the URL under which tasks may name it."""
-    answer = client.post(
-        f"/manage/v1/attachments?name={name}",
-        content=content,
-        headers={"Authorization": f"Bearer {key}", "Content-Type": kind},
-    )
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["url"])
-
-
-@pytest.fixture
-def urls(world: World, client: AppClient) -> dict[str, str]:
-    """Files that the organization keeps, by name."""
-    key = world.key(role="write")
-    kept = (("cat.png", PNG, "image/png"), ("say.wav", WAV, "audio/wav"),
-            ("page.html", b"<script>", "text/html"))  # fmt: skip
-    return {name: upload(client, key, content, name, kind) for name, content, kind in kept}
-
-
-def test_files_of_our_own_are_shown_in_place_and_others_are_links(team, ann, urls):
-    content = make_content("Look: ![a cat](" + urls["cat.png"] + ")")
-    content[0]["turns"][1]["messages"][1]["content"]["attachments"] = [
-        {"name": "there.png", "mime_type": "image/png", "url": "https://other.example/there.png"},
-        {"name": "none.png", "mime_type": "image/png", "url": urls["cat.png"] + "0"},
-        *({"name": name, "url": url} for name, url in urls.items()),
-    ]
-    team.add(content)
-    ann.take()
-
-    page = ann.get(ann.at).text
-    paths = {name: "/files/" + url.rpartition("/")[2] for name, url in urls.items()}
-
-    assert page.count(f'<img src="{paths["cat.png"]}"') == 2
-    assert f'<img src="{paths["cat.png"]}" alt="a cat" class="attachment"' in page
-    assert f'src="{paths["say.wav"]}"></audio>' in page
-    assert f'<a class="file chip" href="{paths["page.html"]}"' in page
-    assert '<img src="https://other' not in page
-    assert 'rel="noopener noreferrer nofollow"><bdi>there.png' in page
-    assert '<img src="/manage' not in page
-
-
-def test_a_file_is_led_to_for_people_of_its_organization_alone(world, team, ann, urls, client):
-    path = "/files/" + urls["cat.png"].rpartition("/")[2]
-    stranger = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
-
-    led = ann.get(path)
-    file = client.get(led.headers["location"])
-    other = world.key(org="Other", role="write")
-    foreign = "/files/" + upload(client, other, PNG, "b.png", "image/png").rpartition("/")[2]
-
-    assert stranger.headers["location"].startswith("/sign-in")
-    assert (led.status_code, file.content) == (302, PNG)
-    assert ann.get(foreign).status_code == ann.get("/files/absent").status_code == 404

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from plaudit.model.quality_control import GoldSettings
 from tests.support.annotators import Worker
+from tests.support.gold.gold_project import GoldProject
+from tests.support.pages.browser_client import add_person, signed_in
 
 
 def drawn(ann: Worker, text: str) -> Any:
@@ -39,3 +42,19 @@ def test_a_stranger_to_the_form_of_the_body_is_refused(team, ann):
 
     assert ann.call("preview", text=1).status_code == 400
     assert ann.call("preview", text="x", more=1).status_code == 400
+
+
+def test_a_preview_is_drawn_in_a_gold_task_as_in_any_other(world):
+    """Were it refused, it would tell gold from other tasks."""
+    floor = GoldProject(world, gold=GoldSettings(rate=0.5))
+    floor.add_gold(1)
+    floor.create(4)
+    ann = add_person(world, email="ann@example.com")
+    lease = floor.take_gold(ann.user_id)
+
+    with signed_in(world, ann) as browser:
+        at = f"/work/{floor.project.project_id}/tasks/{lease.assignment_id}"
+        answer = browser.send(f"{at}/preview", {"text": "**Bold**"})
+
+    assert answer.status_code == 200
+    assert "<strong>Bold</strong>" in answer.text

@@ -43,6 +43,7 @@ def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
         ({"method": "POST", "form": msgspec.Struct, "form_page": "y"}, "has no template"),
         ({"tab": "X"}, "no page of one project"),
         ({"tab": "X", "path": "/x/{project_id}/{task_id}"}, "no page of one project"),
+        ({"nav_below": "/nothing"}, "no page of the navigation"),
     ],
 )
 def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):

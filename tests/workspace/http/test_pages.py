@@ -83,6 +83,37 @@ def test_the_navigation_shows_what_a_person_may_open_and_nothing_else(world):
     assert "/people" in shown["admin"] - shown["manager"]
 
 
+def marked_in(html):
+    """Words that the navigation and the account's menu say are where one is."""
+    return re.findall(r'aria-current="\w+">([^<]+)', html[: html.index('<main id="main"')])
+
+
+@every_case("page", [page for page in LOOKED_AT if page.template and page.role != ANYONE])
+def test_every_page_marks_where_it_is(shared_world, shared_admin, page):
+    """The message that nothing is there too, where the table's path leads to nothing."""
+    with signed_in(shared_world, shared_admin) as browser:
+        marked = marked_in(browser.get(path_of(page)).text)
+
+    assert 1 <= len(marked) <= 2
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/new-project", ["Data", "Projects"]),
+        ("/styleguide", ["Settings", "Keys"]),
+        ("/account", ["Account"]),
+        ("/webhooks/messages", ["Settings", "Webhooks"]),
+        ("/review", ["Review"]),
+    ],
+)
+def test_a_page_marks_the_word_that_it_is_below(shared_world, shared_admin, path, words):
+    with signed_in(shared_world, shared_admin) as browser:
+        html = browser.get(path).text
+
+    assert marked_in(html) == words
+
+
 def links_in_navigation(html):
     """Paths of the words of the navigation, and of the pages below the one that is current."""
     return {

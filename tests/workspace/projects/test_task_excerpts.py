@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from plaudit.model.core import PersonRole
 from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.app_client import AppClient
@@ -46,3 +48,35 @@ def test_a_person_sees_what_the_tasks_in_hand_are_about(world: World, client: Ap
     text = visible_text(ann.get(team.path).text)
 
     assert "Is <b>this</b> right? word" in text
+
+
+def test_the_page_of_a_task_is_headed_by_its_prompt_with_the_id_small_beside_it(
+    world: World, client: AppClient
+):
+    team = AnnotationTeam(world)
+    (task_id,) = team.add(asking(PROMPT))
+    mia = team.worker(client, "Mia", role=PersonRole.manager)
+    path = f"/projects/{team.project.project_id}/tasks/{task_id}"
+
+    pages = {name: mia.get(f"{path}{name}").text for name in ("", "/turns", "/gold")}
+
+    for page in pages.values():
+        main = page[page.index("<main") :]
+        assert "Is &lt;b&gt;this&lt;/b&gt; right? word" in main[: main.index('class="panel')]
+    heading = pages[""].partition("<h2")[2].partition("</h2>")[0]
+    assert task_id not in heading
+    assert re.search(rf"<code[^>]*>{task_id}</code> <button[^>]+data-copy", pages[""])
+    assert re.search(r"<title>Is &lt;b&gt;this&lt;/b&gt; right\? [^<]{,60} · ", pages[""])
+
+
+def test_a_task_whose_content_was_reported_is_not_headed_by_it(world: World, client: AppClient):
+    team = AnnotationTeam(world)
+    (task_id,) = team.add(asking(PROMPT))
+    ann = team.worker(client)
+    version = ann.take()["lease_version"]
+    ann.call("report", lease_version=version, reason="harmful", note="It is cruel.")
+    mia = team.worker(client, "Mia", role=PersonRole.manager)
+
+    page = mia.get(f"/projects/{team.project.project_id}/tasks/{task_id}").text
+
+    assert "right?" not in page.partition("<h2")[2].partition("</h2>")[0]

@@ -53,6 +53,20 @@ def look(rae: Worker, page: str) -> Any:
     return told.json()["next"]
 
 
+def fix_next(rae: Worker, page: str) -> None:
+    """Accept the next task of a sample with a fix, so that it was wrong."""
+    path = re.search(r'id="next" href="([^"]+)"', page)
+    assert path is not None
+    at = unescape(path[1])
+    state = state_of(rae.get(at).text)
+    rae.at = at.split("?")[0]
+    fix = {"at": "t0u1", "key": "likert_value", "value": 7}
+    told = rae.call(
+        "accept", revision=state["revision"], fixes=[fix], sample=state["sample"], most=""
+    )
+    assert told.status_code == 200, told.text
+
+
 def test_a_reviewer_accepts_all_after_a_sample_and_takes_it_back(
     team: AnnotationTeam, client: AppClient
 ):
@@ -90,13 +104,7 @@ def test_a_sample_with_a_wrong_task_accepts_no_others(team: AnnotationTeam, clie
     for number in range(3):
         answer(ann, key=f"k{number}")
     at = draw(rae, team).headers["location"]
-    path = re.search(r'id="next" href="([^"?]+)', rae.get(at).text)
-    assert path is not None
-    rae.at = path[1]
-    state = state_of(rae.get(rae.at).text)
-    fix = {"at": "t0u1", "key": "likert_value", "value": 7}
-    sample_id = at.rsplit("/", 1)[1]
-    rae.call("accept", revision=state["revision"], fixes=[fix], sample=sample_id)
+    fix_next(rae, rae.get(at).text)
 
     page = page_of(rae, at)
     refused = rae.form(f"{at}/accept")
@@ -108,6 +116,35 @@ def test_a_sample_with_a_wrong_task_accepts_no_others(team: AnnotationTeam, clie
     assert rae.get(path_of(team)).text.count("/tasks/task_") == 2
     assert rae.form(f"{at}/give-up").status_code == 303
     assert "This sample was given up." in page_of(rae, at)
+
+
+def test_another_sample_of_the_same_tasks_names_the_earlier_one_and_counts_it(
+    team: AnnotationTeam, client: AppClient
+):
+    team.add(count=5)
+    ann, rae, zoe = team.worker(client), reviewer(team, client), reviewer(team, client, "Zoe")
+    for number in range(5):
+        answer(ann, key=f"k{number}")
+    first = draw(rae, team).headers["location"]
+    fix_next(rae, rae.get(first).text)
+    rae.form(f"{first}/give-up")
+
+    refused = draw(zoe, team, "2")
+    second = draw(zoe, team, "2", wrong_max="1").headers["location"]
+    begun = zoe.get(second).text
+    look(zoe, begun)
+    look(zoe, zoe.get(second).text)
+    looked = page_of(zoe, second)
+
+    said = (
+        "1 of the 1 tasks that were looked at in earlier samples were wrong, and they count; "
+        "allow so many, or look at each task."
+    )
+    assert b64encode(said.encode()).decode() in refused.headers["set-cookie"]
+    assert f'<a href="{first}">1 of 1 wrong</a>, <bdi>Rae' in begun
+    assert "An earlier sample of these tasks counts too:" in words_of(begun)
+    assert "1 of 3 were wrong. So at most 91% of the others are" in looked
+    assert "Accept the other 2" in looked
 
 
 @pytest.mark.parametrize(

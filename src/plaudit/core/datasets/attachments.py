@@ -42,6 +42,7 @@ DISPLAY_TYPES = {
 
 _MPEG_LAYER_3 = (b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3", b"\xff\xe2")
 _SIGNATURE_CHARS = 64
+_SEAL_CHARS = 32
 
 
 class IncomingFile:
@@ -192,6 +193,29 @@ async def find_linked(
         if any(is_ours) and environment_id:
             return next(row for row in listed if row.environment_id == environment_id)
     raise refusal
+
+
+def make_seal(secret: ServerSecret, *, project_id: str, user_id: str, attachment_id: str) -> str:
+    """Return the seal of a file that a page of a project shows a user, in 32 hex digits.
+
+    Pages are drawn for whoever may see the task; so the seal is the proof that one of its files may
+    be opened by the same user, without the task being looked up for each of them.
+    """
+    payload = _sealed_payload(project_id, user_id, attachment_id)
+    return secret.link_macs(payload)[0].hex()[:_SEAL_CHARS]
+
+
+def is_sealed(
+    secret: ServerSecret, seal: str, *, project_id: str, user_id: str, attachment_id: str
+) -> bool:
+    """True if `make_seal` made this seal for the same user, project and attachment."""
+    sent = seal.encode("utf-8", "replace")
+    macs = secret.link_macs(_sealed_payload(project_id, user_id, attachment_id))
+    return any(hmac.compare_digest(sent, mac.hex()[:_SEAL_CHARS].encode()) for mac in macs)
+
+
+def _sealed_payload(project_id: str, user_id: str, attachment_id: str) -> bytes:
+    return f"page\0{project_id}\0{user_id}\0{attachment_id}".encode("utf-8", "replace")
 
 
 def _signed_payload(environment_id: str, attachment_id: str, expires: int) -> bytes:

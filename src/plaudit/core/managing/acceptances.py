@@ -19,7 +19,8 @@ from plaudit.core.labeling.adjudication import acceptance_samples, review_order
 from plaudit.core.labeling.adjudication.acceptance_samples import RIGHT, WRONG
 from plaudit.core.labeling.adjudication.review_order import ReviewFilter
 from plaudit.core.labeling.question_results import hash_revision
-from plaudit.core.managing import actions
+from plaudit.core.managing import actions, earlier_samples
+from plaudit.core.managing.earlier_samples import SAMPLE_MAX, EarlierSamples
 from plaudit.core.managing.task_change import ActionRequest
 from plaudit.core.managing.undo import UNDOABLE
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound
@@ -37,7 +38,6 @@ from plaudit.texts import N_
 TASKS_MAX = 2000
 """Tasks of one acceptance; of more the first of the list."""
 
-SAMPLE_MAX = 200
 ACCEPTED_AT_ONCE_MAX = 10
 """Tasks that are accepted in one transaction, each from all that was answered."""
 
@@ -58,7 +58,9 @@ class AcceptanceDetail(Struct, frozen=True, kw_only=True):
     task_count: int
     sample_count: int
     wrong_max: int
-    """Tasks of the sample that may be wrong."""
+    """Tasks of this sample and of earlier ones that may be wrong."""
+    carried_count: int = 0
+    """Tasks of the sample that were drawn before and not decided on."""
 
 
 read_detail = msgspec.json.Decoder(AcceptanceDetail).decode
@@ -76,15 +78,26 @@ class Sample(Struct, frozen=True):
 
     tasks: list[SampledTask]
     wrong_max: int
+    earlier: EarlierSamples = EarlierSamples()
 
     def count(self, outcome: str) -> int:
         """Number of tasks with an outcome."""
         return sum(task.outcome == outcome for task in self.tasks)
 
     @property
+    def looked(self) -> int:
+        """Number of tasks that were decided on, in earlier samples too."""
+        return self.count(RIGHT) + self.count(WRONG) + self.earlier.looked
+
+    @property
+    def wrong(self) -> int:
+        """Number of these that were wrong."""
+        return self.count(WRONG) + self.earlier.wrong
+
+    @property
     def is_refused(self) -> bool:
         """True if more are wrong than may be."""
-        return self.count(WRONG) > self.wrong_max
+        return self.wrong > self.wrong_max
 
     @property
     def is_looked_at(self) -> bool:
@@ -93,9 +106,9 @@ class Sample(Struct, frozen=True):
 
     @property
     def wrong_share_max(self) -> float:
-        """Share of wrong tasks among all that the sample does not speak against."""
-        wrong = self.count(WRONG)
-        return acceptance_samples.wrong_share_max(wrong, self.count(RIGHT) + wrong)
+        """Share of wrong tasks among all that the samples do not speak against."""
+        looks = len(self.earlier.samples) + 1
+        return acceptance_samples.wrong_share_max(self.wrong, self.looked, looks)
 
 
 async def begin(
@@ -109,8 +122,10 @@ async def begin(
 ) -> Acceptance:
     """Fix the tasks of a list that a user may decide on, and draw a sample of them.
 
-    Tasks with an undecided question are not among them. Raises InvalidContent for a sample that is
-    as large as all of them, or larger than SAMPLE_MAX.
+    Tasks with an undecided question are not among them. Those that were drawn before and not
+    decided on are part of the sample, whatever its size. Raises InvalidContent for a sample that is
+    as large as all of them, or larger than SAMPLE_MAX, and where more were wrong in earlier samples
+    than may be.
     """
     if not 0 < sample_count <= SAMPLE_MAX:
         raise InvalidContent(
@@ -119,12 +134,7 @@ async def begin(
     if not 0 <= wrong_max < sample_count:
         raise InvalidContent(N_("allow fewer wrong tasks than you look at"), pointer="/wrong_max")
     listed = await review_order.list_in_review(
-        tx,
-        project,
-        chosen=chosen,
-        reader_id=user_id,
-        limit=TASKS_MAX,
-        names_questions=False,
+        tx, project, chosen=chosen, reader_id=user_id, limit=TASKS_MAX, names_questions=False
     )
     seqs = [one.queued.seq for one in listed if not one.is_own and one.queued.reason != UNDECIDED]
     if len(seqs) <= sample_count:
@@ -132,15 +142,18 @@ async def begin(
             N_("the list has %(count)s tasks; look at fewer", count=len(seqs)),
             pointer="/sample_count",
         )
+    revisions = await _revisions(tx, project, seqs)
     seed = secrets.randbits(53)
-    drawn = acceptance_samples.draw(seqs, sample_count, seed)
+    carried = await earlier_samples.list_carried(tx, project.project_key, user_id, revisions)
+    drawn = earlier_samples.draw_with(carried, seqs, sample_count, seed)
     places = {seq: place for place, seq in enumerate(drawn, 1)}
     detail = AcceptanceDetail(
         chosen=chosen,
         seed=seed,
         task_count=len(seqs),
-        sample_count=sample_count,
+        sample_count=len(drawn),
         wrong_max=wrong_max,
+        carried_count=len(carried),
     )
     acceptance = Acceptance(
         project_key=project.project_key,
@@ -151,10 +164,35 @@ async def begin(
         detail=_encode(detail),
     )
     await acceptances.insert_acceptance(tx, acceptance)
-    revisions = await _revisions(tx, project, seqs)
     rows = [AcceptedTask(seq, revisions[seq], places.get(seq, 0)) for seq in sorted(seqs)]
     await acceptances.insert_tasks(tx, acceptance, rows)
+    await _require_right_before(tx, project, acceptance)
     return acceptance
+
+
+async def _require_right_before(
+    tx: Transaction, project: ProjectRow, acceptance: Acceptance
+) -> None:
+    """Raise InvalidContent where an acceptance that has just begun can accept nothing."""
+    if await earlier_samples.count_samples(tx, acceptance) > earlier_samples.SAMPLES_MAX:
+        raise InvalidContent(
+            N_(
+                "samples of these tasks were drawn %(most)s times; look at each of them",
+                most=earlier_samples.SAMPLES_MAX,
+            ),
+            pointer="/sample_count",
+        )
+    sample = await read_sample(tx, project, acceptance)
+    if sample.is_refused:
+        raise InvalidContent(
+            N_(
+                "%(wrong)s of the %(looked)s tasks that were looked at in earlier samples were"
+                " wrong, and they count; allow so many, or look at each task",
+                wrong=sample.earlier.wrong,
+                looked=sample.earlier.looked,
+            ),
+            pointer="/wrong_max",
+        )
 
 
 async def _revisions(tx: Transaction, project: ProjectRow, seqs: Sequence[int]) -> dict[int, str]:
@@ -192,7 +230,11 @@ async def read_sample(tx: Transaction, project: ProjectRow, acceptance: Acceptan
         )
         for row in rows
     ]
-    return Sample(listed, read_detail(acceptance.detail).wrong_max)
+    detail = read_detail(acceptance.detail)
+    earlier = await earlier_samples.read_earlier(
+        tx, acceptance, person_id=detail.chosen.user_id, own=[row.seq for row in rows]
+    )
+    return Sample(listed, detail.wrong_max, earlier)
 
 
 async def lock_own(

@@ -7,14 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plaudit.model.core import ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import task_locators, task_summaries
 from plaudit.wire.v2.task import MessageRole, Thread
 
 EXCERPT_CHARS = 120
-NAMED_MAX = 200
-"""Tasks of a page that are looked up by their ids."""
 
 _MESSAGES = re.compile(r'"messages":\[')
 _CUT_TEXT = re.compile(r'\{"content":\{"text":"((?:[^"\\]|\\u[0-9a-f]{4}|\\[^u])*)', re.I)
@@ -45,17 +42,13 @@ async def list_excerpts(tx: Transaction, project_key: int, seqs: Sequence[int]) 
 
 
 async def list_excerpts_by_id(
-    tx: Transaction, project: ProjectRow, task_ids: Sequence[str]
+    tx: Transaction, environment_id: str, task_ids: Sequence[str]
 ) -> dict[str, str]:
-    """Excerpts of a project's tasks by id, of the first NAMED_MAX ids; others are left out."""
-    wanted = task_ids[:NAMED_MAX]
-    located = await task_locators.locate_tasks(tx, project.environment_id, wanted)
-    seqs = {
-        task_id: key[1]
-        for task_id, key in located.items()
-        if key is not None and key[0] == project.project_key
-    }
-    found = await list_excerpts(tx, project.project_key, sorted(seqs.values()))
+    """Excerpts by task id of tasks that are all of one project; see `list_excerpts`."""
+    located = await task_locators.locate_tasks(tx, environment_id, task_ids)
+    seqs = {task_id: place[1] for task_id, place in located.items() if place is not None}
+    project_key = max((place[0] for place in located.values() if place is not None), default=0)
+    found = await list_excerpts(tx, project_key, sorted(seqs.values()))
     return {task_id: found[seq] for task_id, seq in seqs.items() if seq in found}
 
 

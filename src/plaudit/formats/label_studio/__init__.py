@@ -7,7 +7,7 @@ only the labelling configuration says which response is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,7 +32,7 @@ from plaudit.formats.label_studio.annotators import (
     counted_annotations,
     iso_moment,
 )
-from plaudit.formats.label_studio.conditions import with_conditions
+from plaudit.formats.label_studio.conditions import AnswerPlace, unasked_places, with_conditions
 from plaudit.formats.label_studio.config import PAIRWISE, read_config
 from plaudit.formats.label_studio.layout import TaskLayout, lay_out
 
@@ -46,6 +46,10 @@ NEEDS_CONFIG_FOR_COLUMNS = (
 )
 NO_CONTROL = "the labelling configuration has no Pairwise control {name!r}"
 OTHER_REGION = "a region is of a type that no annotation can hold; it stays in the metadata"
+UNASKED = (
+    "what people's answers come to does not ask a question that some of them answered; "
+    "it has their votes and no value"
+)
 TWO_VERDICTS = "a person chose a response and said that none is better; the response counts"
 
 _KEPT = ("meta", "file_upload", "project", "inner_id")
@@ -65,6 +69,7 @@ class LabelStudioReader(FormatReader):
         self._slots: dict[tuple[Level, str], tuple[regions.AnswerSlot, tuple[str, str]]] = {}
         self._compares = False
         self._refusal: str | None = None
+        self._form: Form | None = None
 
     def item_key(self, row: Row) -> str | None:
         """Id of the task that a row of a minimal export belongs to."""
@@ -106,7 +111,8 @@ class LabelStudioReader(FormatReader):
         fields = fields[:FIELDS_MAX]  # before each is compared with all others
         if self._config is not None:
             fields = with_conditions(fields, names, self._config.controls)
-        return Form(fields=fields) if fields else None
+        self._form = Form(fields=fields) if fields else None
+        return self._form
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a row; one without an annotation that counts is open work."""
@@ -142,7 +148,7 @@ class LabelStudioReader(FormatReader):
         has_id = isinstance(identity, int | str) and not isinstance(identity, bool)
         is_media = layout.has_media or "other_regions" in metadata
         besides: dict[str, Any] = {"label_studio": metadata} if metadata else {}
-        threads = _threads(members, layout, counted, answers, self._uses, besides)
+        threads = _threads(members, layout, counted, answers, self._uses, besides, self._form)
         return ImportedTask(
             item_id=str(identity) if has_id else None,
             threads=threads,
@@ -208,6 +214,7 @@ def _threads(
     answers: Sequence[regions.Answers],
     uses: regions.Uses,
     besides: dict[str, Any],
+    form: Form | None,
 ) -> list[dict[str, Any]]:
     """Threads of a task: one, or one for each person where people wrote the conversation.
 
@@ -216,7 +223,7 @@ def _threads(
     given = list(zip(counted, answers, strict=True))
     groups = [[one] for one in given] if any(one.chat for one in answers) else [given]
     return [
-        _thread(members, layout, group, uses, number, besides)
+        _thread(members, layout, group, uses, number, besides, form)
         for number, group in enumerate(groups)
     ]
 
@@ -228,6 +235,7 @@ def _thread(
     uses: regions.Uses,
     number: int,
     besides: dict[str, Any],
+    form: Form | None,
 ) -> dict[str, Any]:
     written = [
         read_message(members, value, pointer)
@@ -245,8 +253,13 @@ def _thread(
     for who, said in group:
         for slot, value in said.values.items():
             judgments.setdefault(slot, []).append(_judgment(who, value))
-    for slot, given in judgments.items():
-        made = judged(regions.field_of(slot, uses[slots[slot]]), given)
+    made_of = {
+        slot: judged(regions.field_of(slot, uses[slots[slot]]), given)
+        for slot, given in judgments.items()
+    }
+    if form is not None and len(group) > 1:
+        _leave_unasked_open(members, form, made_of, of_turn)
+    for slot, made in made_of.items():
         if slot.message is not None:
             of_messages.setdefault(slot.message, []).append(made)
         else:
@@ -259,6 +272,25 @@ def _thread(
         number=number,
         submissions=submissions(_judgment(who, None) for who, _ in group),
     )
+
+
+def _leave_unasked_open(
+    members: RowMembers,
+    form: Form,
+    made_of: Mapping[regions.AnswerSlot, dict[str, Any]],
+    of_turn: Sequence[dict[str, Any]],
+) -> None:
+    """Take the value off answers of several people whose questions are not asked by the others'."""
+    values: dict[AnswerPlace, Any] = {
+        (Level.turn, one["key"], None): one["value"] for one in of_turn
+    }
+    values |= {(slot.level, slot.key, slot.message): one["value"] for slot, one in made_of.items()}
+    unasked = unasked_places(form, values)
+    for slot, made in made_of.items():
+        place = slot.level, slot.key, slot.message
+        if place in unasked and made["value"] is not None and made.get("votes"):
+            made["value"] = None
+            members.remark(UNASKED)
 
 
 def _judgment(who: PersonsAnnotation, value: Any) -> Judgment:

@@ -1,13 +1,41 @@
-"""Conditions of imported questions: `visibleWhen` of a configuration, as far as it fits."""
+"""Conditions of imported questions: `visibleWhen` of a configuration, as far as it fits.
+
+They are applied to what people's answers come to, as to those of our own people: who said that the
+answer is bad, and says why, is outvoted in both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from plaudit.core.labeling.conditions import meets
 from plaudit.core.tasks.condition_checks import check_conditions
 from plaudit.core.tasks.forms import Condition, Field, Form, Level, Operator
 from plaudit.errors import InvalidContent
 from plaudit.formats.label_studio.config import LabelControl, ShownWhen
+
+AnswerPlace = tuple[Level, str, int | None]
+"""Level and key of a question, and the index of the message that it is about, None for others."""
+
+
+def unasked_places(form: Form, values: Mapping[AnswerPlace, Any]) -> Collection[AnswerPlace]:
+    """Places among these that are not asked where these are the values of a thread's answers."""
+    fields = {(field.level, field.key): field for field in form.fields}
+    left_out = set[AnswerPlace]()
+    for field in form.fields:
+        condition = field.ask_if
+        if condition is None:
+            continue
+        level = condition.level or field.level
+        source = fields[level, condition.key]
+        for place in values:
+            if place[:2] != (field.level, field.key):
+                continue
+            named = level, condition.key, place[2] if level is Level.message else None
+            if named in left_out or not meets(condition, source, values.get(named)):
+                left_out.add(place)
+    return left_out
 
 
 def with_conditions(

@@ -18,7 +18,7 @@ AGAIN = (
 )
 """Errors after which a write is run again as a whole."""
 OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
-"""Errors of what took too long; it is not tried again, because the caller has waited long enough."""
+"""Errors of what took too long; it is not tried again: the caller has waited enough."""
 LOST = (
     OSError,
     TimeoutError,

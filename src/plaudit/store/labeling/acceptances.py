@@ -10,7 +10,7 @@ from plaudit.model.labeling import AcceptanceState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = "project_key, acceptance_id, user_id, state, created_ms, action_id, detail"
+COLUMNS = "project_key, acceptance_id, user_id, state, created_ms, action_id, detail"
 _ONE = "WHERE project_key = :project_key AND acceptance_id = :acceptance_id"
 _IN_OWN_SAMPLES = (
     "WHERE project_key = :project_key AND seq = :seq AND draw > 0 AND acceptance_id IN"
@@ -46,7 +46,7 @@ class AcceptedTask(Struct, frozen=True):
 async def insert_acceptance(tx: Transaction, acceptance: Acceptance) -> None:
     """Insert an acceptance."""
     await tx.run(
-        f"INSERT INTO acceptance ({_COLUMNS}) VALUES (:project_key, :acceptance_id, :user_id,"
+        f"INSERT INTO acceptance ({COLUMNS}) VALUES (:project_key, :acceptance_id, :user_id,"
         " :state, :created_ms, :action_id, :detail)",
         _args(acceptance),
     )
@@ -69,10 +69,10 @@ async def find_acceptance(
 ) -> Acceptance | None:
     """Find an acceptance of a project."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM acceptance {_ONE}",
+        f"SELECT {COLUMNS} FROM acceptance {_ONE}",
         {"project_key": project_key, "acceptance_id": acceptance_id},
     )
-    return None if row is None else _acceptance(row)
+    return None if row is None else acceptance_of(row)
 
 
 async def lock_acceptance(
@@ -80,10 +80,10 @@ async def lock_acceptance(
 ) -> Acceptance | None:
     """Lock an acceptance until the transaction ends, and return it; None if there is none."""
     row = await tx.one(
-        f"UPDATE acceptance SET state = state {_ONE} RETURNING {_COLUMNS}",
+        f"UPDATE acceptance SET state = state {_ONE} RETURNING {COLUMNS}",
         {"project_key": project_key, "acceptance_id": acceptance_id},
     )
-    return None if row is None else _acceptance(row)
+    return None if row is None else acceptance_of(row)
 
 
 async def list_acceptances(
@@ -91,7 +91,7 @@ async def list_acceptances(
 ) -> list[Acceptance]:
     """List the last `limit` acceptances of a person in a state, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM acceptance WHERE project_key = :project_key"
+        f"SELECT {COLUMNS} FROM acceptance WHERE project_key = :project_key"
         " AND user_id = :user_id AND state = :state ORDER BY acceptance_id DESC LIMIT :row_limit",
         {
             "project_key": project_key,
@@ -100,7 +100,7 @@ async def list_acceptances(
             "row_limit": limit,
         },
     )
-    return [_acceptance(row) for row in rows]
+    return [acceptance_of(row) for row in rows]
 
 
 async def save_acceptance(tx: Transaction, acceptance: Acceptance) -> None:
@@ -230,12 +230,13 @@ async def list_submission_ids(
     return found
 
 
-def _args(acceptance: Acceptance) -> dict[str, object]:
-    values = {name: getattr(acceptance, name) for name in Acceptance.__struct_fields__}
-    return values | {"state": acceptance.state.value}
-
-
-def _acceptance(row: Row) -> Acceptance:
+def acceptance_of(row: Row) -> Acceptance:
+    """Acceptance of a row of COLUMNS."""
     values = dict(zip(Acceptance.__struct_fields__, row, strict=True))
     state = AcceptanceState(values.pop("state"))
     return Acceptance(state=state, **values | {"detail": bytes(values["detail"])})
+
+
+def _args(acceptance: Acceptance) -> dict[str, object]:
+    values = {name: getattr(acceptance, name) for name in Acceptance.__struct_fields__}
+    return values | {"state": acceptance.state.value}

@@ -3,6 +3,9 @@
 A task names them as the upload answered (`/manage/v1/attachments/…`), beside a message or in its
 text; a browser has no API key, so pages say `/files/…` instead. What is found in an organization's
 own store alone is shown; everything else stays what it is, a link to somewhere.
+
+The path on a page is sealed for the person who reads it: it opens a file for whoever was shown a
+task that names it, while they still see the project, and for nobody else who learns its id.
 """
 
 from __future__ import annotations
@@ -20,8 +23,12 @@ from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.datasets.attachments import find_attachment, find_attachments
+from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.task import Message, Thread
+from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
+
+PATH = "/files/{project_id}/{attachment_id}/{seal}"
 
 FILES_MAX = 100
 """The most stored attachments that are shown of one task; further ones stay links."""
@@ -34,9 +41,10 @@ _NAMED = re.compile(_PATH, re.ASCII)
 
 
 class Files(Struct, frozen=True):
-    """The stored attachments of a task, by id."""
+    """The stored attachments of a task by id, with the path of each for who reads the page."""
 
     known: dict[str, AttachmentRow] = {}
+    paths: dict[str, str] = {}
 
     def find(self, url: str) -> AttachmentRow | None:
         """The stored attachment at a URL of a task; None if it is not stored here."""
@@ -48,12 +56,12 @@ class Files(Struct, frozen=True):
         if not self.known:
             return text
         return _KEPT.sub(
-            lambda match: f"/files/{match['id']}" if match["id"] in self.known else match[0], text
+            lambda match: self.paths[match["id"]] if match["id"] in self.known else match[0], text
         )
 
     def addresses(self) -> list[str]:
         """The paths that `put_into` writes."""
-        return [f"/files/{attachment_id}" for attachment_id in self.known]
+        return list(self.paths.values())
 
 
 async def read_conversation(
@@ -67,7 +75,29 @@ async def read_conversation(
 
     content, named = await request.run_in_thread(work)
     async with request.db.read(snapshot=False) as tx:
-        return content, Files(await find_attachments(tx, request.user.environment_id, named))
+        return content, await find_files(tx, request, named)
+
+
+async def find_files(
+    tx: Transaction, request: PageRequest[Any], attachment_ids: Sequence[str]
+) -> Files:
+    """The stored ones of these attachments, with their paths for the person of the request.
+
+    The request is about a task of the project in its path, which names the attachments.
+    """
+    known = await find_attachments(tx, request.user.environment_id, attachment_ids)
+    return Files(known, {one: _path_of(request, one) for one in known})
+
+
+def _path_of(request: PageRequest[Any], attachment_id: str) -> str:
+    project_id = request.path["project_id"]
+    seal = attachments.make_seal(
+        request.secret,
+        project_id=project_id,
+        user_id=request.user.user_id,
+        attachment_id=attachment_id,
+    )
+    return links.fill_path(PATH, project_id=project_id, attachment_id=attachment_id, seal=seal)
 
 
 def list_named(content: Sequence[Thread]) -> list[str]:
@@ -107,10 +137,19 @@ def _texts_of(message: Message) -> Iterator[str]:
 
 
 async def show_file(request: PageRequest[NoQuery]) -> Response:
-    """GET /files/{attachment_id}: redirect to an attachment of the person's own environment."""
-    async with request.db.read(snapshot=False) as tx:
-        environment_id = request.user.environment_id
-        attachment = await find_attachment(tx, environment_id, request.path["attachment_id"])
+    """GET /files/…: redirect to an attachment that a page showed the person; raises NotFound."""
+    attachment_id, environment_id = request.path["attachment_id"], request.user.environment_id
+    is_shown = attachments.is_sealed(
+        request.secret,
+        request.path["seal"],
+        project_id=request.path["project_id"],
+        user_id=request.user.user_id,
+        attachment_id=attachment_id,
+    )
+    attachment = None
+    if is_shown:
+        async with request.db.read(snapshot=False) as tx:
+            attachment = await find_attachment(tx, environment_id, attachment_id)
     if attachment is None:
         raise NotFound("there is no such file")
     location = attachments.make_link(request.secret, attachment)
@@ -122,7 +161,7 @@ async def show_file(request: PageRequest[NoQuery]) -> Response:
 PAGES = (
     Page(
         page_id="show_file",
-        path="/files/{attachment_id}",
+        path=PATH,
         role=PersonRole.annotator,
         handler=show_file,
     ),

@@ -121,7 +121,7 @@ def address_shown(name: str, address: str, files: Files) -> Address:
     """An address with the URL under which a browser opens it, if it may."""
     kept = files.find(address)
     if kept is not None:
-        return Address(name, address, f"/files/{kept.attachment_id}")
+        return Address(name, address, files.paths[kept.attachment_id])
     is_open = urlsplit(address).scheme in ("http", "https")
     return Address(name, address, address if is_open else None)
 

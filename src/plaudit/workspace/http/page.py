@@ -215,6 +215,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Ascending order in the navigation."""
     nav_section: str | None = None
     """Word of the navigation that the page is below; its own label where it stands alone."""
+    nav_below: str | None = None
+    """Path of the navigation's page that is marked on this one, which has a path beside it."""
     tab: str | None = None
     """Label among a project's tabs. Only for a GET with `project_id` as its one parameter."""
     tab_order: int = 50

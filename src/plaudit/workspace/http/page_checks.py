@@ -41,6 +41,10 @@ def check_pages(pages: Sequence[Page]) -> None:
             page.method != "GET" or re.findall(r"{(\w+)}", page.path) != ["project_id"]
         ):
             raise ValueError(f"{page.page_id} is no page of one project, so it is none of its tabs")
+        if page.nav_below is not None and (
+            "{" in page.path or page.nav_below not in {one.path for one in pages if one.nav}
+        ):
+            raise ValueError(f"{page.page_id} is below {page.nav_below}, no page of the navigation")
         if (page.method, page.path) in seen:
             raise ValueError(f"{page.method} {page.path} is declared twice")
         seen.add((page.method, page.path))

@@ -116,6 +116,7 @@ class Views:
             (page for page in pages if page.nav is not None),
             key=lambda page: (page.nav_order, page.path),
         )
+        self._nav_of = {page.path: page.nav_below for page in pages if page.nav_below is not None}
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             extensions=["jinja2.ext.i18n"],
@@ -206,6 +207,7 @@ class Views:
 
     def _sections(self, layout: LayoutContext) -> list[NavSection]:
         user = layout.user
+        path = self._nav_of.get(layout.path, layout.path)
         sections: dict[str, NavSection] = {}
         for page in self._nav:
             if (
@@ -215,7 +217,7 @@ class Views:
             ):
                 continue
             label = speech.say(page.nav or "")
-            is_here = layout.path == page.path or layout.path.startswith(f"{page.path}/")
+            is_here = path == page.path or path.startswith(f"{page.path}/")
             word = speech.say(page.nav_section) if page.nav_section else label
             section = sections.setdefault(word, NavSection(word, []))
             section.links.append(Link(page.path, label, is_here))

@@ -18,7 +18,7 @@ from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import organizations, project_members
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, task_locators
+from plaudit.store.tasks import batches, projects
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -193,12 +193,7 @@ async def _names(
     if "project_id" not in request.path:
         return names
     task_ids = sorted({one.object_id for one in lines if one.object_kind == "task"})
-    located = await task_locators.locate_tasks(tx, user.environment_id, task_ids)
-    places = {one: place for one, place in located.items() if place is not None}
-    key = max((place[0] for place in places.values()), default=0)
-    seqs = sorted({place[1] for place in places.values() if place[0] == key})
-    texts = await excerpts.list_excerpts(tx, key, seqs)
-    return names | {one: texts[place[1]] for one, place in places.items() if place[1] in texts}
+    return names | await excerpts.list_excerpts_by_id(tx, user.environment_id, task_ids)
 
 
 async def _hidden_names(

@@ -172,6 +172,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_new_project,
         template="projects/new_project.html",
+        nav_below=PROJECTS,
     ),
     Page(
         page_id="create_project_on_page",

@@ -118,5 +118,6 @@ PAGES = (
         role=PersonRole.admin,
         handler=show_styleguide,
         template="projects/styleguide.html",
+        nav_below="/keys",
     ),
 )

@@ -14,6 +14,7 @@ from plaudit.api.http.parameters import NoQuery
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import review_queue, task_work
 from plaudit.core.labeling.submissions import content_of
+from plaudit.core.labeling.task_work import TaskWork
 from plaudit.core.managing import talks
 from plaudit.core.tasks import excerpts, lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
@@ -24,6 +25,7 @@ from plaudit.model.core import (
     ProjectRow,
     StoredTask,
 )
+from plaudit.model.labeling import WorkState
 from plaudit.model.managing import TalkSide
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags
@@ -88,10 +90,10 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "task": task,
+        "excerpt": _excerpt(threads, work),
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
         "shown": shown,
-        "excerpt": excerpts.excerpt(threads),
         "path": links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id),
         "raw": pretty,
         "raw_bytes": raw_bytes,
@@ -118,14 +120,19 @@ async def show_managed_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]
             threads, files, texts, lambda plan: plan.portion(request.query)
         )
     )
-    path = links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id)
     return {
         "project": project,
         "task": task,
-        "shown": shown,
         "excerpt": excerpts.excerpt(threads),
-        "path": path,
+        "shown": shown,
+        "path": links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id),
     }
+
+
+def _excerpt(threads: list[Thread], work: TaskWork) -> str:
+    """Beginning of a task's prompt; "" without one, and of a task whose content was reported."""
+    is_reported = work.queued is not None and work.queued.state is WorkState.quarantined
+    return "" if is_reported else excerpts.excerpt(threads)
 
 
 async def _read_threads(request: PageRequest[Any], task: StoredTask) -> tuple[list[Thread], Files]:

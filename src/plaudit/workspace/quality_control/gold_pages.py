@@ -18,7 +18,7 @@ from plaudit.core.quality_control.gold_tasks import (
     gold_settings,
     repeat_settings,
 )
-from plaudit.core.tasks import projects
+from plaudit.core.tasks import excerpts, projects
 from plaudit.core.tasks.forms import form_of, titles_of
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
@@ -174,6 +174,7 @@ async def show_task_as_gold(request: PageRequest[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "task": task,
+        "excerpt": excerpts.excerpt(state.content),
         "proposed": [
             (
                 number,

@@ -179,9 +179,9 @@ async def show_sample(request: PageRequest[NoQuery]) -> dict[str, Any]:
             [(one.seq, OUTCOMES[one.outcome]) for one in sample.tasks]
             + [(one.seq, one.outcome) for one in left],
         )
-        names = await review_queue.display_names(
-            tx, request.user.organization_id, [acceptance.user_id]
-        )
+        earlier = sample.earlier.samples
+        people = {acceptance.user_id, *(one.user_id for one in earlier)}
+        names = await review_queue.display_names(tx, request.user.organization_id, people)
     detail = acceptances.read_detail(acceptance.detail)
     is_own = acceptance.user_id == request.user.user_id
     following = next((named[at] for at, t in enumerate(sample.tasks) if t.outcome == "open"), None)
@@ -194,6 +194,9 @@ async def show_sample(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "acceptance": acceptance,
         "detail": detail,
         "sample": sample,
+        "earlier": [
+            (sample_path(project, one.acceptance_id), names[one.user_id], one) for one in earlier
+        ],
         "sampled": named[: len(sample.tasks)],
         "left_out": named[len(sample.tasks) :],
         "remaining": len(remaining),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -42,7 +42,9 @@ DELIVERIES = "/deliveries"
 SHOWN_MAX = 200
 OTHERS_MAX = 50
 BATCHES_MAX = 1000
-ROWS_MAX = 100
+ROWS_MAX = 50
+"""Tasks that a page names at most, by the beginnings of their prompts."""
+
 MANIFEST_ROWS = 1000
 UNBOUNDED = 2**62
 
@@ -150,7 +152,8 @@ async def show_delivery(request: PageRequest[RowsQuery]) -> dict[str, Any]:
     report_query = _report_query(request, ROWS_MAX, request.query.next_token)
     async with request.db.read() as tx:
         page = await reports.manifest(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request, [task.task_id for task in page.tasks])
+        context = await _delivery_context(tx, request)
+        context["excerpts"] = await _excerpts(tx, request, [one.task_id for one in page.tasks])
     return context | {"page": page}
 
 
@@ -160,17 +163,25 @@ async def show_delivery_diff(request: PageRequest[DiffDeliveries]) -> dict[str, 
     report_query = _report_query(request, query.limit, query.next_token, other_id=query.other)
     async with request.db.read() as tx:
         page = await reports.diff(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request, page.removed + page.changed + page.added)
+        if len(page.removed) + len(page.changed) + len(page.added) > ROWS_MAX:
+            # So many on one page of positions: a page of fewer positions cannot have more.
+            report_query = msgspec.structs.replace(report_query, limit=ROWS_MAX)
+            page = await reports.diff(tx, request.secret, request.user.environment_id, report_query)
+        context = await _delivery_context(tx, request)
+        listed = [*page.removed, *page.changed, *page.added]
+        context["excerpts"] = await _excerpts(tx, request, listed)
         other = await reports.get_delivery(tx, request.user.environment_id, query.other or "")
     return context | {"page": page, "other": other, "other_path": _delivery_path(other.delivery_id)}
 
 
 async def show_delivery_changes(request: PageRequest[ListChanges]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}/changes: delivered tasks that have changed since."""
-    report_query = _report_query(request, request.query.limit, request.query.next_token)
+    limit = min(request.query.limit, ROWS_MAX)
+    report_query = _report_query(request, limit, request.query.next_token)
     async with request.db.read() as tx:
         page = await reports.changes(tx, request.secret, request.user.environment_id, report_query)
-        context = await _delivery_context(tx, request, [task.task_id for task in page.tasks])
+        context = await _delivery_context(tx, request)
+        context["excerpts"] = await _excerpts(tx, request, [one.task_id for one in page.tasks])
     return context | {"page": page}
 
 
@@ -262,13 +273,8 @@ async def _make(
     request.services.shared.wake()
 
 
-async def _delivery_context(
-    tx: Transaction, request: PageRequest[Any], task_ids: Sequence[str]
-) -> dict[str, Any]:
-    """Shared context of a delivery's pages: itself, its project, others to compare with.
-
-    And `excerpts`, the beginnings of the prompts of the tasks that the page lists, by id.
-    """
+async def _delivery_context(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
+    """Shared context of a delivery's pages: itself, its project, and others to compare with."""
     delivery = await reports.get_delivery(
         tx, request.user.environment_id, request.path["delivery_id"]
     )
@@ -280,9 +286,14 @@ async def _delivery_context(
         "project": project,
         "project_path": _project_path(project),
         "path": _delivery_path(delivery.delivery_id),
-        "excerpts": await excerpts.list_excerpts_by_id(tx, project, task_ids),
         "others": [other for other in others if other.delivery_id != delivery.delivery_id],
     }
+
+
+async def _excerpts(
+    tx: Transaction, request: PageRequest[Any], task_ids: list[str]
+) -> dict[str, str]:
+    return await excerpts.list_excerpts_by_id(tx, request.user.environment_id, task_ids)
 
 
 def _report_query(

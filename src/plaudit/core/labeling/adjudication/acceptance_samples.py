@@ -27,18 +27,22 @@ def draw(seqs: Sequence[int], count: int, seed: int) -> list[int]:
     return random.Random(seed).sample(sorted(seqs), count)
 
 
-def wrong_share_max(wrong: int, looked: int) -> float:
+def wrong_share_max(wrong: int, looked: int, looks: int = 1) -> float:
     """Share of wrong tasks that is exceeded with a probability of at most 1 - CONFIDENCE.
 
     The one-sided limit of Clopper and Pearson (1934), which is never too low: of a share beyond it,
     so few wrong ones in a sample have a smaller probability. It is 1 without a task looked at.
+
+    Where the tasks were drawn in several samples, one after another, `looks` is their number. Each
+    further one has half the probability of error of the one before it, so that all of them beyond
+    the first have that of one sample together, whenever somebody stops.
     """
     if wrong >= looked:
         return 1.0
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if _at_most(wrong, looked, middle) > 1 - CONFIDENCE:
+        if _at_most(wrong, looked, middle) > (1 - CONFIDENCE) / 2 ** (looks - 1):
             low = middle
         else:
             high = middle

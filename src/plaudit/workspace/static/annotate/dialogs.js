@@ -1,5 +1,6 @@
 /** Skip, flag, give back, and the list of keys. */
 
+import { leaveFor } from "../shared/kept_focus.js";
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
 import { t } from "../shared/texts.js";
@@ -36,7 +37,7 @@ export function bindDialogs(task, sync, journal) {
   const away = async ({ next }) => {
     sync.stop();
     await journal?.forget();
-    location.assign(next ?? `/work/${task.project}`);
+    leaveFor(next ?? `/work/${task.project}`);
   };
 
   const reason = () => skip.querySelector("input[name=skip-reason]:checked")?.value;
@@ -76,7 +77,7 @@ export function bindDialogs(task, sync, journal) {
     try {
       await send("POST", `${sync.path}/release`, { lease_version: task.lease_version });
     } finally {
-      location.assign(`/work/${task.project}`);
+      leaveFor(`/work/${task.project}`);
     }
   });
   return { skip: () => open(skip), flag: () => open(flag), help: () => open(help) };

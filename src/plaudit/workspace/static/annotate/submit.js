@@ -1,5 +1,6 @@
 /** Hand the answers in: once, however often it has to be sent. */
 
+import { leaveFor } from "../shared/kept_focus.js";
 import { send } from "../shared/net.js";
 import { remember } from "./undo.js";
 import { clearFaults, faultOf, showFaults } from "./faults.js";
@@ -131,7 +132,7 @@ export class Submit {
     notice("");
     await this.#journal?.forget();
     remember(this.#sync.path);
-    location.assign(next ?? `/work/${this.#task.project}`);
+    leaveFor(next ?? `/work/${this.#task.project}`);
   }
 
   #offerWayBack(text) {

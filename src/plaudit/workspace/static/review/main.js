@@ -1,5 +1,6 @@
 /** The review page: everybody's answers, the reviewer's fixes, and the decision. */
 
+import { leaveFor } from "../shared/kept_focus.js";
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
 import { Store, keyOf, withoutAddress } from "../annotate/store.js";
@@ -150,7 +151,7 @@ async function decide() {
     settling.forget();
     const text = isAccepting ? t("The task is accepted and delivered.") : t("The corrections are delivered.");
     sessionStorage.setItem(SAID, JSON.stringify({ text, gold: isAccepting ? task.gold : "" }));
-    location.assign(told.next);
+    leaveFor(told.next);
   } catch (refused) {
     isBusy = false;
     tell();
@@ -171,7 +172,7 @@ function showSaid() {
   const said = JSON.parse(sessionStorage.getItem(SAID));
   sessionStorage.removeItem(SAID);
   if (said === null) return;
-  const asGold = said.gold ? [[t("Use as gold"), () => location.assign(said.gold)]] : [];
+  const asGold = said.gold ? [[t("Use as gold"), () => leaveFor(said.gold)]] : [];
   notice(said.text, [...asGold, [t("Close"), () => notice("")]], "good");
 }
 

@@ -29,7 +29,14 @@ export function reloadInPlace() {
   location.reload();
 }
 
-/** Focus that control again. Where it is gone, the message `told` gets the focus, null where the page has none.
+/** Go to another page, whose content gets the focus as after a form. */
+export function leaveFor(path) {
+  sessionStorage.setItem(NAME, JSON.stringify({ page: location.pathname }));
+  location.assign(path);
+}
+
+/** Focus that control again. Where it is gone, or the form led elsewhere, the message `told` gets the focus, or the
+ * content of a page without one; where tasks are done the first question gets it.
  * A message that is then out of sight is shown at the bottom of the window, up to the next key. */
 export function restoreFocus(told) {
   const kept = JSON.parse(sessionStorage.getItem(NAME) ?? "null");
@@ -40,7 +47,7 @@ export function restoreFocus(told) {
   if (control !== undefined && control.name === kept.name) control.focus();
   else if (isBack && kept.id) document.getElementById(kept.id)?.focus();
   if (document.activeElement === document.body) {
-    (told ?? (isBack ? document.getElementById("main") : null))?.focus();
+    (told ?? (document.querySelector("#task[data-preview]") ? null : document.getElementById("main")))?.focus();
     return;
   }
   if (told === null || told.getBoundingClientRect().bottom > 0) return;

@@ -53,12 +53,13 @@ function setUpMenus() {
   });
 }
 
-/** Buttons with data-copy copy the value of the element they name. */
+/** Buttons with data-copy copy the value, or else the text, of the element they name. */
 function setUpCopying() {
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.hidden = navigator.clipboard === undefined;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+      const { value, textContent } = document.getElementById(button.dataset.copy);
+      await navigator.clipboard.writeText(value ?? textContent);
       announce(t("Copied"));
       button.textContent = t("Copied");
     });

@@ -1,6 +1,7 @@
 /** How an uploaded file is read: roles of its columns, a preview of the first tasks, the start. */
 
 import { Preview } from "../projects/preview.js";
+import { leaveFor } from "../shared/kept_focus.js";
 import { send } from "../shared/net.js";
 import { t } from "../shared/texts.js";
 
@@ -113,7 +114,7 @@ form.addEventListener("submit", async (event) => {
   start.disabled = true;
   try {
     const { job_id: id } = await send("POST", `${path}/start`, read());
-    location.assign(`/import/${encodeURIComponent(id)}`);
+    leaveFor(`/import/${encodeURIComponent(id)}`);
   } catch (error) {
     start.disabled = false;
     complain(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);

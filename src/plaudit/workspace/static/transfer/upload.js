@@ -1,5 +1,6 @@
 /** Import form: uploads a file unchanged, or pasted rows as one, with a progress bar. */
 
+import { leaveFor } from "../shared/kept_focus.js";
 import { announce } from "../shared/shell.js";
 import { t } from "../shared/texts.js";
 
@@ -54,7 +55,7 @@ function upload(chosen) {
   request.addEventListener("load", () => {
     ended();
     if (request.status === 200) {
-      location.assign(`/import/file/${encodeURIComponent(request.response.job_id)}`);
+      leaveFor(`/import/file/${encodeURIComponent(request.response.job_id)}`);
       return;
     }
     const reason = request.response?.error ?? t("The server refused the file");

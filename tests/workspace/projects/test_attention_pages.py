@@ -141,7 +141,10 @@ def test_a_skipped_task_is_offered_again_with_a_trace_and_comes_to_the_same_pers
     (entry,) = entries(labeling.world)
     assert (entry.action, entry.object_id) == ("offer_task_on_page", task_id)
     assert labeling.take("ann").seq == labeling.task(task_id).seq
-    assert "offered it again to those who skipped it" in mia.get(path_of(labeling, "tasks", task_id)).text
+    assert (
+        "offered it again to those who skipped it"
+        in mia.get(path_of(labeling, "tasks", task_id)).text
+    )
 
 
 def test_a_page_of_skipped_tasks_is_offered_at_once_and_the_next_follows(

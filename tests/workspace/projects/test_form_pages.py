@@ -172,7 +172,8 @@ def test_a_previewed_preference_begins_with_response_1(mia, project, direction):
     mia.get("/projects")
     answer = drawn(mia, path_of(project, "/form"), form={"fields": [field]}, responses=2)
 
-    ends = re.search(r'class="ends".*?<span>(.*?)&nbsp;<kbd>.*?<span>(.*?)&nbsp;<kbd>', answer.text, re.S)
+    end = "<span>(.*?)&nbsp;<kbd>.*?"
+    ends = re.search(f'class="ends".*?{end}{end}', answer.text, re.S)
     assert ends is not None
     assert ends.groups() == ("Response 1 is much better", "Response 2 is much better")
 

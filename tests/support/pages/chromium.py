@@ -33,9 +33,7 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(_FEATURES_OFF)}",
     # Documents of tests are small and short-lived: more room for them is looked through less often.
-    "--js-flags=--min-semi-space-size=32,--max-semi-space-size=32,--single-threaded-gc",
-    # Drawing and the network are threads of the browser, and no processes that it has to tell.
-    *("--in-process-gpu", "--enable-features=NetworkServiceInProcess2"),
+    "--js-flags=--min-semi-space-size=32,--max-semi-space-size=32",
     # Whatever a page or the browser itself asks for elsewhere finds nobody.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]

@@ -12,7 +12,7 @@ from plaudit.wire.manage.quality import (
     QuestionQuality,
     ShareOfCases,
 )
-from plaudit.workspace.language.speech import language, number, say
+from plaudit.workspace.language.speech import language, number, percent, say
 from plaudit.workspace.language.words import word
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
@@ -77,7 +77,7 @@ def share_figure(found: ShareOfCases) -> Figure:
         if low is None or high is None
         else bracketed(number(100 * low, 1), number(100 * high, 1))
     )
-    return Figure(f"{number(100 * found.share, 1)} %", ends)
+    return Figure(percent(found.share, 1), ends)
 
 
 def duration_words(ms: float | None) -> str:

@@ -62,7 +62,7 @@ def test_people_with_flags_come_first_and_then_those_who_agree_least():
 
     assert [row.contributor_id for row in found.rows] == ["dan", "ben", "ann", "cem"]
     assert [one.number for one in kept.people] == [4, 2, 1, 3]
-    assert (found.flagged, found.words.value, found.more) == (1, "77.8 %", 0)
+    assert (found.flagged, found.words.value, found.more) == (1, "77.8%", 0)
     assert found.rows[0].reviews == "1 changed, 2 sent back of 4"
     drawn = people_view.caterpillar(found, dict.fromkeys(("ann", "ben", "cem", "dan"), HOSTILE))
     assert drawn.count("plot-mark") == 3
@@ -140,7 +140,7 @@ def test_a_moving_average_is_drawn_with_its_limits_beside_a_table():
     assert "lower limit" in found.plot
     assert (found.rows[-1].tasks, found.rows[-1].value, found.rows[-1].is_below) == (
         100,
-        "40.0 %",
+        "40.0%",
         True,
     )
     assert 20 <= len(found.rows) <= person_view.LINE_ROWS_MAX

@@ -114,4 +114,5 @@ def test_a_page_keeps_what_all_of_them_promise(visits, scene):
         promise = "whatever can be pressed is reached by Tab, and seen when it is"
         faults[promise] = KeyboardWalk(page).faults()
 
-    assert {promise: found for promise, found in faults.items() if found} == {}
+    broken = [f"{promise}: {fault}" for promise, found in faults.items() for fault in found]
+    assert broken == [], "\n".join(broken)

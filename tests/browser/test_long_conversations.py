@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.model.core import PersonRole
 from tests.browser.test_widgets import STEPS
@@ -13,7 +12,7 @@ from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
 from tests.support.long_chat import long_chat
 from tests.support.pages.annotation_page import AnnotatorTab, tasks_of
-from tests.support.pages.axe_rules import axe_rules
+from tests.support.pages.axe_rules import axe_faults, axe_rules
 
 pytestmark = on_shared_sqlite
 
@@ -52,9 +51,8 @@ def wait_for(page: Any, count: int) -> None:
     )
 
 
-def violations(page: Any) -> list[str]:
-    result = page._run(lambda page: Axe().run(page, options=axe_rules("light")), page)
-    return [f"{one['id']} {one['nodes'][0]['html'][:120]}" for one in result.response["violations"]]
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    return axe_faults(page, axe_rules("light"))
 
 
 def test_a_missing_answer_in_a_turn_that_is_not_drawn_is_drawn_named_and_reached(seat):

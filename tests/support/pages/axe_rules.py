@@ -25,7 +25,8 @@ _NARROW = f"""() => {{
   for (const one of document.querySelectorAll(`[${{marked}}]`)) one.removeAttribute(marked);
   for (const one of ({OVERLAID_TEXTS})()) one.setAttribute(marked, 'contrast');
   const size = 24, controls = `a[href], area, button, input, select, textarea, summary, audio,
-    video, iframe, [tabindex], [contenteditable]`;
+    video, iframe, [contenteditable],
+    [tabindex][role]:not([role=region], [role=group], [role=img])`;
   const targets = [...document.querySelectorAll(controls)]
     .filter((one) => one.checkVisibility()).map((one) => [one, one.getBoundingClientRect()]);
   const isNear = (one, other, room) =>
@@ -48,6 +49,9 @@ A target that is large enough, or has room around it, is none; most texts are co
 behind them in a tenth of the time (`contrast`).
 """
 
+_VIOLATIONS = """found =>
+  found.violations.map(one => [one.id, one.nodes.map(node => node.html)])"""
+
 
 def axe_rules(scheme: str) -> dict[str, Any]:
     """Options of axe for a color scheme; a dark page differs from the light one in contrast."""
@@ -56,23 +60,23 @@ def axe_rules(scheme: str) -> dict[str, Any]:
 
 def run_axe(page: Remote, options: dict[str, Any]) -> dict[str, Any]:
     """Results of axe for a page as it looks now."""
-    found: dict[str, Any] = page._run(_run, page, options)
+    found: dict[str, Any] = page._run(_run, page, options, "() => axe.reset()", "found => found")
     return found
 
 
 def axe_faults(page: Remote, options: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Rules that a page breaks as it looks now, each with the elements that do.
-
-    Of faint texts those alone that are painted over something else than what holds them.
-    """
-    found: dict[str, Any] = page._run(_run, page, options, _NARROW)
-    return [
-        (one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found["violations"]
-    ]
+    """Rules that a page breaks as it looks now, each with the elements that do."""
+    found: list[Any] = page._run(_run, page, options, _NARROW, _VIOLATIONS)
+    faults = [(rule, [html[:160] for html in elements]) for rule, elements in found]
+    chosen = options.get("runOnly", [])
+    if isinstance(chosen, list) or RULE in chosen["values"]:
+        faint = faint_texts(page)
+        faults += [(RULE, faint)] * bool(faint)
+    return faults
 
 
 def faults_in_both_schemes(page: Remote, **options: Any) -> list[tuple[str, str, list[str]]]:
-    """Rules that a page breaks, and texts that are too faint, in light and in dark.
+    """Rules that a page breaks in light, and texts that are too faint in dark.
 
     Options take the place of axe's usual ones. The page is left in the scheme in which it was not.
     """
@@ -80,11 +84,11 @@ def faults_in_both_schemes(page: Remote, **options: Any) -> list[tuple[str, str,
     found: list[tuple[str, str, list[str]]] = []
     for scheme in ("dark", "light") if is_dark else ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        faint = faint_texts(page)
-        found += [(scheme, RULE, faint)] * bool(faint)
         if scheme == "light":
-            faults = axe_faults(page, options or axe_rules(scheme))
-            found += [(scheme, *fault) for fault in faults]
+            found += [(scheme, *fault) for fault in axe_faults(page, options or axe_rules(scheme))]
+        else:
+            faint = faint_texts(page)
+            found += [(scheme, RULE, faint)] * bool(faint)
     return found
 
 
@@ -93,9 +97,9 @@ def bring_axe(page: Remote) -> None:
     page.add_init_script(f"window.bringAxe = () => {{ {AXE_SCRIPT} }}")
 
 
-def _run(page: Page, options: dict[str, Any], before: str = "() => axe.reset()") -> Any:
+def _run(page: Page, options: dict[str, Any], before: str, after: str) -> Any:
     # Reading its script costs more than most runs, so it is brought in once for each document.
     if not page.evaluate("'axe' in window || (window.bringAxe?.(), 'axe' in window)"):
         page.evaluate(AXE_SCRIPT)
-    script = f"async (options) => {{ ({before})(); return await axe.run(options); }}"
+    script = f"async options => {{ ({before})(); return ({after})(await axe.run(options)) }}"
     return page.evaluate(script, options)

@@ -14,6 +14,12 @@ from tests.support.pages.chromium import Remote
 RULE = "color-contrast"
 """What axe calls it."""
 
+_FIELDS = (
+    "input:not([type=checkbox], [type=radio], [type=hidden], [type=range], [type=color]),"
+    " textarea, select"
+)
+"""Fields that show texts."""
+
 _FAINT_TEXTS = """() => {
   const canvas = new OffscreenCanvas(1, 1)
   const pixel = canvas.getContext('2d', { willReadFrequently: true })
@@ -62,10 +68,7 @@ _FAINT_TEXTS = """() => {
   while (texts.nextNode()) {
     if (texts.currentNode.data.trim()) holders.add(texts.currentNode.parentElement)
   }
-  const others = '[type=checkbox], [type=radio], [type=hidden], [type=range], [type=color]'
-  for (const one of document.querySelectorAll(`input:not(${others}), textarea, select`)) {
-    holders.add(one)
-  }
+  for (const one of document.querySelectorAll('FIELDS')) holders.add(one)
   const isDisabled = element => element.closest(':disabled, [aria-disabled=true]') !== null ||
     element.closest('label')?.control?.disabled === true
   const faint = []
@@ -86,28 +89,31 @@ _FAINT_TEXTS = """() => {
     }
   }
   return [holders.size, faint]
-}"""
+}""".replace("FIELDS", _FIELDS)
 
 
 OVERLAID_TEXTS = """() => {
   const painted = [], holders = new Set()
+  const seen = { visibilityProperty: true, opacityProperty: true }
   for (const one of document.body.querySelectorAll('*')) {
     const { backgroundColor, backgroundImage } = getComputedStyle(one)
     const isPainted = backgroundImage !== 'none' || !/^rgba\\(.*, 0\\)$/.test(backgroundColor)
-    if (isPainted && one.checkVisibility()) painted.push([one, one.getBoundingClientRect()])
+    if (!isPainted || !one.checkVisibility(seen)) continue
+    const box = one.getBoundingClientRect()
+    if (box.width > 1 && box.height > 1) painted.push([one, box])
   }
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   while (texts.nextNode()) {
     if (texts.currentNode.data.trim()) holders.add(texts.currentNode.parentElement)
   }
-  for (const one of document.querySelectorAll('input, textarea, select')) holders.add(one)
+  for (const one of document.querySelectorAll('FIELDS')) holders.add(one)
   return [...holders].filter(text => {
     const { left, right, top, bottom, width, height } = text.getBoundingClientRect()
-    if (width <= 1 || height <= 1) return false
+    if (width <= 1 || height <= 1 || !text.checkVisibility(seen)) return false
     return painted.some(([one, box]) => box.left < right && box.right > left &&
       box.top < bottom && box.bottom > top && !one.contains(text) && !text.contains(one))
   })
-}"""
+}""".replace("FIELDS", _FIELDS)
 """Elements with texts of which a part is painted over, or before, what does not hold them."""
 
 

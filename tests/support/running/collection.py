@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     So none of them is left for the end, and no more browsers are started than workers begin with
     them. Slow tests mostly wait, while browsers keep the machine busy. A worker is given a piece of
     the list, all of the same length, and steals when it is done. What a module has of either kind
-    stays together, for what its tests share.
+    stays together, for what its tests share, and so do those that share a demonstration.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
@@ -46,11 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     kinds = [_kind_of(one) for one in items]
     for kind, places in (("slow", range(half)), ("browser", range(half % workers, workers))):
         found = [one for one, its in zip(items, kinds, strict=True) if its == kind]
-        for _, group in itertools.groupby(found, key=lambda one: one.path):
+        found.sort(key=_shares_demonstration, reverse=True)
+        for _, group in itertools.groupby(found, key=_shared_by):
             module = list(group)
             place = min(places, key=weights.__getitem__)
             shares[place] += module
-            weights[place] += len({getattr(one, "originalname", one.name) for one in module})
+            names = {getattr(one, "originalname", one.name) for one in module}
+            weights[place] += len(names if kind == "slow" else module)
     others = [one for one, its in zip(items, kinds, strict=True) if its is None]
     length = len(items) // workers
     items.clear()
@@ -59,6 +61,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items += share + others[:count]
         del others[:count]
     items += others
+
+
+def _shares_demonstration(item: pytest.Item) -> bool:
+    return "demo" in getattr(item, "fixturenames", ())
+
+
+def _shared_by(item: pytest.Item) -> object:
+    """What a test shares most with: the demonstration of the gallery, or else its module."""
+    return "demo" if _shares_demonstration(item) else item.path
 
 
 def _kind_of(item: pytest.Item) -> str | None:

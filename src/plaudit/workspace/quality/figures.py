@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct
 
-from plaudit.texts import N_
 from plaudit.wire.manage.quality import (
     AgreementOnQuestion,
     Coefficient,
@@ -17,10 +16,13 @@ from plaudit.workspace.language.speech import language, number, percent, say
 from plaudit.workspace.language.words import word
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
-LINES = (
-    PlotLine(0.667, N_("0.667: tentative conclusions")),
-    PlotLine(0.8, N_("0.8: firm conclusions")),
-)
+
+def bounds_of_conclusions() -> list[PlotLine]:
+    """Lines of a plot of α: from where on it allows tentative conclusions, and firm ones."""
+    return [
+        PlotLine(0.667, say("0.667: tentative conclusions")),
+        PlotLine(0.8, say("0.8: firm conclusions")),
+    ]
 
 
 class Figure(Struct, frozen=True):

@@ -123,4 +123,5 @@ def test_a_page_keeps_what_all_of_them_promise(visits, scene):
         promise = "whoever hears it can tell controls, headings and parts"
         faults[promise] = reader_walk.faults(page)
 
-    assert {promise: found for promise, found in faults.items() if found} == {}
+    broken = [f"{promise}: {fault}" for promise, found in faults.items() for fault in found]
+    assert broken == [], "\n".join(broken)

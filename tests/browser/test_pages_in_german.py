@@ -122,13 +122,13 @@ def test_a_page_is_whole_in_german_and_mirrored(visits, scene):
         page.set_viewport_size({"width": width, "height": height})
         faults += [f"{width} {one}" for one in page.evaluate(LOOK)]
     page.evaluate(LET_BARS_GO)
-    faults += axe_faults(page, RULES)
+    faults += [f"{rule}: {elements}" for rule, elements in axe_faults(page, RULES)]
     german = Counter(page.evaluate(PARTS))
     visits.speak(page, None)
     english = Counter(page.evaluate(PARTS))
 
     assert page.evaluate("document.documentElement.lang") == "de"
     assert scene.name == "styleguide" or page.evaluate(ENGLISH, english_texts()) == []
-    assert faults == []
+    assert faults == [], "\n".join(faults)
     assert german.total() > 20
     assert german - english == english - german == Counter()

@@ -66,7 +66,7 @@ def run_axe(page: Remote, options: dict[str, Any]) -> dict[str, Any]:
 
 def axe_faults(page: Remote, options: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """Rules that a page breaks as it looks now, each with the elements that do."""
-    found: list[Any] = page._run(_run, page, options, _NARROW, _VIOLATIONS)
+    found: list[Any] = page._run(_run, page, _BRIEF | options, _NARROW, _VIOLATIONS)
     faults = [(rule, [html[:160] for html in elements]) for rule, elements in found]
     chosen = options.get("runOnly", [])
     if isinstance(chosen, list) or RULE in chosen["values"]:
@@ -82,8 +82,10 @@ def faults_in_both_schemes(page: Remote, **options: Any) -> list[tuple[str, str,
     """
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     found: list[tuple[str, str, list[str]]] = []
-    for scheme in ("dark", "light") if is_dark else ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
+    schemes = ("dark", "light") if is_dark else ("light", "dark")
+    for scheme in schemes:
+        if scheme != schemes[0]:
+            page.emulate_media(color_scheme=scheme)
         if scheme == "light":
             found += [(scheme, *fault) for fault in axe_faults(page, options or axe_rules(scheme))]
         else:

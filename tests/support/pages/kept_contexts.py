@@ -23,6 +23,8 @@ class _Kept:
     options: dict[str, Any]
     resting: Remote
     """The page that stays open between tests."""
+    session: Remote
+    """Speaks to the browser about the context."""
     origins: set[str] = field(default_factory=set)
 
 
@@ -69,7 +71,7 @@ class KeptContexts:
         resting = context.new_page()
         resting.goto(self._resting_url)
         context._run(seen.watch, context, self._own)
-        return _Kept(context, seen, options, resting)
+        return _Kept(context, seen, options, resting, context.new_cdp_session(resting))
 
 
 def _empty(kept: _Kept) -> None:
@@ -82,10 +84,9 @@ def _empty(kept: _Kept) -> None:
     context.clear_permissions()
     context.set_offline(False)
     context.clear_cookies()
-    session = context.new_cdp_session(resting)
+    session = kept.session._target
     for origin in kept.origins:
         place = {"origin": origin, "storageTypes": "all"}
         session.send("Storage.clearDataForOrigin", place)
     session.send("Network.clearBrowserCache")
-    session.detach()
     kept.origins.clear()

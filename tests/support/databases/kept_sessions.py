@@ -7,7 +7,8 @@ Nobody has another one's transaction, settings, locks or cursors.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,8 +20,8 @@ from tests.support.running.kept_loops import LOOPS, WHEN_CLOSED
 
 RESTING = "resting"
 """Name of the application while a session waits for its next user."""
-KEPT_MAX = 8
-"""Sessions that rest in this process; the server has a hundred for all of them."""
+KEPT_MAX = max(2, min(12, 40 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+"""Sessions that rest in this process; the server has a hundred for all workers of a run."""
 _REST_SQL = (
     "SELECT pg_advisory_unlock_all(); RESET ALL; UNLISTEN *; CLOSE ALL; DISCARD TEMP;"
     f" SET application_name = '{RESTING}'"
@@ -31,7 +32,9 @@ Key = tuple[str, asyncio.AbstractEventLoop, str]
 """URL, loop and options."""
 
 _databases: set[str] = set()
-_resting: defaultdict[Key, list[Session]] = defaultdict(list)
+_resting: dict[Key, Session] = {}
+"""Those that rest, the one that rests for longest first."""
+_lock = threading.Lock()
 _connect = asyncpg.connect
 
 
@@ -47,21 +50,24 @@ class Session(asyncpg.Connection):
 
     async def _rest(self, timeout: float | None) -> bool:
         url, loop, _ = self.key
-        count = sum(map(len, list(_resting.values())))  # other threads rest theirs
         if (
             self.is_closed()
             or self.is_in_transaction()
             or url not in _databases
             or loop not in LOOPS
-            or len(_resting[self.key]) > 0
-            or count >= KEPT_MAX
+            or self.key in _resting
         ):
             return False
         try:
             await self.execute(_REST_SQL, timeout=timeout)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        _resting[self.key].append(self)
+        with _lock:
+            if self.key in _resting:
+                return False
+            if len(_resting) >= KEPT_MAX:
+                _resting.pop(next(iter(_resting))).terminate()
+            _resting[self.key] = self
         return True
 
     async def end(self) -> None:
@@ -76,8 +82,9 @@ async def connect(dsn: str | None = None, **options: Any) -> Any:
         return await _connect(dsn, **options)
     assert dsn is not None
     key = dsn, loop, repr(sorted(options.items()))
-    while _resting[key]:
-        session = _resting[key].pop()
+    with _lock:
+        session = _resting.pop(key, None)
+    if session is not None:
         try:
             await session.execute(_WAKE_SQL)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -105,12 +112,14 @@ def _forget_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _end(is_meant: Any) -> None:
-    for key in [key for key in list(_resting) if is_meant(key)]:
-        for session in _resting.pop(key):
-            if key[1].is_running():
-                session.terminate()
-            else:
-                key[1].run_until_complete(session.end())
+    with _lock:
+        meant = [_resting.pop(key) for key in list(_resting) if is_meant(key)]
+    for session in meant:
+        loop = session.key[1]
+        if loop.is_running():
+            session.terminate()
+        else:
+            loop.run_until_complete(session.end())
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 from benchmarks.clock import cpu_between
+from tests.support.running.every_case import every_case
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CLOCKS = {"cpu_seconds", "_cpu_seconds", "children_cpu_seconds", "process_time", "times"}
@@ -26,9 +25,7 @@ def test_work_of_many_ticks_costs_what_the_clock_says():
     assert cpu_between(0.25, 1.75) == 1.5
 
 
-@pytest.mark.parametrize(
-    "path", sorted(BENCHMARKS.rglob("*.py")), ids=lambda path: str(path.relative_to(BENCHMARKS))
-)
+@every_case("path", sorted(BENCHMARKS.rglob("*.py")))
 def test_a_difference_of_cpu_clocks_is_taken_by_cpu_between_alone(path: Path):
     found = [
         f"{path.name}:{node.lineno}: {ast.unparse(node)}"

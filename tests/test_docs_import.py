@@ -22,6 +22,7 @@ from plaudit.formats.table.mapping import (
     TextColumn,
 )
 from tests.support.harness import run_cli
+from tests.support.running.every_case import every_case
 from tests.test_docs import BLOCKS, Block, section_of, text_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -77,7 +78,7 @@ def test_an_import_says_what_the_document_shows(name, empty_store, tmp_path):
     assert checked > 0
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@every_case("name", FORMATS)
 def test_a_format_is_listed_with_a_section_that_has_an_example(name):
     linked = re.search(
         rf"^\| \[`{name}`\]\(([^)#]*)#", section_of("docs/import.md", "Formats"), re.M

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.source import FILES, ROOT, name_of, nodes, trees
+from tests.support.source import FILES, ROOT, name_of, nodes, trees, written
 
 FILE_LINES_MAX = 420
 FUNCTION_LINES_MAX = 60
@@ -24,9 +24,7 @@ FUNCTION_LINES_MAX = 60
 @cache
 def calls(tree: ast.AST) -> list[tuple[int, str]]:
     """Line and dotted name of each attribute that is read, such as `os.environ`."""
-    return [
-        (node.lineno, ast.unparse(node)) for node in nodes(tree) if isinstance(node, ast.Attribute)
-    ]
+    return [(node.lineno, written(node)) for node in nodes(tree) if isinstance(node, ast.Attribute)]
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -225,7 +223,7 @@ def test_nothing_but_the_outermost_frames_catches_everything():
         if not name_of(path).startswith(outermost)
         for node in nodes(tree)
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+        and (node.type is None or written(node.type) in ("Exception", "BaseException"))
     ]
 
     assert found == []
@@ -244,17 +242,15 @@ def test_nothing_evaluates_unpickles_or_starts_programs():
     """
     dangerous = {"eval", "exec", "compile", "__import__", "input", "breakpoint"}
     found = [
-        f"{name_of(path)}:{node.lineno}: {ast.unparse(node.func)}"
+        f"{name_of(path)}:{node.lineno}: {written(node.func)}"
         for path, tree in trees().items()
         for node in nodes(tree)
         if isinstance(node, ast.Call)
         and (
             (isinstance(node.func, ast.Name) and node.func.id in dangerous)
-            or re.match(
-                r"(pickle|marshal|shelve)\.|os\.(system|popen|exec)", ast.unparse(node.func)
-            )
+            or re.match(r"(pickle|marshal|shelve)\.|os\.(system|popen|exec)", written(node.func))
             or (
-                ast.unparse(node.func).startswith(("subprocess.", "asyncio.create_subprocess"))
+                written(node.func).startswith(("subprocess.", "asyncio.create_subprocess"))
                 and name_of(path) not in PROGRAMS
             )
             or any(one.arg == "shell" for one in node.keywords)

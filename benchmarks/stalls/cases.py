@@ -271,6 +271,7 @@ def _path_of(page: Page, store: StallStore) -> str:
         "endpoint_id": NAMES["ended_endpoint_id"],
         "name": "sample.csv",
         "number": "1",
+        "seal": store.seal,
         "crossing_id": "absent",
         **dict.fromkeys(ABSENT, "absent"),
         "job_id": store.job_ids[JobKind.delivery],

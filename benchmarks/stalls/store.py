@@ -12,6 +12,7 @@ from benchmarks.plan import Plan
 from plaudit.api.transfer.upload_job import HEAD_BYTES_MAX, UploadedFile, encode_rows
 from plaudit.core.accounts import sessions
 from plaudit.core.common import server_secret
+from plaudit.core.datasets.attachments import make_seal
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.formats.common.rows import Row
@@ -53,6 +54,13 @@ class StallStore:
         self._fill_every_kind()
         admin = add_person(world, "admin")
         self.admin = self._session(admin.organization_id, admin.user_id)
+        self.seal = make_seal(
+            self.secret,
+            project_id=NAMES["project_id"],
+            user_id=admin.user_id,
+            attachment_id=NAMES["attachment_id"],
+        )
+        """That of the file in the path that a page shows the admin."""
         self._add_jobs(admin.user_id)
         self._import_listed()
         with world.connect() as client:

@@ -17,6 +17,7 @@ from plaudit.core.common import server_secret
 from plaudit.errors import Conflict, Misconfigured, NotFound
 from plaudit.model.core import Role
 from tests.support.harness import World, one_engine, run_cli, store_arguments
+from tests.support.running.every_case import every_case
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 UNKNOWN = api_keys.mint_key("live")
@@ -74,7 +75,7 @@ def test_the_checksum_tells_keys_from_strings_that_resemble_them():
     assert api_keys.is_key(UNKNOWN)
 
 
-@pytest.mark.parametrize(
+@every_case(
     "spoil",
     [
         lambda key: key[:-1],

@@ -9,12 +9,13 @@ import pytest
 from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.errors import Misconfigured
 from plaudit.settings import LOOPBACK, from_environment
+from tests.support.running.every_case import every_case
 
 PROXIES = (*LOOPBACK, ip_network("10.0.0.0/8"))
 
 
-@pytest.mark.parametrize(
-    ("peer", "said", "network"),
+@every_case(
+    "peer, said, network",
     [
         ("192.0.2.1", [], "192.0.2.1"),
         ("192.0.2.1", ["198.51.100.7"], "192.0.2.1"),

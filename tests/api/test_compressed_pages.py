@@ -13,6 +13,7 @@ from plaudit.api.http.content_codings import chosen_coding
 from plaudit.model.codings import Coding
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
+from tests.support.running.every_case import every_case
 
 LONG: dict[str, Any] = {"project_id": "project_123"}
 ACCEPTED = ("identity", *Coding)
@@ -72,8 +73,8 @@ def test_pages_are_not_compressed_where_that_is_switched_off(world):
     assert all(one.headers["vary"] == "Authorization" for one in found)
 
 
-@pytest.mark.parametrize(
-    ("accepted", "coding"),
+@every_case(
+    "accepted, coding",
     [
         ("", None),
         ("identity", None),

@@ -16,6 +16,7 @@ from tests.support.builders import make_tasks
 from tests.support.harness import Server, World
 from tests.support.network.wire import Wire, parse
 from tests.support.operations import assert_is_error
+from tests.support.running.every_case import every_case
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -88,7 +89,7 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
+@every_case("data", MALFORMED.values())
 def test_malformed_http_is_refused_once_and_the_connection_closed(wire, data):
     """Nothing that hides behind an ambiguous length is ever read as a request of its own."""
     spoken = wire.say(data, expect=None)
@@ -288,7 +289,7 @@ def test_a_path_is_matched_as_it_was_sent(wire, target):
     assert_is_error(404, answer.headers, answer.json())
 
 
-@pytest.mark.parametrize(
+@every_case(
     "name",
     ["../edge.py", "..%2fedge.py", "..%252fedge.py", "%2e%2e/edge.py", "%2e%2e%2fedge.py",
      "..\\edge.py", "..%5cedge.py", "%2fetc%2fpasswd", "/etc/passwd", "docs.css%00.js", "docs.css/",
@@ -305,7 +306,7 @@ GOOD_IDS = ("a", "req-1", "A.b_c-9", "x" * 64)
 BAD_IDS = ("", "x" * 65, "a b", "a;b", "é", "../x", "a\tb", "<b>", "a,b")
 
 
-@pytest.mark.parametrize("given", GOOD_IDS + BAD_IDS)
+@every_case("given", GOOD_IDS + BAD_IDS)
 def test_a_request_id_is_kept_only_if_it_is_plain(wire, given):
     for target in ("/healthz", "/v2/task?task_id=absent"):
         answer = wire.get(target, f"X-Request-Id: {given}")

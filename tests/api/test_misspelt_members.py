@@ -7,6 +7,7 @@ import pytest
 from plaudit.wire.v2.unknown_members import COMPARED_MAX, is_slip
 from tests.support.harness import above_the_store, one_engine
 from tests.support.operations import WRITING, calling
+from tests.support.running.every_case import every_case
 
 V2 = [one for one in WRITING if one.path.startswith("/v2/")]
 OTHERS = ("instruction", "attachments", "priority", "tags", "note", "type", "params", "x" * 5000)
@@ -70,8 +71,8 @@ def test_a_response_s_members_are_looked_at_too(world, client):
     assert "did you mean 'source_id'" in answer.json()["error"]
 
 
-@pytest.mark.parametrize(
-    ("name", "meant", "expected"),
+@every_case(
+    "name, meant, expected",
     [
         ("template_variable", "template_variables", True),
         ("templateVariables", "template_variables", True),

@@ -7,10 +7,11 @@ import pytest
 from plaudit.errors import Misconfigured
 from plaudit.settings import from_environment
 from tests.support.harness import run_cli
+from tests.support.running.every_case import every_case
 
 
-@pytest.mark.parametrize(
-    ("text", "origin"),
+@every_case(
+    "text, origin",
     [
         ("", None),
         ("https://feedback.example.com", "https://feedback.example.com"),
@@ -27,7 +28,7 @@ def test_an_origin_is_read(text, origin):
     assert from_environment({"PLAUDIT_PUBLIC_URL": text}).public_url == origin
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     ["feedback.example.com", "feedback.example.com:8000", "//feedback.example.com", "https://",
      "https:feedback.example.com", "ftp://feedback.example.com", "https://example.com/plaudit",

@@ -24,6 +24,7 @@ from plaudit.settings import Settings, from_environment
 from tests.support.app_client import AppClient
 from tests.support.harness import World
 from tests.support.operations import assert_is_error
+from tests.support.running.every_case import every_case
 
 SLOW = Quota(3, 3600)
 
@@ -262,7 +263,7 @@ def test_failed_authentication_is_limited_unless_turned_off():
     assert rate_limits.from_settings(Settings(rate_failed_auth=None)) == (None, None)
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text", ["600", "600/", "/minute", "0/minute", "-1/minute", "6e2/minute", "600/fortnight",
              "600 / minute", "1.5/second", "٦/minute", "1/minutes", "OFF", "10000000000/day"],
 )  # fmt: skip

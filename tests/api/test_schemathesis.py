@@ -71,7 +71,7 @@ def target(template, tmp_path_factory) -> Iterator[Target]:
     fill(world)
     key = world.key()
     world.close()
-    server = Server(settings)
+    server = Server(settings, PLAUDIT_LOG_LEVEL="warning")  # nobody reads a line for each request
     made = Target(server, key)
     yield made
     made.link.close()

@@ -261,7 +261,7 @@ PROVOKED = [
 ]
 
 
-@pytest.mark.parametrize(("method", "url", "headers", "status", "code"), PROVOKED)
+@every_case("method, url, headers, status, code", PROVOKED)
 def test_every_refusal_has_the_one_body(
     shared_world, shared_ann, method, url, headers, status, code
 ):

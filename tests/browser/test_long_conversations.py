@@ -184,6 +184,19 @@ def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
     assert ann.seen.errors == ann.seen.violations == []
 
 
+@pytest.mark.parametrize("width", [390, 1024])
+def test_turns_on_a_page_of_their_own_show_every_response_at_each_width(seat, width):
+    """No script works there, which elsewhere shows one response at a time on a phone."""
+    page = seat(long_chat(3), viewport={"width": width, "height": 800}).take()
+
+    page.goto(f"{page.url}/turns")
+
+    bodies = page.locator(".response-body")
+    assert bodies.count() > 3
+    assert all(bodies.nth(number).is_visible() for number in range(bodies.count()))
+    assert not page.locator(".responses > .tabs:visible").count()
+
+
 @pytest.mark.parametrize("place", ["review", "projects"])
 def test_reviewers_and_managers_read_on_too(tenant, shared_server, open_context, place):
     """A reviewer is led to what is disputed by its key, also where it is not drawn yet."""

@@ -30,17 +30,18 @@ CHOSEN = """() => {  // of a format its name comes first, and what it is for sta
 }"""
 LOOK = f"""() => {{
   const faults = [], root = document.documentElement
-  const looked = `button, .button, th, td, label, summary, .tag, h1, h2, h3, legend, nav a, .pill`
+  const named = `button, .button, th, td, label, summary, .tag, h1, h2, h3, legend, nav a, .pill`
   for (const direction of ['ltr', 'rtl']) {{
     root.dir = direction
     if (root.scrollWidth > root.clientWidth) faults.push(`${{direction}}: wider than the window`)
     for (const look of [{", ".join((OUT, CHOSEN, *look_sweeps.SWEEPS))}]) {{
       faults.push(...look().map((one) => `${{direction}} ${{one}}`))
     }}
-    for (const one of document.querySelectorAll(looked)) {{
+    for (const one of document.querySelectorAll(`${{named}}, .ends span`)) {{
       if (one.scrollWidth <= one.clientWidth + 1) continue
       const {{ overflowX, textOverflow, clipPath }} = getComputedStyle(one)
-      const isCut = overflowX === 'hidden' && textOverflow !== 'ellipsis' && clipPath === 'none'
+      const isShortened = textOverflow === 'ellipsis' && !one.matches('.ends span')
+      const isCut = overflowX === 'hidden' && !isShortened && clipPath === 'none'
       if (isCut && one.checkVisibility() && !one.matches('.sr-only, .sr-only *')) {{
         faults.push(`${{direction}} cut: ${{one.outerHTML.slice(0, 120)}}`)
       }}
@@ -57,7 +58,7 @@ LET_BARS_GO = """() => {
 }"""
 """Lets no bar that stays in sight lie on what could be scrolled from under it."""
 ENGLISH = """known => {
-  const own = 'bdi, [dir=auto], code, pre, textarea, script, style, template, math, kbd, svg';
+  const own = 'bdi, [dir=auto], code, pre, textarea, script, style, template, math, kbd';
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found = [];
   while (walk.nextNode()) {

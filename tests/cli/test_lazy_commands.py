@@ -13,6 +13,7 @@ from plaudit import cli
 from plaudit.settings import Settings
 from tests.support.builders import make_task
 from tests.support.harness import World, clean_environment, on_sqlite_alone
+from tests.support.running.every_case import every_case
 
 SERVER = {
     "aiosmtplib", "httpcore2", "httpx2", "jinja2", "latex2mathml", "markdown_it", "nh3",
@@ -83,7 +84,7 @@ def test_a_command_on_sqlite_loads_neither_the_server_nor_postgresql(
     assert loaded & (SERVER | OTHERS) == needs
 
 
-@pytest.mark.parametrize(("name", "import_path", "description"), cli.COMMANDS)
+@every_case("name, import_path, description", cli.COMMANDS)
 def test_the_help_of_a_command_begins_like_its_docstring(name, import_path, description):
     command = cli.app[name]
 

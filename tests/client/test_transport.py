@@ -20,6 +20,7 @@ from plaudit.client import AsyncClient, Client, ClientError, RetryPolicy
 from plaudit.client.exchange import retry_after_s
 from tests.support.network.odd_server import OddServer, answered
 from tests.support.network.receivers import Authority, Receiver
+from tests.support.running.every_case import every_case
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -61,13 +62,13 @@ def first(*answers: bytes | None) -> Any:
     return lambda number, head: answers[min(number, len(answers) - 1)]
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@every_case("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_asked_again(ask, status):
     with OddServer(first(answered({"error": "later"}, status), answered(PROJECT))) as server:
         assert json.loads(ask(server, "/v2/project")) == PROJECT
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 501])
+@every_case("status", [400, 401, 403, 404, 409, 413, 501])
 def test_a_refusal_is_raised_at_once_in_the_servers_words(ask, status):
     said = {"status_code": status, "error": "no", "code": "nope", "request_id": "req_1"}
     with OddServer(first(answered(said, status))) as server:
@@ -89,7 +90,7 @@ def test_the_request_id_of_the_header_stands_in_for_that_of_the_body(ask):
     assert raised.value.request_id == "req_2"
 
 
-@pytest.mark.parametrize("broken", [None, answered(PROJECT, cut=3), b"nonsense\r\n\r\n"])
+@every_case("broken", [None, answered(PROJECT, cut=3), b"nonsense\r\n\r\n"])
 def test_a_connection_that_breaks_is_made_again(ask, broken):
     with OddServer(first(broken, broken, answered(PROJECT))) as server:
         assert json.loads(ask(server, "/v2/project")) == PROJECT
@@ -102,7 +103,7 @@ CHUNKED = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BO
 CHUNKED_ANSWER = b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED
 
 
-@pytest.mark.parametrize(
+@every_case(
     "answer",
     [
         CHUNKED_ANSWER,
@@ -110,7 +111,6 @@ CHUNKED_ANSWER = b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n" + CH
         b"HTTP/1.0 200 Said\r\nx-cut: 1\r\n\r\n" + BODY,
         b"HTTP/1.1 103 Early Hints\r\nlink: </style>\r\n\r\n" + answered(PROJECT),
     ],
-    ids=["chunked", "until the end", "HTTP/1.0", "announced"],
 )
 def test_every_way_to_end_an_answer_is_understood(ask, answer):
     with OddServer(first(answer)) as server:

@@ -9,6 +9,7 @@ from plaudit.core.common.look_alikes import find_twin
 from plaudit.errors import Conflict
 from tests.support.harness import run_cli, store_arguments
 from tests.support.pages.browser_client import invite
+from tests.support.running.every_case import every_case
 
 TWINS = {
     "Cyrillic": ("coco", "сосо"),
@@ -36,7 +37,7 @@ APART = {
 }
 
 
-@pytest.mark.parametrize(("one", "other"), TWINS.values(), ids=TWINS)
+@every_case("one, other", TWINS.values())
 def test_twins_are_found_both_ways(one, other):
     assert find_twin(one, ["x", other]) == other
     assert find_twin(other, ["x", one]) == one

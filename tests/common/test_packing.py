@@ -15,6 +15,7 @@ from plaudit.client import compression
 from plaudit.model.codings import Coding
 from plaudit.wire.v2 import packing
 from plaudit.wire.v2.packing import Summed
+from tests.support.running.every_case import every_case
 
 PIECES = st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=6)
 
@@ -47,7 +48,7 @@ def test_a_checksum_of_two_contents_is_that_of_both(first, second):
     assert combined == zlib.crc32(first + second)
 
 
-@pytest.mark.parametrize("length", [0, 1, 255, 256, 65_535, 65_536, 10**7, 2**24 + 1])
+@every_case("length", [0, 1, 255, 256, 65_535, 65_536, 10**7, 2**24 + 1])
 def test_checksums_of_long_contents_are_combined(length):
     second = bytes(length)
     first = zlib.crc32(b"a")

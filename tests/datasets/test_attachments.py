@@ -34,6 +34,7 @@ from tests.support.harness import (
     store_arguments,
 )
 from tests.support.operations import assert_is_error
+from tests.support.running.every_case import every_case
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
 
@@ -92,7 +93,7 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("declared", "first", "shown"), SHOWN)
+@every_case("declared, first, shown", SHOWN)
 def test_only_known_media_are_shown_in_place_and_only_if_bytes_and_word_agree(
     declared, first, shown
 ):
@@ -135,7 +136,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@every_case("name", HOSTILE)
 def test_no_name_breaks_out_of_its_header(name):
     value = content_disposition("attachment", name)
 
@@ -149,7 +150,7 @@ def test_no_name_breaks_out_of_its_header(name):
 
 
 @above_the_store
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@every_case("name", HOSTILE)
 def test_a_hostile_name_is_refused_or_served_as_one_header_line(shared_world, shared_server, name):
     """Read from the socket, so that no client tidies the block of headers up."""
     server, before = shared_server, files_in(shared_world)

@@ -17,6 +17,7 @@ from tests.support.deliveries import (
     stored,
 )
 from tests.support.harness import above_the_store, one_engine, walk
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 
@@ -105,8 +106,8 @@ def test_deliveries_are_listed_oldest_first_between_exclusive_bounds(full, clien
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    ("path", "params", "status"),
+@every_case(
+    "path, params, status",
     [
         ("/v2/deliveries", {}, 400),
         ("/v2/deliveries", {"project_id": "nobody"}, 404),

@@ -23,6 +23,7 @@ from tests.formats.reading import (
     rows_of,
     turns_of,
 )
+from tests.support.running.every_case import every_case
 
 PUBLISHED = "biggen-rubrics/sample_evals.json.gz"
 LEVELS = [f"Level {score}." for score in range(1, 6)]
@@ -200,7 +201,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), BAD.values(), ids=BAD)
+@every_case("value, pointer, reason", BAD.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(biggen.FORMAT, value, row())
 

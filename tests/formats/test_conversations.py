@@ -9,6 +9,7 @@ import pytest
 
 from plaudit.formats.common.conversations import ROLES
 from tests.support.foreign_rows import Read, detected, read_rows, refusal_of
+from tests.support.running.every_case import every_case
 
 USER = {"role": "user", "content": "How high is the tower?"}
 ANSWER = {"role": "assistant", "content": "120 m."}
@@ -230,8 +231,8 @@ def test_a_text_that_is_a_number_is_kept_with_a_flag_or_refused():
     assert refusal_of("messages", row, strict=True).pointer == "/messages/0/content"
 
 
-@pytest.mark.parametrize(
-    ("message", "pointer"),
+@every_case(
+    "message, pointer",
     [
         ({"role": "user"}, "/content"),
         ({"role": "user", "content": None}, "/content"),

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from plaudit.formats import detection
 from plaudit.formats.common.file_import import InputFile
 from plaudit.formats.detection import Detection
@@ -44,7 +42,7 @@ def detected(path: Path) -> Detection:
     return detection.detect([InputFile(path, path.name, path.stat().st_size)])
 
 
-@pytest.mark.parametrize(("name", "expected"), PUBLISHED.items(), ids=PUBLISHED)
+@every_case("name, expected", PUBLISHED.items())
 def test_a_published_file_is_told_or_needs_a_mapping(name, expected):
     path = published_path(name)
 

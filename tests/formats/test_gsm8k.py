@@ -22,6 +22,7 @@ from tests.formats.reading import (
     turns_of,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 PUBLISHED = "gsm8k-model-solutions/example_model_solutions.jsonl.gz"
 
@@ -147,7 +148,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), BAD.values(), ids=BAD)
+@every_case("value, pointer, reason", BAD.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(gsm8k.FORMAT, value, row())
 

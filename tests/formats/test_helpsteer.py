@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.foreign_rows import detected, read_rows, refusal_of, sweep, value_of
+from tests.support.running.every_case import every_case
 
 SCORES = {"helpfulness": 3, "correctness": 4, "coherence": 4, "complexity": 2, "verbosity": 1}
 RATED = {"prompt": "What is a prime?", "response": "A number.", **SCORES}
@@ -274,8 +275,8 @@ def test_the_better_edit_is_named_by_the_verdict_alone():
     assert made.task.metadata == {"original_response": "A number.", "feedback": ["Vague."]}
 
 
-@pytest.mark.parametrize(
-    ("row", "pointer"),
+@every_case(
+    "row, pointer",
     [
         ({**PREFERRED, "preference_strength": 4}, "/preference_strength"),
         ({**PREFERRED, "preference_strength": "first"}, "/preference_strength"),

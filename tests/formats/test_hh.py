@@ -24,6 +24,7 @@ from tests.formats.reading import (
     turns_of,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 ASKED = "\n\nHuman: Which soup is cold? "
 
@@ -219,7 +220,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("row", ODD)
+@every_case("row", ODD)
 def test_a_row_can_be_given_back_byte_for_byte(row):
     assert transcripts(read_one(hh.FORMAT, row)) == row
 
@@ -258,7 +259,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), BAD.values(), ids=BAD)
+@every_case("value, pointer, reason", BAD.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(hh.FORMAT, value, pair())
 

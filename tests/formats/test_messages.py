@@ -15,6 +15,7 @@ from tests.support.foreign_rows import (
     sweep,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 USER = {"role": "user", "content": "Is 51 prime?"}
 RIGHT = {"role": "assistant", "content": "No, 51 = 3 × 17."}
@@ -78,8 +79,8 @@ def test_a_conversation_alone_is_an_answer_without_a_verdict():
     assert made.task.metadata == {"source": "a"}
 
 
-@pytest.mark.parametrize(
-    ("row", "pointer"),
+@every_case(
+    "row, pointer",
     [
         ({**REJECTED, "rejected_response": None}, "/rejected_response"),
         ({**REJECTED, "rejected_response": []}, "/rejected_response"),

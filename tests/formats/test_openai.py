@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.foreign_rows import detected, read_rows, refusal_of, sweep
+from tests.support.running.every_case import every_case
 
 USER = {"role": "user", "content": "Capital of Kenya?"}
 PAIR = {
@@ -66,8 +67,8 @@ def test_plain_conversations_are_left_to_messages():
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
+@every_case(
+    "change, pointer",
     [
         ({"input": None}, "/input"),
         ({"input": {}}, "/input/messages"),

@@ -12,6 +12,7 @@ from plaudit.formats.import_format import ObjectRows
 from plaudit.formats.registry import FORMATS
 from tests.formats.reading import published_rows, rows_of
 from tests.support import builders
+from tests.support.running.every_case import every_case
 
 TASK = builders.make_task("t1")
 LINE = {"kind": "task", "value": TASK}
@@ -48,7 +49,7 @@ def test_each_of_them_is_told_by_its_rows(values, name):
     assert detected(*values) == [name]
 
 
-@pytest.mark.parametrize(
+@every_case(
     "values",
     [
         [1],
@@ -72,7 +73,6 @@ def test_each_of_them_is_told_by_its_rows(values, name):
         [{"message_id": "m1", "prompt": PROMPT}],
         [TREE, {"message_tree_id": "m2"}],
     ],
-    ids=str,
 )
 def test_other_rows_fall_through(values):
     assert detected(*values) == []

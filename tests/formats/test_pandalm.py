@@ -26,6 +26,7 @@ from tests.formats.reading import (
     turns_of,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 PUBLISHED = "pandalm-testset/testset-v1.json"
 
@@ -240,7 +241,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), REFUSED.values(), ids=REFUSED)
+@every_case("value, pointer, reason", REFUSED.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(pandalm.FORMAT, value, row(1))
 

@@ -17,6 +17,7 @@ from tests.support.foreign_rows import (
     sweep,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 HUMAN = {"from": "human", "value": "Is 51 prime?"}
 RIGHT = {"from": "gpt", "value": "No, 51 = 3 × 17."}
@@ -116,8 +117,8 @@ def test_the_parts_of_version_1_become_texts_with_their_weights_kept():
     assert detected(V1) == "sharegpt"
 
 
-@pytest.mark.parametrize(
-    ("row", "pointer"),
+@every_case(
+    "row, pointer",
     [
         ({**PAIR, "chosen": None}, "/chosen"),
         ({**PAIR, "chosen": []}, "/chosen"),

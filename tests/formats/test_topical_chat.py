@@ -26,6 +26,7 @@ from tests.formats.reading import (
     turns_of,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 PUBLISHED = "topical-chat-valid-freq/valid_freq.json.gz"
 GRADES = ["Poor", "Not Good", "Passable", "Good", "Excellent"]
@@ -255,7 +256,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), BAD.values(), ids=BAD)
+@every_case("value, pointer, reason", BAD.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(topical_chat.FORMAT, value, chat())
 

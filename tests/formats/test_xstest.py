@@ -24,6 +24,7 @@ from tests.formats.reading import (
     turns_of,
     value_of,
 )
+from tests.support.running.every_case import every_case
 
 FULL, REFUSED, PARTIAL = "1_full_compliance", "2_full_refusal", "3_partial_refusal"
 
@@ -162,8 +163,8 @@ def test_a_label_has_the_votes_of_both_raters():
     assert turns_of(task)[0]["annotations"] == []
 
 
-@pytest.mark.parametrize(
-    ("file", "model"),
+@every_case(
+    "file, model",
     [
         ("xstest_v2_completions_tern.csv", "tern"),
         ("some/folder/xstest_v2_completions_tern-7b.v2.csv.gz", "tern-7b.v2"),
@@ -247,7 +248,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "pointer", "reason"), BAD.values(), ids=BAD)
+@every_case("value, pointer, reason", BAD.values())
 def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointer, reason):
     outcome = read_values(xstest.FORMAT, value, row(2))
 

@@ -118,8 +118,8 @@ def test_answers_come_to_what_the_rule_says(field, values, wanted):
     assert outcome(field, *values) == wanted
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "wanted"),
+@every_case(
+    "field, value, wanted",
     [
         (LIKERT, 1, "a"),
         (LIKERT, 3, "a"),

@@ -76,8 +76,8 @@ def test_answers_are_stored_by_source():
     assert checked() == {("test_model", "grade"): 1, ("base_model", "grade"): 2}
 
 
-@pytest.mark.parametrize(
-    ("given", "stored"),
+@every_case(
+    "given, stored",
     [
         (AB | {"key": "likert", "value": 1}, 7),
         (AB | {"key": "likert", "value": 4}, 4),

@@ -64,7 +64,7 @@ def test_nothing_that_cannot_be_seen_answers_a_required_question(field):
     assert passed == []
 
 
-@pytest.mark.parametrize("text", VISIBLE, ids=ascii)
+@every_case("text", VISIBLE)
 def test_whatever_can_be_seen_answers_a_required_text(text):
     texts = [field for field in ASKED if field.type == "text"]
 

@@ -27,6 +27,7 @@ from plaudit.core.tasks.forms import (
 )
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import POSSIBLE_VALUES, AnnotationType
+from tests.support.running.every_case import every_case
 
 SOURCE = Path(plaudit.__file__).parent
 SCRIPTS = SOURCE / "workspace" / "static" / "annotate" / "widgets"
@@ -77,7 +78,7 @@ def test_every_type_has_a_module_of_its_name_and_there_is_no_other():
         assert (module.__doc__ or "").startswith(f"Type `{name}`: ")
 
 
-@pytest.mark.parametrize("kind", AnnotationType)
+@every_case("kind", AnnotationType)
 def test_every_rule_that_a_form_may_name_is_one_that_the_type_has(kind):
     assert tuple(TYPES[kind].agreement) == RULES[kind]
     assert set(RULES[kind]) <= set(Consolidate)
@@ -90,7 +91,7 @@ def test_every_widget_has_a_script_and_a_template_and_there_are_no_others():
     assert stems(TEMPLATES, ".html") == named
 
 
-@pytest.mark.parametrize("name", sorted({widget.name for _, widget in widgets()}))
+@every_case("name", sorted({widget.name for _, widget in widgets()}))
 def test_a_widget_can_be_drawn_and_bound(name):
     script = (SCRIPTS / f"{name}.js").read_text("utf-8")
     template = (TEMPLATES / f"{name}.html").read_text("utf-8")
@@ -115,7 +116,7 @@ def test_the_variants_of_all_widgets_are_told_apart():
     assert {kind: len(names) for kind, names in by_kind.items()} == dict.fromkeys(by_kind, 1)
 
 
-@pytest.mark.parametrize("kind", AnnotationType)
+@every_case("kind", AnnotationType)
 def test_only_types_that_somebody_fills_in_have_a_widget(kind):
     assert (TYPES[kind].widget is None) == (kind in UNASKED)
 
@@ -130,7 +131,7 @@ def test_values_to_choose_from_are_charted(kind):
     assert chart(field).values == SAMPLES[kind]
 
 
-@pytest.mark.parametrize("kind", AnnotationType)
+@every_case("kind", AnnotationType)
 def test_every_type_has_a_chart_or_says_why_it_has_none(kind):
     rules = TYPES[kind]
 

@@ -10,7 +10,7 @@ import pytest
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import lifecycle
 from plaudit.core.webhooks import endpoints
-from plaudit.errors import AnswersRejected, Conflict, Problem
+from plaudit.errors import AnswersRejected, Conflict, Forbidden, Problem
 from plaudit.model.core import TaskStatus
 from tests.labeling.test_work_review import LIKERT_2, completed_at, correct, said, standing, turn_of
 from tests.labeling.test_work_submissions import delivered, judge, values
@@ -39,6 +39,24 @@ def test_a_correction_changes_what_it_says_and_nothing_else(labeling):
     for one in (was, now):
         del one["completed_at"], one["threads"][0]["turns"][0]["annotations"]
     assert now == was
+
+
+def test_who_answered_a_task_does_not_take_the_decision_on_it_back(labeling):
+    """Unless the project allows it, or nobody reviews its tasks."""
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 6)
+    labeling.accept(task_id, [LIKERT_2], user_id="rev")
+    was = delivered(labeling, task_id)
+
+    with pytest.raises(Forbidden, match="somebody else decides on it"):
+        correct(labeling, task_id, [LIKERT_2 | {"value": 6}], user_id="ann")
+
+    assert delivered(labeling, task_id) == was
+    for allowed in ({"self_review": True}, {"self_review": False, "review": "none"}):
+        labeling.set(**allowed)
+        for value in (6, 2):
+            correct(labeling, task_id, [LIKERT_2 | {"value": value}], user_id="ann")
 
 
 def test_a_poller_sees_a_corrected_task_again(labeling):

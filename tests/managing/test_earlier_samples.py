@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from plaudit.core.labeling import review_decisions
@@ -66,6 +68,28 @@ def test_a_sample_that_runs_beside_another_one_is_refused_by_what_is_found_there
 
     with pytest.raises(Conflict, match="too many"):
         project.accept_others(clean)
+
+
+def test_of_samples_that_are_drawn_at_once_each_knows_the_others(project):
+    project.wait(9)
+    people = [f"rae_{number}" for number in range(5)]
+
+    async def draw_all():
+        return await asyncio.gather(
+            *(
+                project.world.db.write(
+                    lambda tx, user_id=user_id: acceptances.begin(
+                        tx, project.project, user_id, ReviewFilter(), sample_count=2
+                    )
+                )
+                for user_id in people
+            )
+        )
+
+    begun = project.world.run(draw_all())
+
+    known = [len(acceptances.read_detail(one.detail).related) for one in begun]
+    assert sorted(known) == list(range(5))
 
 
 def test_a_task_that_was_drawn_and_not_decided_on_is_drawn_again(project):

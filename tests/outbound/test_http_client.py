@@ -16,6 +16,7 @@ from plaudit.core.outbound.http_client import HttpClient
 from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from tests.support.harness import clean_environment
 from tests.support.network.receivers import LOOPBACK, OK, Receiver, Talk, abort, book
+from tests.support.running.every_case import every_case
 
 CANARY = "canary-7f3a9"
 
@@ -120,7 +121,7 @@ def test_cookies_are_not_kept():
     assert not any(b"ookie" in head for head in heads)
 
 
-@pytest.mark.parametrize("status", [300, 304, 400, 404, 410, 429, 500, 503, 599])
+@every_case("status", [300, 304, 400, 404, 410, 429, 500, 503, 599])
 def test_whatever_is_not_200_to_299_is_a_failed_attempt_with_its_status(status):
     result = answering(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
 
@@ -264,7 +265,7 @@ def test_a_connection_that_ends_too_early_is_a_reset(talk):
     assert post(talk)[0].outcome == AttemptStatus.reset
 
 
-@pytest.mark.parametrize(
+@every_case(
     "answer",
     [
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
@@ -344,8 +345,8 @@ def test_what_is_no_url_of_ours_is_bad_url(url):
     assert asyncio.run(HttpClient(LOOPBACK).post(url, b"{}", {})).outcome == AttemptStatus.bad_url
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
+@every_case(
+    "value, seconds",
     [
         ("0", 0),
         ("120", 120),

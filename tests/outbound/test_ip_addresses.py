@@ -127,7 +127,7 @@ def test_no_spelling_of_an_internal_host_leads_there(host):
     assert not is_saved
 
 
-@pytest.mark.parametrize("url", URLS)
+@every_case("url", URLS)
 def test_no_form_of_url_leads_to_an_internal_host(url):
     is_saved, outcome, connections = hits(url.replace("{host}", "127.0.0.1:{port}"))
 
@@ -196,7 +196,7 @@ def test_a_name_that_was_fine_when_saved_is_checked_again_when_used():
 PUBLIC = book(hook_example=["93.184.216.34"], both_example=["1.1.1.1", "2606:4700::1111"])
 
 
-@pytest.mark.parametrize(
+@every_case(
     "url",
     [
         "http://hook.example/", "https://hook.example", "https://hook.example:443/a?b=c#d",
@@ -223,8 +223,8 @@ def test_a_public_address_is_called_on_the_usual_ports_alone(url):
     assert outcome in (AttemptStatus.refused_address, AttemptStatus.dns_failed)
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
+@every_case(
+    "url, message",
     [
         ("ftp://hook.example/", "http://host/path or https://host/path"),
         ("https://u:p@hook.example/", "user name or password"),

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.harness import ROOT, clean_environment
 from tests.support.network.outbound_network import INTERNAL, REPEATS
+from tests.support.running.every_case import every_case
 
 RIG = "tests.support.network.outbound_network"
 NAMESPACES = ["unshare", "--net", "--mount", "--map-root-user"]
@@ -54,7 +55,7 @@ def test_a_public_receiver_is_called(report, case):
     assert report[case] == {"saved": True, "outcome": "ok"}
 
 
-@pytest.mark.parametrize(
+@every_case(
     "case",
     [
         "mixed.test", "meta.test", "ten.test", "shared.test", "loop.test", "six.test",

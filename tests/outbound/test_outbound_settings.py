@@ -8,6 +8,7 @@ import pytest
 
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings, from_environment, to_environment
+from tests.support.running.every_case import every_case
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_plus_in_the_sender_is_a_plus():
     assert server.sender == "a+b@c.example"
 
 
-@pytest.mark.parametrize(
+@every_case(
     "url",
     [
         "mail.example", "http://mail.example?from=a@b.example", "smtp://mail.example",

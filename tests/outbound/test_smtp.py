@@ -137,7 +137,7 @@ def test_nothing_that_is_not_one_plain_address_is_written_to(to):
     assert receiver.commands == []
 
 
-@pytest.mark.parametrize(
+@every_case(
     "address",
     ["a@b.example", "ann.lee+tag@mail.example.co.uk", "a_b-c@x1.example", "o'neil@example.com",
      "a" * 64 + "@example.com", "A@EXAMPLE.COM", "a@xn--bcher-kva.example", "1@2.example"],

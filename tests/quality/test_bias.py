@@ -20,6 +20,7 @@ from plaudit.core.quality.comparisons.style_bias import LongerWins
 from plaudit.core.quality.estimates import Estimate, Undefined
 from tests.quality.pandalm import FIRST, TIE, golden, pandalm
 from tests.quality.published_votes import published
+from tests.support.running.every_case import every_case
 
 
 def place_of(is_first: Any, tasks: Any, people: Any) -> PlaceShare:
@@ -185,8 +186,8 @@ def test_relative_differences_lie_between_minus_one_and_one():
 NAMES = IdentityNames(["llama-7b", "user", "m1", "Zeta"])
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
+@every_case(
+    "text, found",
     [
         ("As LLAMA-7B, I cannot say", ["llama-7b"]),
         ("I am ChatGPT, made by OpenAI.", ["ChatGPT", "OpenAI"]),

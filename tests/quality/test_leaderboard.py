@@ -247,7 +247,7 @@ def test_a_rare_style_whose_votes_all_went_one_way_takes_no_other_one_with_it():
         ["headers", "length", "lists"],
     )
 
-    assert "all 6 votes" in board.styles[0].why
+    assert "one way (6)" in board.styles[0].why
     assert board.styles[1:] == alone.styles
     assert board.controlled == alone.controlled
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from plaudit.core.quality.comparisons import identity_leaks, rating_history, style_bias
 from plaudit.core.quality.people import dawid_skene, drift, flag_tests, flags, person_scores
 from tests.quality.test_simulated_people import CAUGHT_MIN
+from tests.support.running.every_case import every_case
 from tests.support.source import ROOT
 
 PAGES = ROOT / "docs" / "quality"
@@ -25,8 +24,8 @@ def test_every_flag_has_its_row():
     assert set(CAUGHT_MIN) == set(flags.FlagKind)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
+@every_case(
+    "name, words",
     [
         ("people.md", f"{flag_tests.FAST_SHARE_MAX:.0%}".replace("%", " %")),
         ("people.md", f"at least {flag_tests.SPEED_TASKS_MIN} tasks took under"),

@@ -16,6 +16,7 @@ from plaudit.model.quality_control import ControlTurn
 from plaudit.wire.manage.gold import ExpectedAnswer
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
+from tests.support.running.every_case import every_case
 
 SOURCES = ("base_model", "test_model")
 TEXT = "Abc def ghi"
@@ -62,8 +63,8 @@ def is_right(key: str, wanted: Any, given: Any, source: str | None = None, **mor
     return scores(FORM, CONTENT, [expected], [answer])[0]
 
 
-@pytest.mark.parametrize(
-    ("key", "wanted", "right", "wrong"),
+@every_case(
+    "key, wanted, right, wrong",
     [
         ("likert", 1, (1, 2, 3), (4, 5, 7)),
         ("likert", 4, (4,), (3, 5, 1)),
@@ -141,8 +142,8 @@ def test_abstention_is_right_where_it_is_expected_and_no_answer_is_wrong():
         assert scores(FORM, CONTENT, expected, answers) == {0: is_it}
 
 
-@pytest.mark.parametrize(
-    ("wrong", "pointer"),
+@every_case(
+    "wrong, pointer",
     [
         ({"key": "why", "value": "Because."}, "/0/key"),
         ({"key": "kind", "cannot_assess": True}, "/0/cannot_assess"),

@@ -10,12 +10,13 @@ from plaudit.core.staffing import requirements, roles
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole
 from plaudit.model.staffing import Requirement, Skills, TaskQuota
+from tests.support.running.every_case import every_case
 
 ANA = Skills("ana", frozenset({"es-mx", "en"}), frozenset({"law"}), frozenset({"team_1"}))
 
 
-@pytest.mark.parametrize(
-    ("asked", "is_met"),
+@every_case(
+    "asked, is_met",
     [
         (Requirement(), True),
         (Requirement(languages=("es",)), True),
@@ -47,8 +48,8 @@ def test_the_same_requirement_in_other_words_is_the_same_pool():
     assert requirements.pool_of(requirements.read_requirement({})) == requirements.OPEN_POOL
 
 
-@pytest.mark.parametrize(
-    ("said", "pointer"),
+@every_case(
+    "said, pointer",
     [
         ("es", ""),
         ({"language": ["es"]}, ""),

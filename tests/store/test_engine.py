@@ -16,6 +16,7 @@ from plaudit.errors import StoreRefused, Unavailable
 from plaudit.store.engine import sqlite
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.harness import World
+from tests.support.running.every_case import every_case
 
 ADD = "INSERT INTO note (id, text) VALUES (:id, :text)"
 
@@ -374,8 +375,8 @@ def test_a_caller_that_gives_up_does_not_undo_its_write(notes):
     assert stored(notes) == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("version", "is_safe"),
+@every_case(
+    "version, is_safe",
     [
         ("3.7.0", False), ("3.40.1", False), ("3.44.5", False), ("3.44.6", True),
         ("3.44.10", True), ("3.45.0", False), ("3.46.1", False), ("3.50.6", False),

@@ -1,4 +1,4 @@
-"""A page reads a number of rows that depends on what it shows, with 60,000 behind each list."""
+"""A page reads a number of rows that depends on what it shows, with 32,000 behind each list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from plaudit.core.labeling import statistics
 from plaudit.core.managing import task_list
 from plaudit.core.tasks import listing
+from plaudit.store.common import names
 from plaudit.store.engine.connect import FILE_NAME
+from plaudit.workspace.quality import own_pages
 from tests.support.databases import many_rows
 from tests.support.databases.statement_counter import counting
 from tests.support.harness import World, above_the_store, on_shared_postgres
@@ -23,8 +25,9 @@ from tests.support.running.every_case import every_case
 STEPS_MAX = 2 * many_rows.ROWS
 """Instructions of SQLite's machine for one statement: it needs three or more for each row."""
 
-COUNTED = 1000
-"""Rows that are counted, or looked through, for one page where the product has a greater bound."""
+COUNTED = 400
+"""Rows that are counted, or looked through, for one page where the product has a greater bound, so
+that all that is behind the lists is more."""
 
 TAKING = "a person takes the next task"
 WHOLE = {"list_projects?", "list_deliveries?project_id={project_id}&expand=project"}
@@ -48,6 +51,9 @@ def many(open_shared) -> dict[str, dict[str, int]]:
         patch.setattr(task_list, "UNREAD_COUNTED_MAX", COUNTED)
         patch.setattr(task_list, "LOOKED_MAX", COUNTED)
         patch.setattr(task_list, "GATHERED_MAX", COUNTED)
+        patch.setattr(statistics, "SKIPPED_MAX", COUNTED)
+        patch.setattr(names, "SCANNED_MAX", COUNTED)
+        patch.setattr(own_pages, "COUNTED_MAX", COUNTED)
         found = {
             name: steps_of(world, counter.calls)
             for name, counter in furnished.run_each(leave=WHOLE)

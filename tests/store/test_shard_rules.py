@@ -23,6 +23,7 @@ from tests.support.databases import shard_rules
 from tests.support.databases.shard_rules import source_faults, statement_faults, table_faults
 from tests.support.databases.store_workload import put_through_everything
 from tests.support.harness import World
+from tests.support.running.every_case import every_case
 
 SOURCES = sorted(Path(plaudit.__file__).parent.rglob("*.py"))
 STORE = Path(plaudit.__file__).parent / "store"
@@ -312,8 +313,8 @@ def test_only_the_engines_begin_transactions_and_open_connections():
 GOOD = "SELECT body FROM task_body WHERE project_key = :p AND seq = :seq"
 
 
-@pytest.mark.parametrize(
-    ("sql", "word"),
+@every_case(
+    "sql, word",
     [
         ("SELECT head FROM task WHERE task_id = :id", "says nothing of project_key"),
         ("SELECT head FROM task WHERE project_key > :p", "says nothing"),
@@ -390,7 +391,7 @@ def test_a_table_that_breaks_a_rule_is_noticed(request, engine, change, word):
     assert {re.split("[: ]", fault)[0] for fault in faults} == {re.split("[: ]", word)[0]}
 
 
-@pytest.mark.parametrize(
+@every_case(
     "line",
     ["tx.run('BEGIN')", "c.execute('COMMIT')", "c.execute('SAVEPOINT')", "asyncpg.connect(url)",
      "apsw.Connection(path)", "db.acquire()", "c.transaction()", "run('LISTEN done')"],

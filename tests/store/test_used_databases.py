@@ -129,3 +129,44 @@ def test_the_next_user_of_a_session_finds_nothing_of_the_last_one(postgres_setti
 
     assert found[0] == found[1]
     assert found[0][1][1] == "plaudit"
+
+
+def rows_of(url: str) -> dict[str, list[Any]]:
+    """All rows of a database, by table."""
+
+    async def read() -> dict[str, list[Any]]:
+        session = await connect(url)
+        found = await session.fetch("SELECT relname FROM pg_stat_user_tables")
+        rows = {name: await session.fetch(f"SELECT * FROM {name}") for (name,) in found}
+        await session.close()
+        return {name: sorted(map(repr, some)) for name, some in rows.items()}
+
+    return asyncio.run(read())
+
+
+def test_a_copy_of_a_full_store_becomes_one_again(postgres_server, full_postgres):
+    """Whatever a test deleted, changed and added, in the order of its own references."""
+    source = full_postgres("copied_full").database
+    wanted, lent = rows_of(source), list[str]()
+
+    async def change(url: str) -> None:
+        session = await connect(url)
+        for sql in (
+            "DELETE FROM task_locator",
+            "UPDATE task SET status = 3, completed_ms = NULL",
+            "UPDATE organization SET name = 'other'",
+            "INSERT INTO reserved_unique_id (unique_id, environment_id, task_id)"
+            " SELECT 'u', environment_id, 't' FROM project LIMIT 1",
+        ):
+            await session.execute(sql)
+        await session.close()
+
+    while len(lent) == len(set(lent)) and len(lent) < 12:
+        lent.append(postgres_server.lend(source))
+        found = rows_of(lent[-1])
+        asyncio.run(change(lent[-1]))
+        postgres_server.give_back(lent[-1])
+        assert found == wanted
+
+    assert wanted["task_locator"]
+    assert len(lent) > len(set(lent)), "none was used again"

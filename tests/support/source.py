@@ -13,15 +13,30 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 @functools.cache
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a source, which nobody changes."""
+    return ast.parse(text)
+
+
+@functools.cache
 def trees() -> dict[Path, ast.Module]:
     """The syntax tree of each file; read when the first law asks."""
-    return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+    return {path: parsed(path.read_text("utf-8")) for path in FILES}
 
 
 @functools.cache
 def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
     """Every node of a tree, from its root down; most laws look at all of them."""
     return tuple(ast.walk(tree))
+
+
+def written(node: ast.expr) -> str:
+    """An expression as Python writes it; of names with dots without what the others cost."""
+    names, inner = list[str](), node
+    while isinstance(inner, ast.Attribute):
+        names.append(inner.attr)
+        inner = inner.value
+    return ".".join([inner.id, *names[::-1]]) if isinstance(inner, ast.Name) else ast.unparse(node)
 
 
 def name_of(path: Path) -> str:

@@ -20,6 +20,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import full_task, mixed_tasks
 from tests.support.strategies import THREADS
 
@@ -240,7 +241,7 @@ def test_model_parameters_are_shown_by_default_and_not_beside_other_opts(
     assert ("model_parameters" in message) is is_shown
 
 
-@pytest.mark.parametrize("opts", SUBSETS, ids=lambda opts: "+".join(sorted(opts)) or "none")
+@every_case("opts", SUBSETS)
 def test_parts_without_an_option_are_always_shown(readers, rich, opts):
     turn = readers.get(rich, opts)["threads"][0]["turns"][0]
 

@@ -10,6 +10,7 @@ import pytest
 from plaudit.core.tasks import form_checks, forms
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import AnnotationType
+from tests.support.running.every_case import every_case
 
 TYPES = [kind.value for kind in AnnotationType]
 
@@ -49,7 +50,7 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
+@every_case("good", GOOD.values())
 def test_a_good_field_is_kept_as_it_was_given(good):
     assert msgspec.to_builtins(form_checks.read_form(form(good))) == form(good)
 
@@ -132,7 +133,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@every_case("bad", BAD.values())
 def test_a_bad_form_is_refused_at_its_place(bad):
     value, pointer, word = bad
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import above_the_store, walk
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, full_task, mixed_tasks
 
 PROJECTS = [
@@ -91,8 +92,8 @@ def test_a_task_is_found_whatever_its_id_looks_like(world, client, task_id):
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    ("path", "expected"),
+@every_case(
+    "path, expected",
     [
         ("task", (400, "task_id")),
         ("task?task_id=", (400, "task_id")),
@@ -150,8 +151,8 @@ def test_a_project_is_shown_by_id_and_by_name_as_it_was_declared(served, declare
     assert [by_id, by_name] == [shown_project(declared)] * 2
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
+@every_case(
+    "query, expected",
     [
         ("", "p_old p_a p_b p_new"),
         ("created_after=2025-01-01", "p_a p_b p_new"),
@@ -173,7 +174,7 @@ def test_projects_are_all_listed_oldest_first_between_exclusive_bounds(served, q
 # Batches
 
 
-@pytest.mark.parametrize("declared", BATCHES, ids=lambda one: one["id"])
+@every_case("declared", BATCHES)
 def test_a_batch_is_shown_by_id_and_by_name_as_it_was_declared(served, declared):
     """`metadata` is always an object; the client of Scale cannot read a batch without."""
     by_id = served.get("/v2/batch", params={"batch_id": declared["id"]}).json()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import above_the_store, walk
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, mixed_tasks
 
 OTHER_PROJECT = {"id": "project_other", "name": "Other + projeçt"}
@@ -81,8 +82,8 @@ def test_a_scope_lists_its_tasks_and_no_others(mixed, query, expected):
     assert ids(mixed.get(f"/v2/tasks?{query}")) == expected
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
+@every_case(
+    "query, expected",
     [
         ("", (400, "project_id")),
         ("status=completed", (400, "project_id")),
@@ -155,8 +156,8 @@ def test_a_status_lists_the_tasks_in_it(mixed, scope, status):
 
 
 @above_the_store
-@pytest.mark.parametrize(
-    ("query", "param", "accepted"),
+@every_case(
+    "query, param, accepted",
     [
         ("status=done", "status", ["pending", "completed", "canceled", "error"]),
         ("status=Completed", "status", ["completed"]),
@@ -206,8 +207,8 @@ def test_a_bad_value_is_refused_with_the_parameter_and_what_is_accepted(
     assert [word for word in [param, *accepted] if word not in answer.json()["error"]] == []
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
+@every_case(
+    "query, count",
     [
         ("", 100),
         ("limit=", 100),
@@ -230,7 +231,7 @@ def test_a_page_has_as_many_tasks_as_asked_for_at_the_most_100(long, query, coun
     assert len(ids(answer)) == count
 
 
-@pytest.mark.parametrize(
+@every_case(
     "query",
     [
         "expand=project&expand=batch",
@@ -252,8 +253,8 @@ def test_a_list_may_be_spelled_in_several_ways(mixed, query):
 # What a task looks like
 
 
-@pytest.mark.parametrize(
-    ("expand", "project", "batch"),
+@every_case(
+    "expand, project, batch",
     [
         ([], "project_123", "batch_123"),
         (["project"], PROJECT, "batch_123"),
@@ -296,7 +297,7 @@ def test_threads_are_empty_unless_completed_and_absent_if_reported(mixed):
     }
 
 
-@pytest.mark.parametrize("key", ["metadata", "errors", "sensitive_content_reports", "completed_at"])
+@every_case("key", ["metadata", "errors", "sensitive_content_reports", "completed_at"])
 def test_an_optional_member_is_there_only_where_it_was_set(mixed, key):
     expected = {task["task_id"]: task[key] for task in mixed_tasks() if key in task}
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.builders import make_task
 from tests.support.harness import walk
+from tests.support.running.every_case import every_case
 
 SCOPE = {"project_id": "project_123"}
 
@@ -32,8 +33,8 @@ def timed(open_shared):
         yield client
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
+@every_case(
+    "query, expected",
     [
         ("completed_after=2025-01-02T04:00:39.169Z", "ms_170"),
         ("completed_before=2025-01-02T04:00:39.169Z", "early ms_168"),
@@ -60,8 +61,8 @@ def test_a_bound_on_completion_excludes_itself_to_the_millisecond(timed, query, 
     assert ids(timed.get(f"/v2/tasks?project_id=project_123&{query}")) == expected.split()
 
 
-@pytest.mark.parametrize(
-    ("after", "before", "expected"),
+@every_case(
+    "after, before, expected",
     [
         ("39.168", "39.170", ["ms_169"]),
         ("39.168", "39.169", []),
@@ -80,8 +81,8 @@ def test_two_bounds_hold_together_and_may_leave_nothing(timed, after, before, ex
     assert ids(timed.get("/v2/tasks", params=SCOPE | bounds)) == expected
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
+@every_case(
+    "filters, expected",
     [
         ({"status": "completed"}, ["ms_169", "ms_170"]),
         ({"status": "pending"}, []),
@@ -98,7 +99,7 @@ def test_a_bound_is_combined_with_the_other_filters(timed, filters, expected):
     assert ids(timed.get("/v2/tasks", params=SCOPE | bound | filters)) == expected
 
 
-@pytest.mark.parametrize(
+@every_case(
     "spelling",
     [
         "2025-01-02T04:00:39.169Z",

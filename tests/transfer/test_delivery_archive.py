@@ -262,10 +262,10 @@ def test_a_delivery_made_while_an_archive_is_written_is_not_half_in_it(full):
 def test_an_import_that_was_killed_within_a_delivery_is_finished_by_running_it_again(
     world, client, tmp_path
 ):
-    rows = archive_rows(make_tasks(6000))
-    names = [f"task_{number:05d}" for number in range(6000)]
-    parts = [names[start : start + 100] for start in range(0, 6000, 100)]
-    value = {"id": "d1", "project": "project_123", "delivered_at": AT, "task_count": 6000}
+    rows = archive_rows(make_tasks(2000))
+    names = [f"task_{number:05d}" for number in range(2000)]
+    parts = [names[start : start + 100] for start in range(0, 2000, 100)]
+    value = {"id": "d1", "project": "project_123", "delivered_at": AT, "task_count": 2000}
     rows += [
         {"kind": "delivery", "value": value | {"position": n * 100 + 1, "task_ids": part}}
         for n, part in enumerate(parts)

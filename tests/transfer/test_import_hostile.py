@@ -15,6 +15,7 @@ from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World, one_engine
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, full_task, full_threads
 
 TABLES = ("project", "batch", "batch_progress", "task", "task_body", "task_content",
@@ -96,7 +97,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("data", "message", "pointer"), REFUSED.values(), ids=REFUSED)
+@every_case("data, message, pointer", REFUSED.values())
 def test_what_some_reader_would_trip_over_is_refused_quickly(data, message, pointer):
     began = time.perf_counter()
 

@@ -15,8 +15,8 @@ from plaudit.wire.manage.quality import (
 from plaudit.wire.manage.quality_people import LeaderboardModel, PersonReport
 from plaudit.wire.manage.quality_report import QualityReport
 from plaudit.workspace.quality.figures import (
-    LINES,
     all_coefficients,
+    bounds_of_conclusions,
     figure_of,
     interval_words,
     main_alpha,
@@ -106,7 +106,7 @@ def _agreement(questions: Sequence[QuestionQuality]) -> ReportTable:
         "α is agreement beyond chance; where one answer prevails it is low although people agree, "
         "and AC says so. Lines stand at 0.667 and 0.8.",
         plot,
-        LINES,
+        bounds_of_conclusions(),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _slices(question: QuestionQuality) -> ReportTable:
         rows[:ROWS_MAX],
         _rest(len(rows)) or "Of twenty slices one is unusual by chance.",
         plot[:ROWS_MAX],
-        LINES,
+        bounds_of_conclusions(),
     )
 
 

@@ -20,6 +20,7 @@ from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
 from tests.support.harness import World, on_shared_sqlite
 from tests.support.running import hot_answers
+from tests.support.running.every_case import every_case
 
 PAGE = "/v2/tasks?project_id=project_123"
 TASK = "/v2/task?task_id=task_00003"
@@ -87,8 +88,8 @@ def test_plain_reads_are_answered_by_the_hot_route_with_the_same_bytes(reading, 
     assert hot_answers.compared.total() == before + 1
 
 
-@pytest.mark.parametrize(
-    ("path", "headers"),
+@every_case(
+    "path, headers",
     [
         (f"{PAGE}&limit=0", []),
         ("/v2/tasks?project_id=nothing", []),

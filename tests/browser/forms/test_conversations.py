@@ -10,6 +10,7 @@ import pytest
 from tests.browser.forms.test_form_editor import Office
 from tests.support.harness import on_shared_sqlite
 from tests.support.pages.axe_rules import faults_in_both_schemes
+from tests.support.pages.keyboard_walk import KeyboardWalk
 from tests.support.pages.manager_pages import all_projects
 
 pytestmark = on_shared_sqlite
@@ -59,6 +60,38 @@ def test_an_opening_conversation_is_written_without_json(office):
         "responses": "answers",
     }
     assert office.seen.errors + office.seen.violations + office.seen.foreign == []
+
+
+def test_an_opening_conversation_is_written_by_keyboard_alone(office):
+    """Each field and button says which message it is of, and the focus is never lost."""
+    keys = KeyboardWalk(opened(office, "/settings/template"))
+    page = keys.page
+    keys.tab_to("Remove Message 1 of 1")
+    keys.press("Enter")
+    assert page.evaluate("document.activeElement.matches('[data-add-message]')")
+
+    for role, text in (("user", "{{question}}"), ("assistant", "Hm."), ("user", "Be brief.")):
+        add = page.inner_text(f"[data-add-message={role}]").strip()
+        (keys.tab_back_to if page.locator("#messages > li").count() == 0 else keys.tab_to)(add)
+        keys.press("Enter")
+        keys.type(text)
+    assert keys.focused() == "What is said, Message 3 of 3"
+    keys.press("Alt+ArrowUp")
+    assert keys.focused() == "What is said, Message 2 of 3"
+    assert keys.told() == "Message 2 of 3"
+    keys.tab_to("Copy Message 3 of 3")
+    keys.press("Enter")
+    assert keys.focused() == "What is said, Message 4 of 4"
+    keys.tab_to("Remove Message 4 of 4")
+    keys.press("Space")
+    assert keys.focused() == "What is said, Message 3 of 3"
+    keys.tab_to(page.inner_text("#save").strip())
+    keys.follow()
+
+    assert [one["text"] for one in all_projects(office.world)["Eggs"].template["messages"]] == [
+        "{{question}}", "Be brief.", "Hm."
+    ]  # fmt: skip
+    assert page.evaluate("document.activeElement !== document.body")
 
 
 def test_json_of_an_opening_conversation_is_one_click_away_and_appears_as_cards(office):

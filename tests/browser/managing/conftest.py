@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,15 +25,26 @@ def bea(tenant: Any) -> Somebody:
 
 
 @pytest.fixture
-def mia(tenant: Any, project: Any, shared_server: Any, open_context: Any) -> ClickCounter:
-    """A manager on Home, whose clicks are counted from there."""
-    somebody = add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
-    context, _ = open_context(shared_server.url)
-    mia = ClickCounter(context)
-    mia.page.goto(f"{shared_server.url}/sign-in")
-    mia.page.fill("[name=email]", somebody.email)
-    mia.page.fill("[name=password]", somebody.password)
-    mia.page.keyboard.press("Enter")
-    mia.page.wait_for_url("**/work")
-    mia.begin(f"{shared_server.url}/work")
-    return mia
+def at_home(shared_server: Any, open_context: Any) -> Callable[[Somebody], ClickCounter]:
+    """Let somebody sign in, in a browser of their own; their clicks are counted from Home on."""
+
+    def enter(who: Somebody) -> ClickCounter:
+        context, _ = open_context(shared_server.url)
+        counter = ClickCounter(context)
+        counter.page.goto(f"{shared_server.url}/sign-in")
+        counter.page.fill("[name=email]", who.email)
+        counter.page.fill("[name=password]", who.password)
+        counter.page.keyboard.press("Enter")
+        counter.page.wait_for_url("**/work")
+        counter.begin(f"{shared_server.url}/work")
+        return counter
+
+    return enter
+
+
+@pytest.fixture
+def mia(tenant: Any, project: Any, at_home: Callable[[Somebody], ClickCounter]) -> ClickCounter:
+    """A manager on Home."""
+    return at_home(
+        add_person(tenant, "manager", email=f"mia_{tenant.org()}@example.com", name="Mia")
+    )

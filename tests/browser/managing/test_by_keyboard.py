@@ -110,6 +110,42 @@ def test_a_project_is_cloned(keys):
     assert keys.page.evaluate("document.activeElement.id") == "flash"
 
 
+def test_messages_about_a_task_are_written_read_and_answered(keys, project, bea, at_home):
+    project.say("How far is the moon?")
+    project.take(bea.user_id)
+    question, answer = "How far is the moon?", "Your message"
+
+    keys.open("tasks")
+    for link in (question, "Write to Bea"):
+        keys.tab_to(link)
+        keys.follow()
+    keys.tab_to(answer)
+    keys.type("Why so long?")
+    keys.tab_to("Send")
+    keys.follow()
+    sent = keys.page.evaluate("document.activeElement.closest('main') !== null")
+    hers = KeyboardWalk(at_home(bea).page)
+    hers.tab_to(f"A manager wrote to you in {project.project.name}")
+    hers.follow()
+    read = hers.page.inner_text(".talk")
+    hers.tab_to(answer)
+    hers.type("It is far.")
+    hers.tab_to("Send")
+    hers.follow()
+    answered = hers.page.evaluate("document.activeElement.closest('main') !== null")
+
+    assert sent
+    assert "Why so long?" in read
+    assert answered
+    keys.open("messages")
+    keys.tab_to(question)
+    keys.follow()
+    assert "It is far." in keys.page.inner_text(".talk")
+    keys.tab_to("Mark as read")
+    keys.follow()
+    assert keys.page.evaluate("document.activeElement.closest('main') !== null")
+
+
 def test_a_form_that_leads_elsewhere_leaves_the_focus_on_what_is_there(keys, project):
     """Also where the page that it leads to says nothing of what was done."""
     ids = project.say("The last one")

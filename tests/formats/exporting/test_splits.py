@@ -15,9 +15,10 @@ from tests.formats.reading import published_path
 from tests.support.exports.judged_tasks import judged_task
 from tests.support.exports.projects import export_project, import_files
 from tests.support.harness import one_engine
+from tests.support.running.every_case import every_case
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     ["train", "train=1.1", "train=0.5", "train=0.5,train=0.5", "a/b=1", "train=x", "=1", "",
      "train=0,test=1", "train=nan,test=1"],

@@ -19,6 +19,7 @@ from tests.formats.judged.rows import (
     value_of,
     votes_of,
 )
+from tests.support.running.every_case import every_case
 
 FIELDS = {"prompt": "How deep is the lake?", "response_1": "Nine metres.", "response_2": "Deep."}
 
@@ -284,8 +285,8 @@ def test_images_stay_in_the_metadata():
     assert "image" in outcome.task.metadata["argilla"]["fields"]
 
 
-@pytest.mark.parametrize(
-    ("value", "pointer"),
+@every_case(
+    "value, pointer",
     [
         (nested({"quality": {"value": 1}}), "/responses/quality"),
         (nested({"quality": [1]}), "/responses/quality/0"),

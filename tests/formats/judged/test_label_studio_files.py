@@ -22,6 +22,7 @@ from tests.formats.judged.rows import (
     value_of,
     votes_of,
 )
+from tests.support.running.every_case import every_case
 
 # --- minimal exports ---
 
@@ -102,7 +103,7 @@ def test_hostile_minimal_rows_are_refused_or_taken_but_never_fail():
 # --- configurations ---
 
 
-@pytest.mark.parametrize(
+@every_case(
     "config",
     [
         "",

@@ -15,6 +15,7 @@ from plaudit.formats.table.drafts import check_mapping
 from plaudit.formats.table.mapping_checks import read_mapping
 from tests.formats.reading import rows_of
 from tests.formats.table.reading import PAIR
+from tests.support.running.every_case import every_case
 
 ONE = 'prompt = "q"\n[[responses]]\ntext = "a"\n'
 
@@ -95,8 +96,8 @@ def test_an_unknown_member_is_named_with_what_was_meant(mapping, pointer, hint):
     assert hint in refused.message
 
 
-@pytest.mark.parametrize(
-    ("mapping", "pointer", "reason"),
+@every_case(
+    "mapping, pointer, reason",
     [
         ("", "", "the prompt or of the context"),
         ('prompt = ""', "/prompt", "1 to 1000 characters"),
@@ -215,7 +216,7 @@ def test_a_table_without_a_mapping_says_how_to_give_one():
         FORMAT.reader(ImportOptions(), ImportNotes())
 
 
-@pytest.mark.parametrize(
+@every_case(
     "pattern",
     [
         "(a+)+$",

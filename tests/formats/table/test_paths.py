@@ -13,14 +13,15 @@ from plaudit.formats.table.expansion import Expansion
 from plaudit.formats.table.paths import MISSING, UNKNOWN, RowPaths, parse_path
 from plaudit.formats.table.patterns import Removal
 from tests.formats.table.reading import read_table, read_table_rows
+from tests.support.running.every_case import every_case
 
 
 def get(path: str, value: dict[str, Any]) -> Any:
     return RowPaths(value).get(path, parse_path(path))
 
 
-@pytest.mark.parametrize(
-    ("path", "steps"),
+@every_case(
+    "path, steps",
     [
         ("a", ("a",)),
         ("prediction 1", ("prediction 1",)),

@@ -60,7 +60,7 @@ def test_every_role_has_a_title_of_its_own():
     assert len(set(VERDICTS.values())) == len(VERDICTS)
 
 
-@pytest.mark.parametrize("role", ONE_OF)
+@every_case("role", ONE_OF)
 def test_what_a_row_has_once_is_refused_twice_and_ratings_are_several(role):
     number = int(role.partition(":")[2] or 1)
     texts = {f"text {n}": f"response:{n}" for n in range(1, number + 1) if f"response:{n}" != role}
@@ -146,7 +146,7 @@ def test_what_a_draft_leaves_open_has_no_role(row, roles):
     assert roles_of_draft(draft) == roles
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     [
         "a" + ".a" * 20_000 + " = 1",

@@ -13,6 +13,7 @@ from plaudit.formats.table.table_row import NOT_A_NUMBER
 from plaudit.formats.table.votes import NO_MAJORITY, REPLACED, UNNAMED
 from tests.formats.reading import annotation_of, responses_of, value_of
 from tests.formats.table.reading import PAIR, TableRead, read_table
+from tests.support.running.every_case import every_case
 
 VERDICT = (
     PAIR
@@ -67,8 +68,8 @@ def votes_on(read: TableRead, key: str) -> dict[str, Any]:
     return {one["contributor_id"]: one["value"] for one in votes}
 
 
-@pytest.mark.parametrize(
-    ("cell", "values"),
+@every_case(
+    "cell, values",
     [
         (1, {"selected_model_id": "response_1", "likert_value": 1}),
         ("2", {"selected_model_id": "response_2", "likert_value": 3}),
@@ -123,8 +124,8 @@ def test_nan_is_no_verdict():
     assert read.notes.count(NOT_A_NUMBER) == 1
 
 
-@pytest.mark.parametrize(
-    ("scale", "cell", "values"),
+@every_case(
+    "scale, cell, values",
     [
         ("[1, 7]", 2, {"selected_model_id": "response_1", "likert_value": 2}),
         ("[1, 7]", "4", {"preference": "tie", "likert_value": 4}),

@@ -11,6 +11,7 @@ from plaudit.formats.table.table_row import NOT_A_NUMBER
 from tests.formats.reading import annotation_of, responses_of
 from tests.formats.table.reading import read_table
 from tests.formats.table.test_table_judgments import ONE
+from tests.support.running.every_case import every_case
 
 
 def rating(cell: Any, rule: str, *others: Any) -> Any:
@@ -21,8 +22,8 @@ def rating(cell: Any, rule: str, *others: Any) -> Any:
     return annotation_of(response, "score"), read
 
 
-@pytest.mark.parametrize(
-    ("cells", "kind", "value", "possible"),
+@every_case(
+    "cells, kind, value, possible",
     [
         ((3, 1, "5"), "integer", 3, [1, 2, 3, 4, 5]),
         (("2.0", 4), "integer", 2, [2, 3, 4]),

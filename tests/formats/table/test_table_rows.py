@@ -13,6 +13,7 @@ from plaudit.formats.table.reader import NO_ITEM
 from plaudit.formats.table.row_reading import NO_MODEL, SPAN_OUTSIDE
 from tests.formats.reading import responses_of, value_of
 from tests.formats.table.reading import PAIR, TableRead, read_table
+from tests.support.running.every_case import every_case
 
 ONE = 'prompt = "q"\n[[responses]]\ntext = "a"\n'
 LONG = """
@@ -101,8 +102,8 @@ def test_parts_of_a_context_that_are_no_text_are_flagged():
     assert NON_TEXT in read.task.flags
 
 
-@pytest.mark.parametrize(
-    ("row", "pointer"),
+@every_case(
+    "row, pointer",
     [
         ({"a": "1", "b": "2"}, "/q"),
         ({"q": None, "a": "1", "b": "2"}, "/q"),

@@ -23,6 +23,7 @@ from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.labeling import DisagreementReason, WorkState
 from plaudit.store.labeling import disagreement_reasons
 from tests.support.labeling_project import LabelingProject
+from tests.support.running.every_case import every_case
 
 GOOD = {"key": "good", "level": "thread", "type": "boolean", "required": True}
 STARS = {"key": "stars", "level": "thread", "type": "integer", "possible_values": [1, 2, 3, 4, 5]}
@@ -42,8 +43,8 @@ def span(label, start, end):
 LIKERT = field("integer", Level.turn, scale="low_is_first")
 
 
-@pytest.mark.parametrize(
-    ("asked", "one", "other", "expected"),
+@every_case(
+    "asked, one, other, expected",
     [
         (field("boolean"), True, True, 0),
         (field("boolean"), True, False, 1),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from plaudit.core.labeling.adjudication.middle_answers import middle_ballot
 from plaudit.core.labeling.ballots import Ballot
 from plaudit.core.tasks.forms import Consolidate, Field, Level, ScaleDirection
+from tests.support.running.every_case import every_case
 
 STARS = Field(key="s", level=Level.turn, type="integer", possible_values=[1, 2, 3, 5, 7])
 NUMBER = Field(key="n", level=Level.turn, type="integer", consolidate=Consolidate.first)
@@ -14,8 +13,8 @@ SCALE = Field(key="p", level=Level.turn, type="integer", scale=ScaleDirection.lo
 YES = Field(key="y", level=Level.turn, type="boolean")
 
 
-@pytest.mark.parametrize(
-    ("field", "values", "middle"),
+@every_case(
+    "field, values, middle",
     [
         (STARS, [1, 5, 2], 2),
         (STARS, [1, 3], 2),

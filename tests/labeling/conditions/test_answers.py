@@ -18,6 +18,7 @@ from plaudit.wire.manage.gold import ExpectedAnswer
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
+from tests.support.running.every_case import every_case
 
 BAD = {"key": "verdict", "operator": "is", "value": ["bad", "ugly"]}
 FIELDS: list[dict[str, Any]] = [
@@ -78,8 +79,8 @@ RATING = source("rubric_rating")
 SPANS = source("labeled_text")
 
 
-@pytest.mark.parametrize(
-    ("named", "operator", "wanted", "met", "unmet"),
+@every_case(
+    "named, operator, wanted, met, unmet",
     [
         (NUMBER, "is", 1, [1], [2, 0, None]),
         (NUMBER, "is", [1, 2], [1, 2], [3, None]),

@@ -12,6 +12,7 @@ from plaudit.core.tasks.form_checks import read_form
 from plaudit.core.tasks.form_version import form_version
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.annotation import AnnotationType
+from tests.support.running.every_case import every_case
 
 
 def asked(key: str, level: str = "turn", kind: str = "text", **more: Any) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def form(condition: Any, level: str = "message", **more: Any) -> dict[str, Any]:
     return {"fields": [*SOURCES, asked("why", level, ask_if=condition, **more)]}
 
 
-@pytest.mark.parametrize(
-    ("level", "condition"),
+@every_case(
+    "level, condition",
     [
         ("message", on("grade", "at_most", 2)),
         ("message", on("grade", "is", [1, 2])),
@@ -66,8 +67,8 @@ def test_a_question_may_depend_on_an_earlier_one_about_the_same_or_what_it_is_pa
     assert msgspec.to_builtins(read_form(given)) == given
 
 
-@pytest.mark.parametrize(
-    ("level", "condition", "pointer", "says"),
+@every_case(
+    "level, condition, pointer, says",
     [
         ("message", on("why", "answered"), "/key", "stand before it"),
         ("message", on("late", "answered"), "/key", "stand before it"),
@@ -118,7 +119,7 @@ def test_removing_a_question_names_the_one_that_depends_on_it():
     assert "'why' depends on 'grade'" in caught.value.message
 
 
-@pytest.mark.parametrize("kind", [kind.value for kind in AnnotationType])
+@every_case("kind", [kind.value for kind in AnnotationType])
 def test_answers_of_every_type_that_people_are_asked_for_can_be_waited_for(kind):
     operators = operators_of(read_form({"fields": [asked("one", kind=kind)]}).fields[0])
     given = {"fields": [asked("one", kind=kind), asked("two", ask_if=on("one", "answered"))]}
@@ -154,8 +155,8 @@ def test_sections_hold_the_questions_that_name_them_in_their_order():
     assert msgspec.to_builtins(read_form(given)) == given
 
 
-@pytest.mark.parametrize(
-    ("fields", "sections", "pointer"),
+@every_case(
+    "fields, sections, pointer",
     [
         ([asked("a", section="none")], [FIRST], "/fields/0/section"),
         ([asked("a", section="first"), asked("b")], [FIRST], "/fields/1/section"),

@@ -21,12 +21,14 @@ from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.model.core import PersonRole, TaskStatus
 from plaudit.store.accounts import organizations
+from plaudit.store.deliveries import deliveries
 from plaudit.store.labeling import flags, skips
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_summaries
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
+from plaudit.store.webhooks import endpoints
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.staffing.people import as_user
@@ -123,6 +125,8 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
         where = TaskFilter(project.project_key, batch_id, status, after)
         await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
     await batches_store.find_batch_names(tx, labeling.environment_id, ["b"])
+    await deliveries.find_delivery_names(tx, labeling.environment_id, ["d"])
+    await endpoints.find_endpoint_urls(tx, labeling.environment_id, ["e"])
     await task_summaries.list_openings(tx, project.project_key, [1, 2])
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:

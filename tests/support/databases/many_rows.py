@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from plaudit.store.engine.engine import Transaction
 from tests.support.harness import World
 
-ROWS = 60_000
+ROWS = 32_000
 
 _NUMBERS = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"

@@ -56,6 +56,14 @@ def choose_folder() -> Path:
     return folder
 
 
+class Copies:
+    """Databases that were used, and are to be like one template again."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.resting: deque[UsedDatabase] = deque()
+
+
 class Postgres:
     """A server, and a template database with the current schema."""
 
@@ -77,27 +85,40 @@ class Postgres:
         self._template_name = f"{self._prefix}_template"
         self._run(f"CREATE DATABASE {self._template_name}")
         connect.prepare(Settings(database=self._url(self._template_name)))
-        self._template = Template()
-        self._runner.run(self._template.read(self._url(self._template_name)))
-        self._resting: deque[UsedDatabase] = deque()
-        self._lent: dict[str, UsedDatabase] = {}
+        self._copies: dict[str | None, Copies] = {}
+        self._lent: dict[str, tuple[UsedDatabase, Copies]] = {}
 
-    def lend(self) -> str:
-        """An empty database with the current schema; returns its URL."""
-        while len(self._resting) > RESTING_MIN:
-            used = self._resting.popleft()
+    def lend(self, source: str | None = None) -> str:
+        """A database like the one at this URL, or else empty with the current schema; its URL.
+
+        Nobody may be connected to the source, which is to stay as it is.
+        """
+        if source not in self._copies:
+            copies = self._copies[source] = Copies(Template())
+            self._runner.run(copies.template.read(source or self._url(self._template_name)))
+        copies = self._copies[source]
+        while len(copies.resting) > RESTING_MIN:
+            used = copies.resting.popleft()
             if self._runner.run(used.empty()):
-                self._lent[used.url] = used
+                self._lent[used.url] = used, copies
                 return used.url
             self._discard(used)
-        url = self.clone()
+        url = self.clone(source)
         kept_sessions.keep(url)
-        self._lent[url] = UsedDatabase(url, self._template)
+        self._lent[url] = UsedDatabase(url, copies.template), copies
         return url
 
     def give_back(self, url: str) -> None:
         """Take a database back from the test that is done with it."""
-        self._resting.append(self._lent.pop(url))
+        used, copies = self._lent.pop(url)
+        copies.resting.append(used)
+
+    def forget(self, source: str) -> None:
+        """Remove a database of which others were copies, and all of these that are not lent."""
+        copies = self._copies.pop(source, None)
+        for used in [] if copies is None else copies.resting:
+            self._discard(used)
+        self.drop(source)
 
     def _discard(self, used: UsedDatabase) -> None:
         kept_sessions.forget(used.url)
@@ -117,7 +138,8 @@ class Postgres:
         self._run(f"DROP DATABASE IF EXISTS {_name_of(url)} WITH (FORCE)")
 
     def close(self) -> None:
-        for used in [*self._resting, *self._lent.values()]:
+        resting = [used for copies in self._copies.values() for used in copies.resting]
+        for used in [*resting, *(used for used, _ in self._lent.values())]:
             self._discard(used)
         self.drop(self._url(self._template_name))
         self._runner.run(self._admin.close())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from plaudit.store.engine.citus import DISTRIBUTED, LOCAL, REFERENCE
+from tests.support.source import nodes, parsed, written
 
 BANNED = re.compile(
     r"pg_(try_)?advisory\w*|\bLISTEN\b|\bNOTIFY\b|pg_notify|\bTRIGGER\b|\b(BIG|SMALL)?SERIAL\b"
@@ -297,18 +298,18 @@ def source_faults(path: Path, text: str) -> list[str]:
     """Transactions, connections and banned words outside the engines."""
     found = []
     is_engine = path.name in OWN_TRANSACTIONS
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(parsed(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if SQL_BEGINS.match(node.value) and (banned := BANNED.search(node.value)):
                 found.append(f"{path.name}:{node.lineno} uses {banned[0]}")
             if TRANSACTION_WORDS.match(node.value) and node.value.isupper() and not is_engine:
                 found.append(f"{path.name}:{node.lineno} runs {node.value}")
         if not is_engine and isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            is_reading = "SQLITE_OPEN_READONLY" in ast.unparse(node)
+            called = written(node.func)
             if called in ("asyncpg.connect", "asyncpg.create_pool", "sqlite3.connect"):
                 found.append(f"{path.name}:{node.lineno} opens a connection")
-            if called == "apsw.Connection" and not is_reading and path.name != "backup.py":
+            is_own = called == "apsw.Connection" and path.name != "backup.py"
+            if is_own and "SQLITE_OPEN_READONLY" not in ast.unparse(node):
                 found.append(f"{path.name}:{node.lineno} opens a connection")
             if called.endswith((".acquire", ".transaction")):
                 found.append(f"{path.name}:{node.lineno} calls {called}")
@@ -320,14 +321,14 @@ def statement_sites(path: Path, text: str) -> Iterator[tuple[str, int, str | Non
 
     What is filled into the text is a `%`; the text is None where a variable holds all of it.
     """
-    yield from _sites(ast.parse(text), "")
+    yield from _sites(parsed(text), "")
 
 
 def _sites(node: ast.AST, function: str) -> Iterator[tuple[str, int, str | None]]:
     if isinstance(node, ast.AsyncFunctionDef):
         function = node.name
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        is_transaction = ast.unparse(node.func.value) in ("tx", "transaction")
+        is_transaction = written(node.func.value) in ("tx", "transaction")
         if is_transaction and node.func.attr in ("one", "all", "run", "many"):
             yield function, node.lineno, _text(node.args[0])
     for inner in ast.iter_child_nodes(node):

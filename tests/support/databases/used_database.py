@@ -13,7 +13,8 @@ import asyncpg
 from tests.support.databases import kept_sessions
 
 BYTES_MAX = 2 * 1024**2
-"""Bytes of rows, deleted ones included, above which a database is not used again."""
+"""Bytes of rows, deleted ones included, more than in the template with which a database is not used
+again."""
 USES_MAX = 40
 
 _STATE_SQL = """SELECT
@@ -29,11 +30,12 @@ _STATE_SQL = """SELECT
     (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
         WHERE d.datname = current_database())"""
 """What only a change of the schema, ANALYZE, VACUUM and settings change; rows do not."""
+_SIZE_SQL = """SELECT sum(pg_relation_size(oid))::bigint FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
 _USE_SQL = f"""SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name NOT IN ('emptying', '{kept_sessions.RESTING}')),
-    (SELECT sum(pg_relation_size(oid))::bigint FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"""
+    ({_SIZE_SQL})"""
 _TABLES_SQL = """SELECT relname FROM pg_class
     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid DESC"""
 _ROWS_SQL = "SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM {table}"
@@ -45,27 +47,38 @@ class Template:
     def __init__(self) -> None:
         self.state: tuple[Any, ...] = ()
         self.rows: dict[str, list[tuple[Any, ...]]] = {}
-        """The rows that every store has from the beginning, by table."""
-        self.used_tables_sql = ""
-        """A query for the tables with other rows, those that refer to others before these."""
+        """The rows that every copy has from the beginning, by table."""
+        self.counted: dict[str, str] = {}
+        """What tells whether these rows are still the same, by table."""
+        self.size = 0
+        self.counts_sql = ""
+        """A query for that of each table with rows, and for the tables that had none and have some;
+        those that refer to others come before these."""
 
     async def read(self, url: str) -> None:
         """Read the template; nobody is connected to it afterwards."""
         connection = await asyncpg.connect(url)
         try:
             self.state = tuple(await connection.fetchrow(_STATE_SQL))
+            self.size = await connection.fetchval(_SIZE_SQL)
             parts = []
             for (table,) in await connection.fetch(_TABLES_SQL):
                 found = [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table}")]
-                condition = f"EXISTS (SELECT FROM {table})"
                 if found:
                     self.rows[table] = found
-                    was = await connection.fetchval(_ROWS_SQL.format(table=table))
-                    condition = f"({_ROWS_SQL.format(table=table)}) <> '{was}'"
-                parts.append(f"SELECT '{table}' WHERE {condition}")
-            self.used_tables_sql = " UNION ALL ".join(parts)
+                    parts.append(_counted(table))
+                else:
+                    parts.append(f"SELECT '{table}', '' WHERE EXISTS (SELECT FROM {table})")
+            self.counts_sql = " UNION ALL ".join(parts)
+            rows = await connection.fetch(self.counts_sql)
+            self.counted = dict(map(tuple, rows))
         finally:
             await connection.close()
+
+
+def _counted(table: str) -> str:
+    """A query for a table's name, and for what is another text once its rows have changed."""
+    return f"SELECT '{table}', ({_ROWS_SQL.format(table=table)})"
 
 
 async def connect(url: str) -> Any:
@@ -74,11 +87,12 @@ async def connect(url: str) -> Any:
 
 
 class UsedDatabase:
-    """A database that a test is done with, and a session in which it is emptied."""
+    """A database that a test is done with, and a session in which it is brought back."""
 
     def __init__(self, url: str, template: Template) -> None:
         self.url = url
         self._template = template
+        self._counted = dict(template.counted)
         self._connection: Any = None
         self._uses = 1
 
@@ -92,21 +106,26 @@ class UsedDatabase:
     async def _empty(self) -> bool:
         if self._connection is None:
             self._connection = await connect(self.url)
-        run = self._connection
+        run, template = self._connection, self._template
         others, size = await run.fetchrow(_USE_SQL)
         self._uses += 1
-        if others > 0 or size > BYTES_MAX or self._uses > USES_MAX:
+        if others > 0 or size > template.size + BYTES_MAX or self._uses > USES_MAX:
             return False
-        if tuple(await run.fetchrow(_STATE_SQL)) != self._template.state:
+        if tuple(await run.fetchrow(_STATE_SQL)) != template.state:
             return False
-        used = [table for (table,) in await run.fetch(self._template.used_tables_sql)]
+        rows = await run.fetch(template.counts_sql)
+        used = [table for table, counted in rows if self._counted.get(table) != counted]
         if not used:
             return True
+        full = [table for table in used if table in template.rows]
         async with run.transaction():
+            if len(full) > 0:  # what refers to their rows finds the same ones again
+                await run.execute("SET LOCAL session_replication_role = replica")
             await run.execute(";".join(f"DELETE FROM {table}" for table in used))
-            for table in used:
-                if table in self._template.rows:
-                    await run.copy_records_to_table(table, records=self._template.rows[table])
+            for table in full:
+                await run.copy_records_to_table(table, records=template.rows[table])
+        for table in full:
+            self._counted[table] = (await run.fetchrow(_counted(table)))[1]
         return True
 
     async def close(self) -> None:

@@ -105,7 +105,7 @@ class KeyboardWalk:
 
     def told(self) -> str:
         """What is read out by a screen reader, once something is."""
-        self.page.wait_for_function("document.getElementById('live').textContent !== ''")
+        self.page.wait_for_selector("#live:not(:empty)", state="attached")
         return str(self.page.inner_text("#live"))
 
     def faults(self) -> list[str]:

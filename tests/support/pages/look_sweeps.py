@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 _TEXTS = """
+  const isClipped = (one) => one !== null && getComputedStyle(one).clipPath !== 'none';
   const texts = (within, left_out) => {
     const found = [];
     const walk = document.createTreeWalker(within, NodeFilter.SHOW_TEXT);
     for (let node; (node = walk.nextNode());) {
       const parent = node.parentElement;
       if (node.textContent.trim() && !parent.closest(left_out)
+        && !isClipped(parent.closest('thead'))
         && parent.checkVisibility({ visibilityProperty: true })) found.push(node);
     }
     return found;
@@ -67,8 +69,10 @@ OVER = f"""() => {{{_TEXTS}
 """Texts that lie over other texts, where both are in sight."""
 
 TORN = f"""() => {{{_TEXTS}
-  const left_out = '.sr-only, code, pre, textarea, option, svg, math, .rendered, .excerpt';
-  const whole = /\\d{{4}}-\\d\\d-\\d\\d/gu;
+  const left_out = '.sr-only, code, pre, textarea, option, svg, math, .rendered, .excerpt, .url';
+  const day = /\\d{{4}}-\\d\\d-\\d\\d/;
+  const word = /(?<![\\p{{L}}\\d_\\u00AD])\\p{{L}}{{3,24}}(?![\\p{{L}}\\d_])/u;
+  const whole = new RegExp(`${{day.source}}|${{word.source}}`, 'gu');
   return texts(document.querySelector('main'), left_out).flatMap((node) => {{
     if (new Set(rects(node).map((box) => Math.round(box.top))).size < 2) return [];
     return [...node.textContent.matchAll(whole)].filter((word) => {{
@@ -78,6 +82,6 @@ TORN = f"""() => {{{_TEXTS}
     }}).map((word) => `torn into lines: ${{word[0]}}`);
   }});
 }}"""
-"""Days that are torn into two lines."""
+"""Days and words of up to 24 letters that are torn into two lines, where no hyphen says so."""
 
 SWEEPS = (TIGHT, OVER, TORN)

@@ -125,7 +125,6 @@ def drawn_rows(page: Any) -> None:
     for number in range(page.locator("main details").count()):
         page.locator("main details summary").nth(number).click()
     page.wait_for_selector("#preview p")
-    page.evaluate("scrollTo(0, 0)")
 
 
 def write_file(page: Any) -> None:
@@ -141,7 +140,6 @@ def open_question(page: Any) -> None:
     previewed(page)
     page.click("[data-toggle] >> nth=0")
     page.click("#add-field")
-    page.evaluate("scrollTo(0, 0)")  # half below the bar at the top a button would be too small
 
 
 def computed(page: Any) -> None:
@@ -309,6 +307,7 @@ def visit(demo: Stage, page: Any, scene: Scene) -> Any:
     answer = page.goto(demo.url + scene.path.format(**demo.made))
     assert answer.status < 500, f"the server failed on the scene {scene.name}"
     scene.prepare(page)
+    page.evaluate("scrollTo(0, 0)")  # half below the bar at the top a link would be too small
     return page
 
 

@@ -97,7 +97,7 @@ def full_postgres(
 
     yield make
     for url in urls:
-        postgres_server.drop(url)
+        postgres_server.forget(url)
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def postgres_settings(
     if content is not None:
         full = request.getfixturevalue("full_postgres")(content)
         shutil.copytree(full.data, folder)
-        url = postgres_server.clone(full.database)
+        url = postgres_server.lend(full.database)
         yield Settings(data=folder, database=url)
-        postgres_server.drop(url)
+        postgres_server.give_back(url)
         return
     folder.mkdir()
     shutil.copy2(template / "secret", folder / "secret")

@@ -47,7 +47,18 @@ class KeptLoops:
         LOOPS.discard(loop)
         for call in WHEN_CLOSED:
             call(loop)
+        runner.run(_end_tasks())
         runner.close()
+
+
+async def _end_tasks() -> None:
+    """Cancel the tasks of this loop, and let what they close be closed."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 of_worlds, of_applications = KeptLoops(), KeptLoops()

@@ -15,6 +15,7 @@ from plaudit.core.managing import history
 from plaudit.model.core import Actor
 from plaudit.workspace.projects import history_words
 from plaudit.workspace.projects.history_pages import KINDS
+from tests.support.builders import make_tasks
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.operations import OPERATIONS
@@ -116,6 +117,25 @@ def test_a_project_tells_its_managers_who_did_what_and_no_more(labeling):
     with signed_in(world, other) as browser:
         assert "canceled a task" not in browser.get("/history").text
         assert browser.get(f"{path}/history").status_code == 404
+
+
+def test_deliveries_and_webhooks_are_called_by_their_names(world):
+    world.load(make_tasks(2), project="P")
+    with world.client() as client:
+        (project,) = client.get("/v2/projects").json()["projects"]
+        path = f"/manage/v1/projects/{project['id']}/deliveries"
+        assert client.post(path, json={"name": "January"}).status_code == 200
+        hook = client.post("/manage/v1/webhooks", json={"url": "https://example.com/hook"})
+        assert hook.status_code == 200
+
+    with signed_in(world, add_person(world, "admin")) as browser:
+        everything = browser.get("/history").text
+        own = browser.get(f"/projects/{project['id']}/history").text
+
+    assert any("Delivery January" in line for line in lines(everything))
+    assert any("Webhook https://example.com/hook" in line for line in lines(everything))
+    assert any("Delivery January" in line for line in lines(own))
+    assert f'href="/webhooks/{hook.json()["id"]}"' in everything
 
 
 def test_what_one_request_did_to_many_is_one_line_and_pages_go_on(labeling, monkeypatch):

@@ -196,7 +196,7 @@ def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
         re.sub(r"<[^>]+>", "", name).strip(): count
         for name, count in re.findall(r"<dt>(.*?)</dt><dd>([\d,+]+)</dd>", text)
     }
-    assert figures | {"pending": "5", "completed": "0", "canceled": "1", "error": "0"} == figures
+    assert figures | {"pending": "5", "completed": "0", "canceled": "1", "in error": "0"} == figures
     assert (figures["held by people"], figures["in review"]) == ("1", "1")
     assert (figures["waiting for somebody"], figures["reported and quarantined"]) == ("3", "0")
 

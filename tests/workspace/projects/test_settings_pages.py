@@ -61,7 +61,7 @@ def test_an_adaptive_overlap_is_set_shown_and_taken_away(world, mia, project):
     assert judges == AdaptiveOverlap(min=2, max=5, confidence=0.925, question=KEY)
     assert 'id="judges_percent" name="judges_percent" type="text" value="92.5"' in shown
     assert f'<option value="{KEY}" selected>' in shown
-    assert f"2 to 5, until <bdi>{KEY}</bdi> is 92.5 % sure" in overview
+    assert f"2 to 5, until <bdi>{KEY}</bdi> is 92.5% sure" in overview
     assert all_projects(world)["P"].judges is None
 
 

@@ -243,6 +243,6 @@ def test_gold_counts_among_ones_own_tasks_like_any_other(world):
 
     with signed_in(world, ann) as browser:
         page = text_of(browser.get(f"/work/{project.project.project_id}/figures"))
-        assert "tasks done 12 skipped 0" in page
+        assert "tasks done 12 tasks skipped 0" in page
         assert "12 0 0 My figures" in text_of(browser.get("/my-work"))
         assert "gold" not in page.casefold()

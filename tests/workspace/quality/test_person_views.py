@@ -9,6 +9,9 @@ import pytest
 
 from plaudit.core.quality.reporting.annotator_pages import PAGE_PEOPLE, kept_people
 from plaudit.wire.manage.quality_annotators import AnnotatorQuality, MovingAverage
+from plaudit.wire.manage.quality_people import PersonFlag
+from plaudit.workspace.language.languages import LANGUAGES
+from plaudit.workspace.language.speech import speaking
 from plaudit.workspace.quality import figures, people_view, person_view
 from plaudit.workspace.render.line_plots import LineLimits, LinePoint, line_plot
 
@@ -48,6 +51,28 @@ def person(contributor_id: str = "ann", **members: Any) -> AnnotatorQuality:
     )
 
 
+def test_a_flag_names_its_question_by_the_title_and_says_why_in_the_readers_language():
+    run = "12 times “4” in a row among 20 answers, which the project gives 10% of the time"
+    flags = [
+        PersonFlag(flag="straight-liner", why=f"overall: {run}"),
+        PersonFlag(flag="straight-liner", why=f"gone: {run}"),
+        PersonFlag(flag="speeder", why="30 of 60 tasks in under 0.3 of the median time"),
+    ]
+
+    english = people_view.shown_flags(flags, {"overall": "Overall quality"})
+    with speaking(LANGUAGES["de"]):
+        german = people_view.shown_flags(flags, {"overall": "Qualität insgesamt"})
+
+    assert [(one.title, one.why) for one in english] == [
+        ("Overall quality", run),
+        ("", f"gone: {run}"),
+        ("", flags[2].why),
+    ]
+    assert german[0].title == "Qualität insgesamt"
+    assert german[0].why.startswith("12-mal „4“ hintereinander unter 20 Antworten")
+    assert german[1].why.startswith("gone: 12-mal")
+
+
 def test_people_with_flags_come_first_and_then_those_who_agree_least():
     flag = {"flag": "speeder", "why": "30 of 60 tasks in under 4 s"}
     people = [
@@ -58,11 +83,11 @@ def test_people_with_flags_come_first_and_then_those_who_agree_least():
     ]
 
     kept = kept_people(people)
-    found = people_view.people_view(kept.pages[0], 1)
+    found = people_view.people_view(kept.pages[0], 1, {})
 
     assert [row.contributor_id for row in found.rows] == ["dan", "ben", "ann", "cem"]
     assert [one.number for one in kept.people] == [4, 2, 1, 3]
-    assert (found.flagged, found.words.value, found.more) == (1, "77.8 %", 0)
+    assert (found.flagged, found.words.value, found.more) == (1, "77.8%", 0)
     assert found.rows[0].reviews == "1 changed, 2 sent back of 4"
     drawn = people_view.caterpillar(found, dict.fromkeys(("ann", "ben", "cem", "dan"), HOSTILE))
     assert drawn.count("plot-mark") == 3
@@ -77,7 +102,7 @@ def test_many_people_are_kept_page_by_page_and_the_busiest_of_too_many(monkeypat
 
     assert [len(page.people) for page in kept.pages] == [PAGE_PEOPLE, PAGE_PEOPLE, 20]
     assert min(one.quality.tasks for one in kept.people) == 10
-    found = people_view.people_view(kept.pages[2], 3)
+    found = people_view.people_view(kept.pages[2], 3, {})
     assert (found.page, found.pages, found.people_count, found.more) == (3, 3, 130, 10)
 
 
@@ -140,7 +165,7 @@ def test_a_moving_average_is_drawn_with_its_limits_beside_a_table():
     assert "lower limit" in found.plot
     assert (found.rows[-1].tasks, found.rows[-1].value, found.rows[-1].is_below) == (
         100,
-        "40.0 %",
+        "40.0%",
         True,
     )
     assert 20 <= len(found.rows) <= person_view.LINE_ROWS_MAX

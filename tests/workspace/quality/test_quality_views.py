@@ -194,7 +194,7 @@ def test_each_bias_has_counts_an_interval_and_its_sentence():
     assert (shown.counts, shown.figure.interval) == ("1,255 of 2,671", "[0.438, 0.501]")
     assert (shown.p, shown.says) == ("0.060", "consistent with chance")
     assert found.shares[1].p == "< 0.001"
-    assert found.differences[0].counts.startswith("25.0 % of winners")
+    assert found.differences[0].counts.startswith("25.0% of winners")
     assert (len(found.leaks), found.more_leaks) == (200, 30)
     assert "½: fair" in found.shares_plot
 

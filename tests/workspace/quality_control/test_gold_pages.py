@@ -52,8 +52,8 @@ def test_the_list_says_how_people_do_and_what_is_probably_wrong(floor, mia):
     one = shown(mia.get(gold_path(floor, task_id)).text)
 
     assert "A question? probably wrong" in listed
-    assert "1 of 5 4–62 %" in listed
-    assert "user_4 1 of 1 21–100 % none yet" in listed
+    assert "1 of 5 4–62%" in listed
+    assert "user_4 1 of 1 21–100% none yet" in listed
     assert "Most people fail this one." in one
     assert "Preferred response Response 1 1 of 5" in one
     assert one.count("Response 2 wrong") == 4

@@ -102,7 +102,7 @@ def test_who_fails_reads_how_and_when_to_try_again_and_gets_no_task(project, ann
     text = at_ann.get(queue(project)).text
     refused = at_ann.post(queue(project), {})
 
-    assert "1 of 2 tasks of the test were right; 100 % are needed." in text
+    assert "1 of 2 tasks of the test were right; 100% are needed." in text
     assert "1 of 2 attempts are left" in text
     assert 'id="claim"' not in text
     assert refused.headers["location"] == queue(project)

@@ -355,6 +355,25 @@ def test_who_answered_a_task_finds_it_last_and_leaves_it_to_somebody_else(
     assert delivered(client, team, own_id)["status"] == "completed"
 
 
+def test_what_was_decided_on_a_task_is_not_corrected_by_who_answered_it(
+    world: World, client: AppClient
+):
+    team = AnnotationTeam(world, review="all")
+    [task_id] = team.add()
+    rae, zoe = reviewer(team, client), reviewer(team, client, "Zoe")
+    answer(rae)
+    open_task(zoe, team, task_id)
+    decide(zoe, "accept")
+
+    page, state = open_task(rae, team, task_id)
+
+    assert "You answered this task yourself, so somebody else decides on it." in page
+    assert (state["standing"], 'id="submit"' in page) == ("delivered", False)
+    assert "Delivered:" in page
+    assert decide(rae, "correct", [LIKERT | {"value": 1}]).status_code == 403
+    assert open_task(zoe, team, task_id)[1]["standing"] == "completed"
+
+
 def test_what_is_wrong_with_fixes_and_what_is_delivered_are_said_in_the_readers_language(
     team: AnnotationTeam, client: AppClient
 ):

@@ -167,7 +167,7 @@ def test_rejected_rows_are_shown_with_line_and_reason_and_can_be_downloaded(brow
     assert job["counts"]["rejected"] == 3
     assert "<img" not in page.text
     assert str(escape(hostile["kind"])) in page.text
-    assert '<th scope="row" class="number">4</th>' in page.text
+    assert '<th scope="row" data-label="Line">4</th>' in page.text
     assert [one.split(":")[:2] for one in listed.text.splitlines()] == [
         ["bad.jsonl", "1"], ["bad.jsonl", "2"], ["bad.jsonl", "4"],
     ]  # fmt: skip

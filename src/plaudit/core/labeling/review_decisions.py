@@ -30,7 +30,7 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     reasons_detail,
     store_reasons,
 )
-from plaudit.core.labeling.adjudication.review_order import leave_review, may_decide
+from plaudit.core.labeling.adjudication.review_order import leave_review, may_correct, may_decide
 from plaudit.core.labeling.answers import (
     Answer,
     asked_now_fault,
@@ -57,6 +57,10 @@ RETURNED_MS = 3 * 24 * 3600 * 1000
 REPORTS_MAX = 100
 COMMENT_CHARS_MAX = 10_000
 
+OWN = (
+    "you answered this task yourself, so somebody else decides on it;"
+    " a manager can change that in the settings of the project"
+)
 STALE = "the task has changed since you opened it; look at it again"
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -114,7 +118,8 @@ async def correct(
 
     The rest of its threads stays. It is announced as completed again, and its submissions can no
     longer be undone. Raises AnswersRejected if there is no fix or a bad one; Conflict if the task
-    is not completed with threads or has another revision.
+    is not completed with threads or has another revision; Forbidden to who answered it, where tasks
+    are reviewed.
     """
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
@@ -122,6 +127,8 @@ async def correct(
     state = await _review_state(tx, project, task, revision)
     if state.threads is None:
         raise Conflict("only a completed task with threads can be corrected")
+    if not may_correct(project, {one.user_id for one in state.submissions}, user_id):
+        raise Forbidden(OWN)
     checked = _checked_fixes(state, fixes)
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
@@ -237,10 +244,7 @@ def _require_other(
 ) -> None:
     """Raise Forbidden if a user is among those who answered a task; its queue row is locked."""
     if not may_decide(project, {row.user_id for row in current}, user_id):
-        raise Forbidden(
-            "you answered this task yourself, so somebody else decides on it;"
-            " a manager can change that in the settings of the project"
-        )
+        raise Forbidden(OWN)
 
 
 def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:

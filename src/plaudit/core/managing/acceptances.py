@@ -33,6 +33,7 @@ from plaudit.store.labeling.acceptances import Acceptance, AcceptedTask
 from plaudit.store.managing import actions as actions_store
 from plaudit.store.managing import task_lists
 from plaudit.store.managing.actions import TaskAction
+from plaudit.store.tasks import projects
 from plaudit.texts import N_
 
 TASKS_MAX = 2000
@@ -61,6 +62,8 @@ class AcceptanceDetail(Struct, frozen=True, kw_only=True):
     """Tasks of this sample and of earlier ones that may be wrong."""
     carried_count: int = 0
     """Tasks of the sample that were drawn before and not decided on."""
+    related: list[str] = []
+    """Ids of the samples that were drawn of these tasks before, newest first."""
 
 
 read_detail = msgspec.json.Decoder(AcceptanceDetail).decode
@@ -123,9 +126,8 @@ async def begin(
     """Fix the tasks of a list that a user may decide on, and draw a sample of them.
 
     Tasks with an undecided question are not among them. Those that were drawn before and not
-    decided on are part of the sample, whatever its size. Raises InvalidContent for a sample that is
-    as large as all of them, or larger than SAMPLE_MAX, and where more were wrong in earlier samples
-    than may be.
+    decided on are part of the sample. Raises InvalidContent for a sample as large as all of them,
+    or larger than SAMPLE_MAX, and where more were wrong in earlier samples than may be.
     """
     if not 0 < sample_count <= SAMPLE_MAX:
         raise InvalidContent(
@@ -142,11 +144,11 @@ async def begin(
             N_("the list has %(count)s tasks; look at fewer", count=len(seqs)),
             pointer="/sample_count",
         )
+    await projects.reserve_seqs(tx, project.project_key, 0)  # its row is the lock of who draws
     revisions = await _revisions(tx, project, seqs)
     seed = secrets.randbits(53)
     carried = await earlier_samples.list_carried(tx, project.project_key, user_id, revisions)
     drawn = earlier_samples.draw_with(carried, seqs, sample_count, seed)
-    places = {seq: place for place, seq in enumerate(drawn, 1)}
     detail = AcceptanceDetail(
         chosen=chosen,
         seed=seed,
@@ -164,24 +166,20 @@ async def begin(
         detail=_encode(detail),
     )
     await acceptances.insert_acceptance(tx, acceptance)
+    places = {seq: place for place, seq in enumerate(drawn, 1)}
     rows = [AcceptedTask(seq, revisions[seq], places.get(seq, 0)) for seq in sorted(seqs)]
     await acceptances.insert_tasks(tx, acceptance, rows)
-    await _require_right_before(tx, project, acceptance)
-    return acceptance
+    related = await earlier_samples.list_related(tx, acceptance)
+    begun = structs.replace(acceptance, detail=_encode(structs.replace(detail, related=related)))
+    await acceptances.save_acceptance(tx, begun)
+    await _require_right_before(tx, project, begun)
+    return begun
 
 
 async def _require_right_before(
     tx: Transaction, project: ProjectRow, acceptance: Acceptance
 ) -> None:
-    """Raise InvalidContent where an acceptance that has just begun can accept nothing."""
-    if await earlier_samples.count_samples(tx, acceptance) > earlier_samples.SAMPLES_MAX:
-        raise InvalidContent(
-            N_(
-                "samples of these tasks were drawn %(most)s times; look at each of them",
-                most=earlier_samples.SAMPLES_MAX,
-            ),
-            pointer="/sample_count",
-        )
+    """Raise InvalidContent where more were wrong in earlier samples than may be."""
     sample = await read_sample(tx, project, acceptance)
     if sample.is_refused:
         raise InvalidContent(
@@ -232,7 +230,11 @@ async def read_sample(tx: Transaction, project: ProjectRow, acceptance: Acceptan
     ]
     detail = read_detail(acceptance.detail)
     earlier = await earlier_samples.read_earlier(
-        tx, acceptance, person_id=detail.chosen.user_id, own=[row.seq for row in rows]
+        tx,
+        acceptance,
+        detail.related,
+        person_id=detail.chosen.user_id,
+        own={row.seq for row in rows},
     )
     return Sample(listed, detail.wrong_max, earlier)
 

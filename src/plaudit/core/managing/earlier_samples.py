@@ -9,8 +9,9 @@ and not decided on is part of the next sample, so that giving a sample up hides 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.adjudication import acceptance_samples
@@ -24,7 +25,18 @@ from plaudit.texts import N_
 SAMPLE_MAX = 200
 """Tasks of one sample."""
 SAMPLES_MAX = 20
-"""Samples of one task that may be drawn besides an acceptance's own."""
+"""Samples of one task that may be drawn before an acceptance's own."""
+LATER_MAX = 100
+"""Samples of a project, drawn after another one, among which those related to it are looked for."""
+
+
+class _Detail(Struct, frozen=True):
+    """Of what an acceptance keeps, the ids of samples that were drawn of its tasks before."""
+
+    related: list[str] = []
+
+
+_decode = msgspec.json.Decoder(_Detail).decode
 
 
 class EarlierSample(Struct, frozen=True):
@@ -80,28 +92,47 @@ def draw_with(carried: Sequence[int], seqs: Sequence[int], count: int, seed: int
     return [*carried, *acceptance_samples.draw(rest, max(0, count - len(carried)), seed)]
 
 
-async def count_samples(tx: Transaction, acceptance: Acceptance) -> int:
-    """Number of other samples of tasks of an acceptance, SAMPLES_MAX + 1 at most."""
-    key, acceptance_id = acceptance.project_key, acceptance.acceptance_id
-    return len(
-        await earlier_samples.list_overlapping(tx, key, acceptance_id, limit=SAMPLES_MAX + 1)
+async def list_related(tx: Transaction, acceptance: Acceptance) -> list[str]:
+    """Ids of the samples that were drawn before of tasks of an acceptance, newest first.
+
+    Of its tasks as they are, in the transaction in which it begins. Raises InvalidContent beyond
+    SAMPLES_MAX.
+    """
+    related = await earlier_samples.list_overlapping(
+        tx, acceptance.project_key, acceptance.acceptance_id, limit=SAMPLES_MAX + 1
     )
+    if len(related) > SAMPLES_MAX:
+        raise InvalidContent(
+            N_(
+                "samples of these tasks were drawn %(most)s times; look at each of them",
+                most=SAMPLES_MAX,
+            ),
+            pointer="/sample_count",
+        )
+    return related
 
 
 async def read_earlier(
-    tx: Transaction, acceptance: Acceptance, *, person_id: str, own: Sequence[int]
+    tx: Transaction,
+    acceptance: Acceptance,
+    related: Sequence[str],
+    *,
+    person_id: str,
+    own: Container[int],
 ) -> EarlierSamples:
-    """Samples besides an acceptance's own of tasks that are still as they were then.
+    """Samples besides an acceptance's own: the `related` ones, and later ones related to it.
 
     Where the acceptance is of one person's tasks (`person_id`), only those count that this person
     answered. `own` are the seqs of its own sample, which are not among them.
     """
     key, acceptance_id = acceptance.project_key, acceptance.acceptance_id
-    ids = await earlier_samples.list_overlapping(tx, key, acceptance_id, limit=SAMPLES_MAX)
+    later = await earlier_samples.list_later(tx, key, acceptance_id, limit=LATER_MAX)
+    ids = [*related, *(one for one, detail in later if acceptance_id in _decode(detail).related)]
     judged = [
-        one for one in await earlier_samples.list_judged(tx, key, ids, person_id)
-        if one.seq not in set(own)
-    ]  # fmt: skip
+        one
+        for one in await earlier_samples.list_judged(tx, key, ids, person_id)
+        if one.seq not in own
+    ]
     looked = Counter(one.acceptance_id for one in judged)
     wrong = Counter(one.acceptance_id for one in judged if one.outcome == WRONG)
     listed = await earlier_samples.list_acceptances_at(tx, key, sorted(looked))

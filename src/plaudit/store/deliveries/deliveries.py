@@ -7,7 +7,10 @@ more once another one has taken over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.deliveries import DeliveryRow, DeliveryRun
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -141,6 +144,21 @@ async def find_delivery(
         {"environment_id": environment_id, "delivery_id": delivery_id},
     )
     return DeliveryRow(*row) if row else None
+
+
+async def find_delivery_names(
+    tx: Transaction, environment_id: str, delivery_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of deliveries of this environment by id; unknown ids are left out."""
+    if not delivery_ids:
+        return {}
+    listed, args = value_lists.in_list("id", delivery_ids)
+    rows = await tx.all(
+        "SELECT delivery_id, name FROM delivery WHERE environment_id = :environment_id"
+        f" AND delivery_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
 
 
 async def find_delivery_by_name(

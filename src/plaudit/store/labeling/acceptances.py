@@ -104,9 +104,9 @@ async def list_acceptances(
 
 
 async def save_acceptance(tx: Transaction, acceptance: Acceptance) -> None:
-    """Write the state and the action of an acceptance that is locked."""
+    """Write the state, the action and the detail of an acceptance that is locked, or is new."""
     await tx.run(
-        f"UPDATE acceptance SET state = :state, action_id = :action_id {_ONE}",
+        f"UPDATE acceptance SET state = :state, action_id = :action_id, detail = :detail {_ONE}",
         _args(acceptance),
     )
 

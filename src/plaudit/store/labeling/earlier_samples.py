@@ -59,6 +59,18 @@ async def list_overlapping(
     return [str(other_id) for (other_id,) in rows]
 
 
+async def list_later(
+    tx: Transaction, project_key: int, acceptance_id: str, *, limit: int
+) -> list[tuple[str, bytes]]:
+    """List the first `limit` acceptances of a project after one: their ids and details."""
+    rows = await tx.all(
+        "SELECT acceptance_id, detail FROM acceptance WHERE project_key = :project_key"
+        " AND acceptance_id > :acceptance_id ORDER BY acceptance_id LIMIT :row_limit",
+        {"project_key": project_key, "acceptance_id": acceptance_id, "row_limit": limit},
+    )
+    return [(str(other_id), bytes(detail)) for other_id, detail in rows]
+
+
 async def list_judged(
     tx: Transaction, project_key: int, acceptance_ids: Sequence[str], person_id: str
 ) -> list[JudgedTask]:

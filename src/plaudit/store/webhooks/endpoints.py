@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -63,6 +66,21 @@ async def list_endpoints(tx: Transaction, environment_id: str) -> list[WebhookEn
         {"environment_id": environment_id},
     )
     return [_endpoint(row) for row in rows]
+
+
+async def find_endpoint_urls(
+    tx: Transaction, environment_id: str, endpoint_ids: Sequence[str]
+) -> dict[str, str]:
+    """URLs of endpoints of this environment by id; unknown ids are left out."""
+    if not endpoint_ids:
+        return {}
+    listed, args = value_lists.in_list("id", endpoint_ids)
+    rows = await tx.all(
+        "SELECT endpoint_id, url FROM webhook_endpoint WHERE environment_id = :environment_id"
+        f" AND endpoint_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
 
 
 async def find_endpoint(

@@ -7,6 +7,7 @@ was written with, which the catalogue has under the context "problem" (docs/tran
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from plaudit.errors import Problem
@@ -32,6 +33,8 @@ CHARS_MAX = 20_000
 START_CHARS = 5
 """First characters of a message, by which the patterns are found that may fit."""
 
+_NAMED_TYPES = re.compile(r"expected '([\w |]+)', got '(\w+)'")
+
 
 def text_of(problem: Problem) -> str:
     """Message of a problem in the page's language; in English where no pattern fits."""
@@ -46,7 +49,7 @@ def said(text: str) -> str:
 def recognized(message: str) -> str:
     """English message in the page's language; itself where no pattern fits."""
     found = translation_of(message)
-    return message if found is None else found
+    return _plain(message) if found is None else found
 
 
 def translation_of(message: str) -> str | None:
@@ -55,6 +58,18 @@ def translation_of(message: str) -> str | None:
     if language.code == ENGLISH.code:
         return None
     return _translated(message, language, QUOTED_DEPTH_MAX)
+
+
+def _plain(message: str) -> str:
+    """English message with names of types as words: "expected a text, not an integer"."""
+    named = _NAMED_TYPES.match(message)
+    if named is None or speech.language().code != ENGLISH.code:
+        return message
+    expected, given = named[1].split(" | "), named[2]
+    if not {*expected, given} <= TYPES.keys():
+        return message
+    words = " or ".join(TYPES[one] for one in expected)
+    return f"expected {words}, not {TYPES[given]}{message[named.end() :]}"
 
 
 def _translated(message: str, language: Language, depth: int) -> str | None:

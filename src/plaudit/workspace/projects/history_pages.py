@@ -17,8 +17,10 @@ from plaudit.core.tasks import excerpts
 from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.accounts import organizations, project_members
+from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects
+from plaudit.store.webhooks import endpoints
 from plaudit.texts import N_
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -74,6 +76,7 @@ _LINKS = {
     "project": "/projects/{object_id}",
     "delivery": "/deliveries/{object_id}",
     "team": "/teams/{object_id}",
+    "webhook": "/webhooks/{object_id}",
 }
 """Pages of objects by their kind; those below a project only where it is known."""
 
@@ -178,7 +181,8 @@ def _following(request: PageRequest[HistoryQuery], before: str) -> str:
 async def _names(
     tx: Transaction, request: PageRequest[Any], lines: Sequence[HistoryLine]
 ) -> dict[str, str]:
-    """Names of people, teams, keys, batches and, on a project's page, beginnings of tasks by id."""
+    """Names by id: of people, teams, keys, batches and deliveries; URLs of webhooks on the page of
+    everything, and on a project's the beginnings of tasks."""
     user = request.user
     ids = {line.actor.id for line in lines if line.actor.kind == "user"}
     ids |= {one.object_id for one in lines if one.object_kind in ("user", "member", "team")}
@@ -190,8 +194,11 @@ async def _names(
     names |= {key_id: name for key_id, name in named.items() if name}
     batch_ids = sorted({one.object_id for one in lines if one.object_kind == "batch"})
     names |= await batches.find_batch_names(tx, user.environment_id, batch_ids)
+    delivery_ids = sorted({one.object_id for one in lines if one.object_kind == "delivery"})
+    names |= await deliveries.find_delivery_names(tx, user.environment_id, delivery_ids)
     if "project_id" not in request.path:
-        return names
+        endpoint_ids = sorted({one.object_id for one in lines if one.object_kind == "webhook"})
+        return names | await endpoints.find_endpoint_urls(tx, user.environment_id, endpoint_ids)
     task_ids = sorted({one.object_id for one in lines if one.object_kind == "task"})
     return names | await excerpts.list_excerpts_by_id(tx, user.environment_id, task_ids)
 

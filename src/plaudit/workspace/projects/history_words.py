@@ -158,7 +158,7 @@ OBJECTS = {
     "study_link": N_("Study link"),
     "session": N_("Session"),
     "gold": N_("Gold task"),
-    "pause": N_("Pause"),
+    "pause": N_("Pause of a person"),
     "crossing": N_("Crossed rule"),
     "preference": N_("Settings"),
     "delivery": N_("Delivery"),

@@ -63,7 +63,7 @@ COLUMNS = {
     "flags": N_("Flags"),
     "priority": N_("Priority"),
     "created": N_("Created"),
-    "completed": N_("Completed"),
+    "completed": N_("Completed on"),
 }
 DEFAULT_COLUMNS = ("status", "batch", "people", "disagreement", "flags", "created", "completed")
 

@@ -150,7 +150,7 @@ def drawn(title: str, rows: Sequence[PlotRow]) -> Markup:
     """Forest plot of coefficients, with the lines they are read by; empty without a value."""
     if all(row.value is None for row in rows):
         return Markup()
-    return Markup(forest_plot(title, rows[: 2 * PLOTTED_MAX], figures.LINES))
+    return Markup(forest_plot(title, rows[: 2 * PLOTTED_MAX], figures.bounds_of_conclusions()))
 
 
 def question_view(question: QuestionQuality) -> QuestionView:

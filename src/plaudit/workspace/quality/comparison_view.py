@@ -122,7 +122,7 @@ def bias_view(report: BiasReport) -> BiasView:
         BiasRow(
             say("Winners have %(name)s more often", name=word(name)),
             say(
-                "%(number)s %% of winners, %(number_2)s %% of losers; %(n)s comparisons",
+                "%(number)s%% of winners, %(number_2)s%% of losers; %(n)s comparisons",
                 number=number(100 * one.winners, 1),
                 number_2=number(100 * one.losers, 1),
                 n=number(one.n),

@@ -6,21 +6,23 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct
 
-from plaudit.texts import N_
 from plaudit.wire.manage.quality import (
     AgreementOnQuestion,
     Coefficient,
     QuestionQuality,
     ShareOfCases,
 )
-from plaudit.workspace.language.speech import language, number, say
+from plaudit.workspace.language.speech import language, number, percent, say
 from plaudit.workspace.language.words import word
 from plaudit.workspace.render.plots import PlotLine, PlotRow
 
-LINES = (
-    PlotLine(0.667, N_("0.667: tentative conclusions")),
-    PlotLine(0.8, N_("0.8: firm conclusions")),
-)
+
+def bounds_of_conclusions() -> list[PlotLine]:
+    """Lines of a plot of α: from where on it allows tentative conclusions, and firm ones."""
+    return [
+        PlotLine(0.667, say("0.667: tentative conclusions")),
+        PlotLine(0.8, say("0.8: firm conclusions")),
+    ]
 
 
 class Figure(Struct, frozen=True):
@@ -75,7 +77,7 @@ def share_figure(found: ShareOfCases) -> Figure:
         if low is None or high is None
         else bracketed(number(100 * low, 1), number(100 * high, 1))
     )
-    return Figure(f"{number(100 * found.share, 1)} %", ends)
+    return Figure(percent(found.share, 1), ends)
 
 
 def duration_words(ms: float | None) -> str:

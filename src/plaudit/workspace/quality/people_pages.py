@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from plaudit.api.http.parameters import IntRange, NoQuery
@@ -53,7 +54,7 @@ async def show_people(request: PageRequest[PeopleListQuery]) -> dict[str, Any]:
         return shown
     if found is None:
         raise NotFound("there is no such page of people")
-    view = people_view.people_view(found, number)
+    view = people_view.people_view(found, number, shown["titles"])
     if shown["pseudonyms"]:
         names = {one.contributor_id: pseudonym(one.number) for one in view.rows}
     else:
@@ -71,7 +72,8 @@ async def show_person(request: PageRequest[NamesQuery]) -> dict[str, Any]:
     )
     if not _has_votes(shown):
         return shown
-    return shown | await _person(request, found, hides_names=shown["pseudonyms"])
+    person = await _person(request, found, shown["titles"], hides_names=shown["pseudonyms"])
+    return shown | person
 
 
 async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -84,7 +86,7 @@ async def show_pseudonym(request: PageRequest[NoQuery]) -> dict[str, Any]:
     )
     if not _has_votes(shown):
         return shown
-    person = await _person(request, found, hides_names=True)
+    person = await _person(request, found, shown["titles"], hides_names=True)
     return shown | person | {"pseudonyms": True}
 
 
@@ -94,7 +96,11 @@ def _has_votes(shown: dict[str, Any]) -> bool:
 
 
 async def _person(
-    request: PageRequest[Any], found: NumberedPerson | None, *, hides_names: bool
+    request: PageRequest[Any],
+    found: NumberedPerson | None,
+    titles: Mapping[str, str],
+    *,
+    hides_names: bool,
 ) -> dict[str, Any]:
     """Context of a person's page; raises NotFound without a person."""
     if found is None:
@@ -105,6 +111,7 @@ async def _person(
     line = await request.run_in_thread(lambda: person_view.line_view(quality.moving_average))
     return {
         "view": quality,
+        "flags": people_view.shown_flags(quality.flags, titles),
         "name": name,
         "number": found.number,
         "figure_rows": person_view.figure_rows(quality),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 from msgspec import Struct
@@ -11,11 +11,20 @@ from plaudit.core.quality.reporting.annotator_pages import PeoplePage
 from plaudit.wire.manage.quality import ShareOfCases
 from plaudit.wire.manage.quality_people import PersonFlag
 from plaudit.wire.manage.quality_report import QualityReport
+from plaudit.workspace.language.problem_texts import recognized
 from plaudit.workspace.language.speech import number, say
 from plaudit.workspace.projects.pseudonyms import pseudonym
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.plots import PlotLine, PlotRow, forest_plot
+
+
+class ShownFlag(Struct, frozen=True):
+    """A flag of a person with its reason in words; `title` of the question it is about, or ""."""
+
+    flag: str
+    title: str
+    why: str
 
 
 class PersonRow(Struct, frozen=True, kw_only=True):
@@ -31,7 +40,7 @@ class PersonRow(Struct, frozen=True, kw_only=True):
     with_others: ShareOfCases
     words: Figure
     reviews: str
-    flags: list[PersonFlag]
+    flags: list[ShownFlag]
 
 
 class PeopleView(Struct, frozen=True, kw_only=True):
@@ -47,8 +56,19 @@ class PeopleView(Struct, frozen=True, kw_only=True):
     words: Figure
 
 
-def people_view(found: PeoplePage, page: int) -> PeopleView:
-    """A page of people, whose number is `page`, from 1."""
+def shown_flags(flags: Sequence[PersonFlag], titles: Mapping[str, str]) -> list[ShownFlag]:
+    """Flags in the page's language; `titles` has the questions by their keys."""
+    shown = []
+    for flag in flags:
+        key, colon, why = flag.why.partition(": ")
+        if not colon or key not in titles:
+            key, why = "", flag.why
+        shown.append(ShownFlag(flag.flag, titles.get(key, ""), recognized(why)))
+    return shown
+
+
+def people_view(found: PeoplePage, page: int, titles: Mapping[str, str]) -> PeopleView:
+    """A page of people, whose number is `page`, from 1; `titles` as in `shown_flags`."""
     rows = []
     for numbered in found.people:
         one = numbered.figures
@@ -71,7 +91,7 @@ def people_view(found: PeoplePage, page: int) -> PeopleView:
                 with_others=one.with_others,
                 words=figures.share_figure(one.with_others),
                 reviews=reviews if changed.n else say("none"),
-                flags=one.flags,
+                flags=shown_flags(one.flags, titles),
             )
         )
     return PeopleView(

@@ -15,7 +15,7 @@ from plaudit.wire.manage.quality_annotators import (
     ConfusionOfPerson,
     MovingAverage,
 )
-from plaudit.workspace.language.speech import number, say, say_count
+from plaudit.workspace.language.speech import number, percent, say, say_count
 from plaudit.workspace.quality import figures
 from plaudit.workspace.quality.figures import Figure
 from plaudit.workspace.render.line_plots import LineLimits, LinePoint, line_plot
@@ -150,10 +150,7 @@ def line_view(average: MovingAverage) -> LineView:
     chosen = average.points[::-1][::step][::-1]
     return LineView(
         Markup(drawn),
-        [
-            LineRow(one.tasks, one.at[:10], f"{number(100 * one.value, 1)} %", one.value < low)
-            for one in chosen
-        ],
+        [LineRow(one.tasks, one.at[:10], percent(one.value, 1), one.value < low) for one in chosen],
         _standing(average, low),
         "",
     )
@@ -162,14 +159,14 @@ def line_view(average: MovingAverage) -> LineView:
 def _standing(average: MovingAverage, low: float) -> str:
     if average.below_since is not None:
         return say(
-            "It went below its lower limit of %(percent)s %% at task %(task)s of %(n)s, "
+            "It went below its lower limit of %(percent)s%% at task %(task)s of %(n)s, "
             "and has stayed there.",
             percent=number(100 * low, 1),
             task=number(average.below_since),
             n=number(average.n),
         )
     return say(
-        "After %(n)s tasks it is not below its lower limit of %(percent)s %%.",
+        "After %(n)s tasks it is not below its lower limit of %(percent)s%%.",
         n=number(average.n),
         percent=number(100 * low, 1),
     )

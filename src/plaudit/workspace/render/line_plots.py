@@ -8,7 +8,7 @@ from math import ceil, floor
 
 from msgspec import Struct
 
-from plaudit.workspace.language.speech import say
+from plaudit.workspace.language.speech import percent, say
 from plaudit.workspace.render.plot_frame import LEFT, WIDTH, PlotFrame
 
 HEIGHT, RIGHT = 260, 130
@@ -46,7 +46,7 @@ def line_plot(title: str, points: Sequence[LinePoint], limits: LineLimits) -> st
     caption = say("tasks compared, in order of time")
     line = frame.points((one.tasks, one.value) for one in points)
     drawn = [
-        *frame.axes(step, ticks, words=lambda value: f"{100 * value:.0f} %", caption=caption),
+        *frame.axes(step, ticks, words=percent, caption=caption),
         *_limits(frame, limits),
         f'<polyline class="plot-line" points="{line}" fill="none" stroke="currentColor"'
         ' stroke-width="2" stroke-linejoin="round"/>',

@@ -20,7 +20,12 @@ from plaudit.core.labeling import (
     review_queue,
     task_work,
 )
-from plaudit.core.labeling.adjudication.review_order import EVERYTHING, ReviewFilter, may_decide
+from plaudit.core.labeling.adjudication.review_order import (
+    EVERYTHING,
+    ReviewFilter,
+    may_correct,
+    may_decide,
+)
 from plaudit.core.managing import talks
 from plaudit.core.managing.talks import TalkShown
 from plaudit.core.tasks.forms import form_of
@@ -296,18 +301,21 @@ async def _read_review(
 def _state_of(
     request: PageRequest[Any], opened: OpenReview, review: question_results.ReviewState
 ) -> str:
-    """State of a task: in_review, completed, quarantined; own, open or ended if not to be decided.
+    """State of a task: in_review, completed or quarantined; own, delivered, open or ended if the
+    reader may not decide on it.
 
-    It is `own` if it is in review and others are to decide, since the reader answered it.
+    It is `own` if it is in review and others are to decide, since the reader answered it, and
+    `delivered` if it is completed and others are to correct it.
     """
     task, work = opened.task, opened.work
+    author_ids = {one.user_id for one in opened.current}
     if task.status is TaskStatus.completed and review.threads is not None:
-        return "completed"
+        is_free = may_correct(opened.project, author_ids, request.user.user_id)
+        return "completed" if is_free else "delivered"
     if task.status is not TaskStatus.pending:
         return "ended"
     if work is None:
         return "open"
-    author_ids = {one.user_id for one in opened.current}
     is_free = may_decide(opened.project, author_ids, request.user.user_id)
     return "own" if work.state is WorkState.in_review and not is_free else work.state.value
 

@@ -16,7 +16,7 @@ from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks.forms import form_of
 from plaudit.core.tasks.overlap import adaptive_overlap
-from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.core import ProjectRow, Review, StoredTask
 from plaudit.model.labeling import QueuedTask
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import review_order, submissions
@@ -186,6 +186,15 @@ async def next_in_review(
 def may_decide(project: ProjectRow, author_ids: Container[str], user_id: str) -> bool:
     """True if a user may decide on a task in review that these people answered."""
     return bool(project_detail(project).self_review) or user_id not in author_ids
+
+
+def may_correct(project: ProjectRow, author_ids: Container[str], user_id: str) -> bool:
+    """True if a user may correct a completed task that these people answered.
+
+    Where tasks are reviewed, somebody else decided on it, and the user would take that back.
+    """
+    is_reviewed = project_detail(project).review not in (None, Review.none)
+    return not is_reviewed or may_decide(project, author_ids, user_id)
 
 
 def _barred(project: ProjectRow, reader_id: str) -> str:

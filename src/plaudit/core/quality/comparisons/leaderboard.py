@@ -125,8 +125,8 @@ def _standardized(
         if (votes > 0).all() or (votes < 0).all():
             is_used[column] = False
             reasons[column] = (
-                f"no finite estimate, so it is not held equal: all {len(votes)} votes on responses"
-                " that differ in it went one way"
+                "no finite estimate, so it is not held equal: all votes on responses that differ"
+                f" in it went one way ({len(votes)})"
             )
     scaled = duels.styles[:, is_used] / np.broadcast_to(deviations, is_used.shape)[is_used]
     return (

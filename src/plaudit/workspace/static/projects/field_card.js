@@ -124,7 +124,7 @@ export class FieldCard {
       this.update();
     });
     this.element.querySelector("[data-values]").append(row);
-    this.adaptRow(row, this.find("type").value);
+    this.adaptRow(row, this.find("type").value, row.parentElement.children.length);
     return row;
   }
 
@@ -135,7 +135,8 @@ export class FieldCard {
     }));
   }
 
-  adaptRow(row, type) {
+  adaptRow(row, type, number) {
+    for (const one of row.querySelectorAll("[data-called]")) one.setAttribute("aria-label", `${one.dataset.called} ${number}`);
     row.querySelector("[data-value]").hidden = type === "labeled_text";
     row.querySelector("[data-value]").placeholder = type === "integer" ? "1" : type === "boolean" ? "true" : "value";
     row.querySelector("[data-label]").placeholder = type === "labeled_text" ? t("label") : t("label (optional)");
@@ -146,7 +147,7 @@ export class FieldCard {
     const type = this.find("type").value;
     const shown = fitting(this.find("level").value, type, this.vocabulary.valued);
     for (const part of this.element.querySelectorAll("[data-when]")) part.hidden = !shown[part.dataset.when];
-    for (const row of this.element.querySelectorAll(".value-row")) this.adaptRow(row, type);
+    this.element.querySelectorAll(".value-row").forEach((row, at) => this.adaptRow(row, type, at + 1));
     this.element.querySelector("[data-values-legend]").textContent =
       type === "labeled_text" ? t("Labels of marks") : t("Possible values, and what they are called");
     const rule = this.find("consolidate");
@@ -172,6 +173,7 @@ export class FieldCard {
     const field = this.read();
     const called = field.title || field.key || t("New question");
     this.element.querySelector("[data-name]").textContent = called;
+    this.body.setAttribute("aria-label", called);
     this.element.querySelector("[data-kind]").textContent = field.required ? t("%(sentence)s · required", { sentence: sentenceOf(field) }) : sentenceOf(field);
     for (const said of this.element.querySelectorAll("[data-says]")) said.textContent = said.dataset.says + called;
   }

@@ -102,6 +102,7 @@ export class MessageCards {
     this.items.forEach((item, number) => {
       const called = t("Message %(number)s of %(count)s", { number: number + 1, count: this.items.length });
       for (const said of item.querySelectorAll("[data-says]")) said.textContent = said.dataset.says + called;
+      for (const field of item.querySelectorAll("[data-label]")) field.setAttribute("aria-label", `${field.dataset.label}, ${called}`);
     });
   }
 }

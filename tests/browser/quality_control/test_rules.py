@@ -71,7 +71,7 @@ def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
     mia.page.click("form[action$='/gold'] button[type=submit]")
     mia.page.wait_for_selector("text=The settings are saved.")
     mia.page.fill("#rows", GOLD_ROWS)
-    mia.page.click("text=Add gold")
+    mia.page.click("button:has-text('Add gold')")
     mia.page.wait_for_selector("text=4 gold tasks are added.")
     mia.go(rules)
     mia.page.select_option("#collector-0", "gold")

@@ -20,8 +20,10 @@ export class LiveQuestions {
   async bind({ dataset }) {
     const index = readQuestions(JSON.parse(dataset.index ?? '{"shapes": [], "places": []}'));
     const store = new Store(index.addresses, index.conditions);
-    this.#hint.hidden = !store.hasConditions;
-    if (!store.hasConditions) return;
+    if (!store.hasConditions) {
+      this.#hint.hidden = true;
+      return;
+    }
     const sources = new Set([...index.conditions.values()].map(({ source }) => keyOf(source)));
     const wanted = [...this.#root.querySelectorAll("[data-question]")]
       .filter((one) => sources.has(keyOf(JSON.parse(one.dataset.address))));
@@ -34,5 +36,6 @@ export class LiveQuestions {
       for (const show of shows) show();
       showAsked(this.#root, store);
     });
+    this.#hint.hidden = false; // an answer before this moment would be lost
   }
 }

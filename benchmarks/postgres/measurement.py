@@ -241,7 +241,7 @@ async def _depth(plan: Plan, store: Store, few_id: int) -> Section:
             "SELECT min(seq) - 1 FROM task WHERE project_key = $1", project_key
         )
         for place, share in (("first", 0.0), ("90 % deep", DEEP)):
-            start = int(first + count * share)
+            start = int(first + (count - PAGES_AT_ONE_PLACE * PAGE_TASKS) * share)
             starts = [start + PAGE_TASKS * number for number in range(PAGES_AT_ONE_PLACE)]
             repeats = max(1, PAGES_PER_ROUND // PAGES_AT_ONE_PLACE)
             trials[f"{place} {count}"] = (_own_page(store, project_key), starts * repeats)

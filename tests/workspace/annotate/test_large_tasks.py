@@ -49,7 +49,7 @@ def on_loop(monkeypatch) -> list[str]:
 
 
 @one_engine
-@pytest.mark.parametrize("place", ["work", "review", "projects"])
+@pytest.mark.parametrize("place", ["work", "review", "projects", "gold"])
 def test_a_page_of_a_task_is_made_in_a_thread(
     team: AnnotationTeam, ann: Worker, client, place, on_loop
 ):
@@ -61,11 +61,13 @@ def test_a_page_of_a_task_is_made_in_a_thread(
         path = ann.form(team.path).headers["location"]
     else:
         person = team.worker(client, "Max", role=PersonRole.manager)
+    if place == "gold":
+        path = f"/projects/{project_id}/tasks/{task_id}/gold"
 
     page = person.get(path)
 
     assert page.status_code == 200
-    assert "How do I boil an egg?" in page.text
+    assert place == "gold" or "How do I boil an egg?" in page.text
     if place == "projects":  # shown again with what was refused
         assert person.form(f"{path}/error", message="").status_code == 400
     assert on_loop == []

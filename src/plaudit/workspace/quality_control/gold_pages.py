@@ -24,6 +24,7 @@ from plaudit.errors import InvalidContent
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import control_key
 from plaudit.model.quality_control import Collector, GoldFeedback, GoldSettings, RepeatSettings
+from plaudit.store.labeling import submissions
 from plaudit.store.quality_control import control_results
 from plaudit.store.tasks.tasks import FAR
 from plaudit.texts import N_
@@ -169,22 +170,27 @@ async def show_task_as_gold(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/tasks/{task_id}/gold: what people came to, as the expected answers of gold."""
     async with request.db.read() as tx:
         project, task = await get_task(tx, request)
-        state = await question_results.review_state(tx, project, task)
-    describer = AnswerDescriber(state.form, state.content)
-    return {
-        "project": project,
-        "task": task,
-        "excerpt": excerpts.excerpt(state.content),
-        "proposed": [
-            (
-                number,
-                one,
-                describer.expected(one.expected),
-                gold_sources.typed_value(one.expected.value),
-            )
-            for number, one in enumerate(gold_sources.proposed_answers(state))
-        ],
-    }
+        current = await submissions.list_current(tx, task.project_key, task.seq)
+
+    def propose() -> dict[str, Any]:
+        state = question_results.make_review_state(project, task, current)
+        describer = AnswerDescriber(state.form, state.content)
+        return {
+            "project": project,
+            "task": task,
+            "excerpt": excerpts.excerpt(state.content),
+            "proposed": [
+                (
+                    number,
+                    one,
+                    describer.expected(one.expected),
+                    gold_sources.typed_value(one.expected.value),
+                )
+                for number, one in enumerate(gold_sources.proposed_answers(state))
+            ],
+        }
+
+    return await request.run_in_thread(propose)
 
 
 async def add_task_as_gold(

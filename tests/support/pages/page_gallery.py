@@ -129,9 +129,15 @@ def drawn_rows(page: Any) -> None:
 
 def write_file(page: Any) -> None:
     """Write a file of a delivery in parts, and wait until they can be downloaded."""
+    manifests = "tbody a[href$='/manifest.json']"
+    before = page.locator(manifests).count()
     page.fill("#split", "train=0.9,test=0.1")
     page.click("#plan button.main")
-    page.wait_for_selector("tbody a[download] >> text=Manifest")
+    # Of this file: while it is written, others may be listed, and the page is left for a new one.
+    page.wait_for_function(
+        "([manifests, before]) => document.querySelectorAll(manifests).length > before",
+        arg=[manifests, before],
+    )
     page.wait_for_selector("#preview p")
 
 

@@ -20,6 +20,7 @@ from tests.formats.containers.row_files import (
     rows_in,
     values_in,
 )
+from tests.support.running.every_case import every_case
 
 TEXTS = [
     "plain",
@@ -61,15 +62,15 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
-def test_equal_rows_come_from_every_container(tmp_path, make):
-    assert values_in(tmp_path / "rows", make()) == ROWS
+@every_case("variant", VARIANTS)
+def test_equal_rows_come_from_every_container(tmp_path, variant):
+    assert values_in(tmp_path / "rows", VARIANTS[variant]()) == ROWS
 
 
-@pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
-def test_rows_are_equal_wherever_blocks_end(tmp_path, monkeypatch, make):
+@every_case("variant", VARIANTS)
+def test_rows_are_equal_wherever_blocks_end(tmp_path, monkeypatch, variant):
     path = tmp_path / "rows"
-    path.write_bytes(make())
+    path.write_bytes(VARIANTS[variant]())
 
     for size in (1, 2, 3, 5, 7, 16, 61):
         monkeypatch.undo()

@@ -12,6 +12,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.formats.containers.row_files import (
     cut_blocks,
     read_file,
 )
+from tests.support.running.every_case import every_case
 
 MEMORY_BYTES_MAX = 32 * 1024 * 1024
 INFLATED_BYTES_MAX = 4 * 1024 * 1024
@@ -123,8 +125,10 @@ def test_a_table_that_is_far_smaller_in_gzip_is_refused_in_little_memory(
     assert peak < MEMORY_BYTES_MAX
 
 
-@pytest.mark.parametrize("begin", [b'[{"a": "', b"[", b'{"a": {"b": 1}, "c": "', b"[[", b'["'])
-@pytest.mark.parametrize("filling", [b"x", b" ", b"[", b"\\", b'"'])
+BEGINNINGS = [b'[{"a": "', b"[", b'{"a": {"b": 1}, "c": "', b"[[", b'["']
+
+
+@every_case("begin, filling", product(BEGINNINGS, [b"x", b" ", b"[", b"\\", b'"']))
 def test_an_element_without_end_is_never_held(tmp_path, begin, filling):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(begin) + gzip.compress(filling * 2**20) * 5)

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from plaudit.settings import BODY_BYTES_MAX
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,6 +52,8 @@ class Plan:
     stall_hostile_texts: int
     stall_hostile_characters: int
     """Of each of these texts."""
+    stall_body_bytes: int
+    """The most that a page or an operation is sent, within its own bound."""
     stall_viewers: int
     stall_stride: int
     """Of so many pages and operations each, one is asked for."""
@@ -122,6 +126,7 @@ def full_plan(folder: Path) -> Plan:
         stall_tasks=60,
         stall_hostile_texts=46,
         stall_hostile_characters=199_000,
+        stall_body_bytes=BODY_BYTES_MAX,
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
@@ -181,6 +186,7 @@ def quick_plan(folder: Path) -> Plan:
         stall_tasks=4,
         stall_hostile_texts=2,
         stall_hostile_characters=8_000,
+        stall_body_bytes=BODY_BYTES_MAX,
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,

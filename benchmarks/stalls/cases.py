@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
+
 from benchmarks.stalls.requests import Case, Request, largest_form, largest_json
 from benchmarks.stalls.store import (
     CHANGED,
@@ -17,6 +19,7 @@ from benchmarks.stalls.store import (
     large_turns,
 )
 from plaudit import app
+from plaudit.api.http.bodies import BodyLimit
 from plaudit.api.http.operation import Operation
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.transfer.jobs import JobKind
@@ -169,9 +172,11 @@ def _request_of_page(page: Page, store: StallStore) -> Request:
         content = _lines(store.plan.stall_task_bytes)
         return Request(page.method, f"{path}?{urlencode(fields)}", headers, content)
     if page.body is not None:
-        content = largest_json(fields, page.body_limit, is_open=_is_open(page.body))
+        content = largest_json(fields, _within(store, page.body_limit), is_open=_is_open(page.body))
         return Request(page.method, path, _script(store, session), content)
-    content = largest_form(fields | {"csrf": _token(store, session)}, page.body_limit)
+    content = largest_form(
+        fields | {"csrf": _token(store, session)}, _within(store, page.body_limit)
+    )
     return Request(page.method, path, FORM_HEADERS | cookie(session), content)
 
 
@@ -211,7 +216,8 @@ class _Recorder:
             headers |= JSON_HEADERS
         elif json is not None:
             is_open = _is_open(self._operation.body)
-            content = largest_json(json, self._operation.body_limit, is_open=is_open)
+            limit = _within(self._store, self._operation.body_limit)
+            content = largest_json(json, limit, is_open=is_open)
             headers |= JSON_HEADERS
         elif method == "POST":
             content = _lines(self._store.plan.stall_task_bytes)
@@ -283,6 +289,11 @@ def _path_of(page: Page, store: StallStore) -> str:
         names["job_id"] = store.job_ids[JobKind.upload]
     query = f"?other={NAMES['delivery_id']}" if page.path.endswith("/diff") else ""
     return page.path.format(**names) + query
+
+
+def _within(store: StallStore, limit: BodyLimit) -> BodyLimit:
+    """The bound of a body, or that of the plan where it is lower."""
+    return replace(limit, bytes_max=min(limit.bytes_max, store.plan.stall_body_bytes))
 
 
 def _lines(size: int) -> bytes:

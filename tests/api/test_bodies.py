@@ -150,6 +150,8 @@ def hostile_json(limit: BodyLimit, name: str) -> list[bytes]:
         many_names(keys),
         start + b'"' + b"\\n" * (size // 2) + b'"}',
     ]
+    if size > 2**20:  # names or a text, so that each is sent to half of what takes so much
+        del bodies[1 + len(name) % 2]
     if size <= 2**17:  # of longer ones they take seconds, though not on the loop
         bodies.append(fill(b"1.2345678901234567e-300,", structure))
         bodies.append(fill(b'{"a" :1},', structure // 4))
@@ -250,12 +252,20 @@ def test_names_that_are_nearly_known_cost_little_to_compare():
     meant = "model_parameters"
     shuffled = map("".join, itertools.islice(itertools.permutations(meant), 0, 10**6, 4_000))
     value = {name: 1 for name in shuffled if not (name == meant or is_slip(name, meant))}
-    before = time.thread_time()
+    compared = dict(itertools.islice(value.items(), 50))
 
-    refuse_misspelt(value, GivenResponse)
+    def cost(names: dict[str, int]) -> float:
+        """Least of several times, because the machine of a test is busy."""
+        times = []
+        for _ in range(7):
+            before = time.thread_time()
+            refuse_misspelt(names, GivenResponse)
+            times.append(time.thread_time() - before)
+        return min(times)
 
     assert len(value) > 200
-    assert time.thread_time() - before < STEP_CPU_S_MAX / 26
+    assert cost(value) < 2 * cost(compared), "no more than fifty are compared"
+    assert cost(value) < 3 * STEP_CPU_S_MAX / 26
 
 
 @above_the_store

@@ -190,7 +190,7 @@ def test_a_slow_head_is_refused_after_ten_seconds_and_an_idle_connection_closed(
     time.sleep(HEADER_SECONDS_MAX / 2 + 1)
     got = []
     for link in links:
-        link.settimeout(1)
+        link.settimeout(20)  # of a server that is busy
         got.append(link.recv(65536))
         assert link.recv(65536) == b"", "the connection is still open"
 

@@ -86,8 +86,11 @@ def tasks(client, project: str) -> list[dict[str, Any]]:
     return list(walk(client, limit=100, project_id=project))
 
 
-@pytest.mark.parametrize("query", [{"format": "trl"}, {}], ids=["told", "detected"])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("query", "pack"),
+    [({"format": "trl"}, bytes), ({}, gzip.compress)],
+    ids=["told and plain", "detected in gzip"],
+)
 def test_a_file_is_imported_and_the_same_again_changes_nothing(client, project, query, pack):
     first = imported(client, project, pack(lines(*PAIRS)), name="pairs.jsonl", **query)
     second = imported(client, project, pack(lines(*PAIRS)), name="pairs.jsonl", **query)

@@ -31,7 +31,7 @@ def slips(name: str) -> list[str]:
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", V2, ids=lambda one: one.operation_id)
+@every_case("operation", V2)
 def test_each_member_that_is_nearly_a_known_one_is_a_400_that_asks(ann, operation):
     known = operation.body.__struct_encode_fields__
     for name in known:
@@ -45,7 +45,7 @@ def test_each_member_that_is_nearly_a_known_one_is_a_400_that_asks(ann, operatio
 
 
 @above_the_store
-@pytest.mark.parametrize("operation", V2, ids=lambda one: one.operation_id)
+@every_case("operation", V2)
 def test_all_other_members_are_ignored(ann, operation):
     plain = ann.post(operation.path, json={})
     more = {name: {"a": 1} for name in OTHERS} | {f"extra_{n}": n for n in range(COMPARED_MAX)}

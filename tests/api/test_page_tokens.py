@@ -23,6 +23,7 @@ from tests.api.page_tokens import (
 )
 from tests.support.builders import make_tasks
 from tests.support.harness import World, above_the_store, walk
+from tests.support.running.every_case import every_case
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_every_beginning_of_a_token_is_refused(shelf, client, token):
 
 
 @above_the_store
-@pytest.mark.parametrize(
+@every_case(
     "spoil",
     [
         lambda token: token + "=",

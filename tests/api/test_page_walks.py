@@ -50,6 +50,12 @@ async def move(tx, environment_id, task_id, kind):
             await lifecycle.reopen_task(tx, environment_id, task)
 
 
+MOVES_MIN, WALKS_MIN = 10, 3
+"""Changes that each writer makes meanwhile, and lists that each reader walks, each other ones."""
+
+SECONDS_MAX = 120.0
+
+
 class Shelf:
     """A project, and the books that the test keeps on its tasks."""
 
@@ -143,7 +149,7 @@ steps = st.tuples(
     resends=st.booleans(),
 )
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -235,6 +241,7 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
     at_rest, busy = _settled_and_busy(shelf)
     key = world.key()
     stop = threading.Event()
+    moves, walks = [0] * 4, [0] * 3
     filters = [
         {},
         *({"status": status.value} for status in at_rest),
@@ -242,8 +249,8 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
         {"completed_before": "2200-01-01", "status": "completed"},
     ]
 
-    def write(seed: int) -> int:
-        dice, moves = random.Random(seed), 0
+    def write(seed: int) -> None:
+        dice = random.Random(seed)
         writer = World(world.settings)
         while not stop.is_set():
             kind, task_id = dice.choice([*MOVES, "create"]), dice.choice(busy)
@@ -253,17 +260,15 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
                 else:
                     work = _moved(shelf.environment_id, task_id, kind, dice.random() / 500)
                 writer.run(writer.db.write(work))
-                moves += 1
+                moves[seed] += 1
             except (Conflict, Unavailable):
                 continue
         writer.close()
-        return moves
 
-    def read(limit: int) -> int:
-        walks = 0
+    def read(number: int, limit: int) -> None:
         with world.client(key) as client:
             while not stop.is_set():
-                which = filters[walks % len(filters)]
+                which = filters[(walks[number] + WALKS_MIN * number) % len(filters)]
                 walked = walk(client, project_id=shelf.project.project_id, limit=limit, **which)
                 listed = [task["task_id"] for task in walked]
                 by_completion = any("completed_" in name for name in which)
@@ -276,19 +281,23 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
                 }
                 assert len(set(listed)) == len(listed)
                 assert owed <= set(listed)
-                walks += 1
-        return walks
+                walks[number] += 1
 
     with ThreadPoolExecutor(7) as pool:
-        writers = [pool.submit(write, seed) for seed in range(4)]
-        readers = [pool.submit(read, limit) for limit in (1, 7, 100)]
-        time.sleep(1.5)
+        running = [pool.submit(write, seed) for seed in range(4)]
+        running += [pool.submit(read, number, limit) for number, limit in enumerate((1, 7, 100))]
+        until = time.monotonic() + SECONDS_MAX
+        while min(moves) < MOVES_MIN or min(walks) < WALKS_MIN:
+            if time.monotonic() > until or any(one.done() for one in running):
+                break
+            time.sleep(0.01)
         stop.set()
-        moves = [one.result() for one in writers]
-        walks = [one.result() for one in readers]
+        for one in running:
+            one.result()
 
-    assert min(moves) > 0
-    assert min(walks) > 0
+    assert min(moves) >= MOVES_MIN
+    assert min(walks) >= WALKS_MIN
+    assert WALKS_MIN * len(walks) >= len(filters), "each list was walked"
 
 
 def _settled_and_busy(shelf: Shelf) -> tuple[dict[TaskStatus, list[str]], list[str]]:

@@ -292,11 +292,11 @@ def test_what_a_limit_costs_is_small():
     for n in range(10_000):
         limits.admit(Caller(f"org {n}", f"key {n}", Role.read), 0.0)
 
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(10_000):
         limits.admit(caller, 0.0)
         limits.list_states(caller, 0.0)
-    took_us = (time.perf_counter() - began) * 100
+    took_us = (time.process_time() - began) * 100
 
     assert math.isfinite(took_us)
     assert took_us < 100, "microseconds a request, with 10,000 others about"

@@ -8,8 +8,6 @@ import itertools
 import json
 from typing import Any
 
-import pytest
-
 from plaudit import app
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.openapi import document
@@ -117,7 +115,7 @@ def test_a_field_that_an_operation_does_not_take_is_refused_by_name(kept_world, 
 
 
 @one_engine
-@pytest.mark.parametrize("operation", THEIRS, ids=lambda one: one.operation_id)
+@every_case("operation", THEIRS)
 def test_a_field_that_a_v2_operation_does_not_take_has_no_effect(world, ann, operation):
     good = good_body(operation)
     known = operation.body.__struct_fields__

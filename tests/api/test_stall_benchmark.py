@@ -22,6 +22,7 @@ PLAN = replace(
     stall_task_bytes=TASK_BYTES,
     stall_largest_bytes=2 * TASK_BYTES,
     stall_hostile_characters=TASK_BYTES,
+    stall_body_bytes=60_000,
 )
 ANSWERED = {200, 302, 303}
 TOO_LARGE = ("look_at_invitation", "save_draft", "create_task")

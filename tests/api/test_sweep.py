@@ -75,7 +75,7 @@ def test_every_operation_with_a_role_refuses_a_caller_without_a_key(shared_world
 
 
 @above_the_store
-@pytest.mark.parametrize(
+@every_case(
     "path",
     ["/v2", "/v2/", "/v2/tasks/", "/v2/task/x", "/v1/tasks", "/admin", "/docs/", "/metrics/"],
 )

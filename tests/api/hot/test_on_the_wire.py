@@ -73,7 +73,7 @@ def test_a_peer_that_does_not_read_is_not_sent_more(wire):
             link.sendall(get(wire))
         begun = time.monotonic()
         assert wire.say(get(wire)).statuses == [200]
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
         size = len(wire.say(get(wire)).answers[0].body)
         received = bytearray()
         while received.count(b"HTTP/1.1 200 OK") < asked or len(received) < asked * size:

@@ -65,7 +65,7 @@ def test_what_everybody_tries_first_is_refused(password):
         require_good(password)
 
 
-@pytest.mark.parametrize("password", GOOD)
+@every_case("password", GOOD)
 def test_what_nobody_guesses_is_accepted_whatever_its_characters(password):
     require_good(password)
 

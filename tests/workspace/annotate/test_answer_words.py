@@ -54,7 +54,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "words"), CASES)
+@every_case("field, value, words", CASES)
 def test_each_kind_of_answer_has_words(field, value, words):
     _, content, question, control = ask(field)
 
@@ -122,7 +122,7 @@ def test_that_there_is_no_answer_is_said_as_the_control_says_it():
     assert found == ["N/A", "Cannot assess", answer_words.NOTHING]
 
 
-@pytest.mark.parametrize(("field", "value", "words"), CASES)
+@every_case("field, value, words", CASES)
 def test_what_the_controls_are_given_reads_as_the_same_answer(field, value, words):
     form, content, question, control = ask(field)
     answer = Answer(at="t0u0", key="k", value=value)

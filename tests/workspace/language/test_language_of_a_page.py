@@ -13,6 +13,7 @@ from plaudit.workspace.language.languages import LANGUAGES
 from plaudit.workspace.language.problem_texts import recognized
 from plaudit.workspace.language.speech import listed, number, percent, say, say_count, speaking
 from tests.support.pages.browser_client import add_person, browsing, signed_in
+from tests.support.running.every_case import every_case
 from tests.workspace.http.page_requests import PAGES, path_of
 
 GERMAN = LANGUAGES["de"]
@@ -25,8 +26,8 @@ def lang_of(page) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize(
-    ("setting", "cookie", "accepted", "expected"),
+@every_case(
+    "setting, cookie, accepted, expected",
     [
         ("", "", "", "en"),
         ("", "", "de", "de"),

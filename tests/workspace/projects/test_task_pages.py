@@ -139,7 +139,7 @@ def test_a_filter_that_cannot_be_is_told_at_its_field_and_kept(labeling, mia, fi
         assert f'value="{value}"' in answer.text
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+@every_case("value", HOSTILE)
 def test_hostile_filters_are_shown_escaped(labeling, mia, value):
     answer = mia.client.get(
         path_of(labeling), params={"q": value, "batch": value}, headers={"Accept": "text/html"}

@@ -18,6 +18,7 @@ from tests.support.gold.gold_project import RIGHT, WRONG
 from tests.support.harness import World
 from tests.support.pages.browser_client import Browser, Somebody, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import entries, invalid_fields
+from tests.support.running.every_case import every_case
 from tests.workspace.http.test_pages import HOSTILE
 
 SETTINGS = QualificationSettings(training=1, test=2, pass_mark=1.0, attempts=2)
@@ -137,8 +138,8 @@ def test_a_manager_sets_the_test_and_sees_who_has_passed(project, ann, mia):
     assert mia.post(managed(project, "ask-again"), {}).status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("test", "0"), ("training", "51"), ("wait_hours", "x"), ("attempts", "")]
+@every_case(
+    "field, value", [("test", "0"), ("training", "51"), ("wait_hours", "x"), ("attempts", "")]
 )
 def test_settings_that_cannot_be_are_refused_and_kept_as_typed(project, mia, field, value):
     refused = mia.post(managed(project), {"is_on": "on", "test": "5", field: value})

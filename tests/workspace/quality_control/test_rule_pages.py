@@ -18,6 +18,7 @@ from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.harness import World
 from tests.support.pages.browser_client import Browser, Somebody, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import entries
+from tests.support.running.every_case import every_case
 from tests.workspace.http.test_pages import HOSTILE
 
 pytestmark = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
@@ -195,8 +196,8 @@ def test_rules_are_set_in_percent_and_shown_so(project, mia):
     assert json.loads(entry.detail) == {"from": [rule("gold", 0.7)], "to": wanted}
 
 
-@pytest.mark.parametrize(
-    ("row", "said"),
+@every_case(
+    "row, said",
     [
         (("gold", "", "pause", ""), "Rule 1, <code>threshold</code>: A number is missing here."),
         (("gold", "170", "pause", ""), "Rule 1, <code>threshold</code>: A share of 0.05 to 0.99."),

@@ -9,6 +9,7 @@ import pytest
 from plaudit.workspace.render.markdown import NESTING_MAX
 from plaudit.workspace.render.rich_text import render_markdown
 from tests.support.pages.markup import Reading
+from tests.support.running.every_case import every_case
 from tests.workspace.render.test_rendering import is_attachment, shown
 
 DEEP = NESTING_MAX + 10
@@ -48,7 +49,7 @@ MARKUP = {
 }
 
 
-@pytest.mark.parametrize("name", MARKUP)
+@every_case("name", MARKUP)
 def test_every_word_of_a_construct_can_be_read(name):
     text = MARKUP[name]
 
@@ -96,7 +97,7 @@ def test_a_definition_is_shown_where_it_stands_and_leads_there():
 
 
 def test_a_long_definition_that_is_used_often_stays_small():
-    text = f"[a]: https://a.example/{'b' * 5_000} '{'c' * 5_000}'\n\n" + "[a] ![][a] " * 10_000
+    text = f"[a]: https://a.example/{'b' * 5_000} '{'c' * 5_000}'\n\n" + "[a] ![][a] " * 2_500
 
     html = render_markdown(text, is_attachment)
 

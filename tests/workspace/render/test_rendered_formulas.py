@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.running.every_case import every_case
 from tests.workspace.render.test_rendering import shown
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     ["$x^2$", r"\(x\)", r"\[x = 1\]", "$$x$$", "a $x$, b", "$n$th", "$$\nx\n$$", "> $$\n> x\n> $$",
      "$$\na\n- b\n= c\n$$", r"\[" + "\nx_1\n" + r"\]", "- $x$", "|a|\n|-|\n|$x$|", "# $x$",
-     r"$\$5 + x$", "text\n$$\nx\n$$\ntext", r"$\frac{a}{b}$", r"**$x$**"],
+     r"$\$5 + x$", "text\n$$\nx\n$$\ntext", r"$\frac{a}{b}$", r"**$x$**"]
 )  # fmt: skip
 def test_a_formula_is_drawn(text):
     page = shown(text)
@@ -20,11 +21,11 @@ def test_a_formula_is_drawn(text):
     assert "$" not in page.text.replace("$5", "")
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     ["$5 and $10", "costs $5-$10", "US$5/US$10", "$20 per month or 30$", "5$ and 6$", "$", "$$",
      "$$$", "$5", r"\$x\$", "`$x$`", "    $x$", "$ x $", "$HOME/$USER", "$1,000 to 2,000$",
-     r"\[1\]", r"\(see below\)", "$x", "x$", "$\n\n$", "$x\n\ny$", "$$\nx\n\ny\n$$", "a$b$c"],
+     r"\[1\]", r"\(see below\)", "$x", "x$", "$\n\n$", "$x\n\ny$", "$$\nx\n\ny\n$$", "a$b$c"]
 )  # fmt: skip
 def test_money_and_the_like_stay_text(text):
     assert shown(text).all("math") == []
@@ -34,13 +35,12 @@ def test_an_amount_of_money_keeps_its_sign():
     assert shown("between $5 and $10, or US$1-$2").text == "between $5 and $10, or US$1-$2\n"
 
 
-@pytest.mark.parametrize(
+@every_case(
     "latex",
     [r"\begin{matrix} a", r"\left( a", "{" * 1500, r"\def\a{\a\a}\a",
      r"\newcommand{\b}{\b\b}\b", r"\frac{" * 200, "^" * 200, "a" * 3_000, r"\sqrt" * 300,
      r"\sideset{_a}{_b}{" * 30 + "x" + "}" * 30, "a_b_c", r"\skew{x}{y}",
-     r"\DeclareMathOperator{\a}{b}", r"\newenvironment{a}{b}{c}"],
-    ids=lambda latex: latex[:12],
+     r"\DeclareMathOperator{\a}{b}", r"\newenvironment{a}{b}{c}"]
 )  # fmt: skip
 def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written(latex):
     page = shown(rf"before \({latex}=\) after")
@@ -67,7 +67,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(
+@every_case(
     "latex",
     [*ROWS, r"a &= b \\ c &= d", r"\begin{gather} a = b \\ c = d \end{gather}",
      r"\begin{gathered} a = b \\* c = d \end{gathered}",
@@ -75,7 +75,7 @@ ROWS = [
      r"\begin{multline} a = b \\ c = d \end{multline}",
      r"\begin{dcases} a & b \\ c & d \end{dcases}",
      r"\begin{equation}\begin{aligned} a &= b \\ &= d \end{aligned}\end{equation}",
-     r"x = \left\{ \begin{aligned} a &= b \\ &= d \end{aligned} \right."],
+     r"x = \left\{ \begin{aligned} a &= b \\ &= d \end{aligned} \right."]
 )  # fmt: skip
 def test_rows_of_a_formula_stand_below_one_another(latex):
     page = shown(f"$$\n{latex}\n$$")

@@ -154,8 +154,8 @@ def test_each_block_finds_its_own_direction(text):
     assert "auto" in [attributes.get("dir") for _, attributes in shown(text).elements]
 
 
-@pytest.mark.parametrize(
-    ("text", "href"),
+@every_case(
+    "text, href",
     [
         ("[x](https://a.example/b?c=d&e=f#g)", "https://a.example/b?c=d&e=f#g"),
         ("[x](HTTP://a.example)", "HTTP://a.example"),
@@ -177,11 +177,11 @@ def test_a_link_leads_outside_in_a_page_of_its_own(text, href):
     assert page.faults == []
 
 
-@pytest.mark.parametrize(
+@every_case(
     "text",
     ["ftp://a.example", "www.a.example", "a.example", "[x](/sign-out)", "[x](#a)", "[x](?a)",
      "[x](//a.example)", "[x](tel:1)", "[x](javascript:x)", "x@y.example", "[x](/attachments/7/x)",
-     "`https://a.example`", "    https://a.example", "https://"],
+     "`https://a.example`", "    https://a.example", "https://"]
 )  # fmt: skip
 def test_nothing_else_is_a_link(text):
     assert shown(text).all("a") == []

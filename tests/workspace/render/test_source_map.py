@@ -9,6 +9,7 @@ import pytest
 
 from plaudit.workspace.render import markdown, rich_text, source_map
 from plaudit.workspace.render.sanitize import no_attachment
+from tests.support.running.every_case import every_case
 
 WORD = re.compile(r"w\d+x")
 
@@ -116,7 +117,7 @@ def check_words(text: str) -> int:
     return exact_count
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@every_case("block", BLOCKS)
 def test_each_word_of_each_construct_leads_to_its_place(block):
     is_one_line = block.startswith("#") or "|" in block
     for pattern in INLINE:

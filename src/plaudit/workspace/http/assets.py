@@ -73,16 +73,22 @@ def names_below(folder: str) -> list[str]:
     return [name for name in _read() if re.fullmatch(rf"{re.escape(folder)}/[^/]+\.js", name)]
 
 
+@cache
+def _version() -> str:
+    """Beginning of the hash of all files with their names."""
+    digest = hashlib.sha256()
+    for name, (content, _) in _read().items():
+        digest.update(b"%d %s %d " % (len(name), name.encode(), len(content)))
+        digest.update(content)
+    return digest.hexdigest()[:_VERSION_CHARS]
+
+
 class Assets:
     """Files of `static/`, read once; names are paths below it."""
 
     def __init__(self) -> None:
         self._files = _read()
-        digest = hashlib.sha256()
-        for name, (content, _) in self._files.items():
-            digest.update(b"%d %s %d " % (len(name), name.encode(), len(content)))
-            digest.update(content)
-        self.version = digest.hexdigest()[:_VERSION_CHARS]
+        self.version = _version()
         for name in bundles.BUNDLES:
             _compressed(name)  # now, not on the event loop
 

@@ -100,8 +100,8 @@ class Workspace:
             self.render_pool,
             self.ahead,
         )
-        firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
-        self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
+        firsts = sorted({path.split("/")[1] for path in ("/static/", *self._by_path)})
+        self.paths = re.compile(f"/({'|'.join(map(re.escape, firsts))})(/.*)?")
         """Matches every path below the workspace's first segments, existing or not."""
         self._api_paths = api_paths
         self.stream_paths = links.compile_paths(page.path for page in pages if page.streams)

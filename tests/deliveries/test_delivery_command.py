@@ -22,7 +22,7 @@ from tests.support.deliveries import (
 from tests.support.forked_process import forked_command
 from tests.support.harness import clean_environment, one_engine, run_cli, store_arguments
 
-MORE = 2100
+MORE = 1300
 
 
 def deliver_in_another_process(world, *arguments):

@@ -10,6 +10,7 @@ from plaudit.errors import AnswersRejected
 from plaudit.model.core import TaskStatus
 from tests.labeling.test_work_submissions import delivered, values
 from tests.support.labeling_project import LIKERT, OVERALL, SELECTED, WHY, LabelingProject
+from tests.support.running.every_case import every_case
 
 PLAIN = {name: value for name, value in OVERALL.items() if name != "possible_values"}
 CHANGES: dict[str, list[dict[str, Any]]] = {
@@ -33,9 +34,9 @@ def last(possible: Any) -> Any:
     return possible[-1]
 
 
-@pytest.mark.parametrize("fields", CHANGES.values(), ids=CHANGES)
+@every_case("fields", CHANGES.values())
 def test_who_comes_after_the_change_can_still_finish_the_task(world, fields):
-    labeling = LabelingProject(world, overlap=2)
+    labeling = LabelingProject(world.tenant(), overlap=2)
     labeling.create()
     labeling.work_on("ann", last)
     ben = labeling.take("ben")
@@ -47,9 +48,9 @@ def test_who_comes_after_the_change_can_still_finish_the_task(world, fields):
     assert labeling.violations() == {}
 
 
-@pytest.mark.parametrize("fields", CHANGES.values(), ids=CHANGES)
+@every_case("fields", CHANGES.values())
 def test_what_waited_for_a_reviewer_can_still_be_delivered(world, fields):
-    labeling = LabelingProject(world, review="all")
+    labeling = LabelingProject(world.tenant(), review="all")
     [task_id] = labeling.create()
     lease = labeling.take("ann")
     labeling.submit(lease, labeling.answers(lease, last))

@@ -14,6 +14,7 @@ from plaudit.store.accounts import organizations
 from plaudit.worker import Worker
 from tests.labeling.test_work_submissions import delivered, judge
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, SELECTED, WHY, LabelingProject
+from tests.support.running.every_case import every_case
 
 ROUNDS = 6
 MANY = 45
@@ -79,9 +80,9 @@ def test_where_the_answers_leave_a_question_open_it_goes_to_review(world):
     assert labeling.violations() == {}
 
 
-@pytest.mark.parametrize("end", ["submit", "release", "skip", "expire", "remove"])
+@every_case("end", ["submit", "release", "skip", "expire", "remove"])
 def test_who_holds_a_task_that_needs_nobody_more_may_go_on_and_its_end_decides(world, end):
-    labeling = LabelingProject(world, overlap=3)
+    labeling = LabelingProject(world.tenant(), overlap=3)
     [task_id] = labeling.create()
     labeling.work_on("ann")
     ben, cem = labeling.take("ben"), labeling.take("cem")
@@ -138,9 +139,9 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("then", "now"), RULES.values(), ids=RULES)
+@every_case("then, now", RULES.values())
 def test_what_waits_for_a_reviewer_for_a_reason_that_is_gone_completes(world, then, now):
-    labeling = LabelingProject(world, **then)
+    labeling = LabelingProject(world.tenant(), **then)
     task_ids = labeling.create(4)
     for _ in task_ids:
         judge(labeling, "ann", 1)

@@ -15,6 +15,7 @@ from plaudit.store.labeling import statistics as statements
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content
 from tests.support.pages.browser_client import add_person, signed_in
+from tests.support.running.every_case import every_case
 
 PROMPT = make_turn(messages=[make_message("user", "A question?")])
 ANSWERED = make_turn(messages=[make_message("user"), make_message("model")])
@@ -112,10 +113,10 @@ def test_where_all_can_be_worked_on_nothing_is_listed(world):
     assert labeling.write(read) == (0, [])
 
 
-@pytest.mark.parametrize("most", [1, 3, 5, 6, 7, 100])
+@every_case("most", [1, 3, 5, 6, 7, 100])
 def test_those_without_questions_are_counted_among_the_oldest_pending_ones(world, most):
     """One is set aside in the queue, and two are not in it."""
-    labeling = LabelingProject(world)
+    labeling = LabelingProject(world.tenant())
     key = labeling.project.project_key
     ids = [
         *labeling.create(content=make_content(PROMPT)),

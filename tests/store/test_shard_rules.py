@@ -20,6 +20,7 @@ from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteTransaction
 from plaudit.store.tasks import task_pages
 from tests.support.databases import shard_rules
+from tests.support.databases.run_twice import run_twice
 from tests.support.databases.shard_rules import source_faults, statement_faults, table_faults
 from tests.support.databases.store_workload import put_through_everything
 from tests.support.harness import World
@@ -110,8 +111,9 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """Every statement that the product ran while it was put through all it can do."""
+def everything(tmp_path_factory):
+    """Every statement that the product ran while it was put through all it can do, each of its
+    writes twice; and what contradicts the store's rules in the end."""
     found: list[Ran] = []
 
     def noting(name):
@@ -137,13 +139,26 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("one", "all", "run", "many", "add"):
             patch.setattr(SqliteTransaction, name, noting(name))
+        run_twice(patch)
         settings = Settings(data=tmp_path_factory.mktemp("ran"))
         connect.prepare(settings)
         server_secret.make(settings.secret_path)
         world = World(settings)
         put_through_everything(world)
+        violated = world.run(checks.violations(world.db))
         world.close()
-    return found
+    return found, violated
+
+
+@pytest.fixture(scope="module")
+def ran(everything):
+    """Every statement that the product ran."""
+    return everything[0]
+
+
+def test_everything_that_is_run_again_succeeds(everything):
+    """On PostgreSQL test_run_again.py holds the same."""
+    assert everything[1] == {}
 
 
 def rows_of_sqlite(settings: Settings):

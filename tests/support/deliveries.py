@@ -24,7 +24,7 @@ def deliver(client, name="January", **body):
 
 
 def ids_of(client, delivery_id, **params):
-    found = walk(client, "/v2/delivery", delivery_id=delivery_id, **params)
+    found = walk(client, "/v2/delivery", delivery_id=delivery_id, **{"limit": 100} | params)
     return [task["task_id"] for task in found]
 
 

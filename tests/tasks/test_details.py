@@ -183,17 +183,24 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("opts", SUBSETS, ids=lambda opts: "+".join(sorted(opts)) or "none")
-def test_contents_with_every_combination_of_parts_are_shown_with_keys_dropped(readers, opts):
+@pytest.fixture(scope="module")
+def mixed_contents(readers: Readers) -> str:
+    """The id of a task that has a message with each combination of parts."""
     combinations = [some for size in range(6) for some in itertools.combinations(PARTS, size)]
     messages = [
         make_message(f"m{number}", content={part: PARTS[part] for part in parts})
         for number, parts in enumerate(combinations)
     ]
-    (task_id,) = readers.load([make_thread(turns=[make_turn(messages=messages)])])
-    full = readers.get(task_id, set(OPTS))
+    return readers.load([make_thread(turns=[make_turn(messages=messages)])])[0]
 
-    shown = readers.get(task_id, opts)
+
+@every_case("opts", SUBSETS)
+def test_contents_with_every_combination_of_parts_are_shown_with_keys_dropped(
+    readers, mixed_contents, opts
+):
+    full = readers.get(mixed_contents, set(OPTS))
+
+    shown = readers.get(mixed_contents, opts)
 
     assert shown == reference(full, opts)
 
@@ -211,7 +218,7 @@ def rich(readers: Readers) -> str:
 LEVELS = ("thread", "turn", "criterion", "message", "chunk", "evaluation", "score")
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@every_case("level", LEVELS)
 def test_annotation_details_are_shown_at_every_level(readers, rich, level):
     task = readers.get(rich, {"annotation_details"})
 
@@ -220,7 +227,7 @@ def test_annotation_details_are_shown_at_every_level(readers, rich, level):
     assert set().union(*shown) >= DETAILS
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@every_case("level", LEVELS)
 def test_without_details_an_annotation_is_id_key_type_and_value(readers, rich, level):
     task = readers.get(rich, {"submissions"})
 
@@ -229,7 +236,7 @@ def test_without_details_an_annotation_is_id_key_type_and_value(readers, rich, l
     assert {tuple(one) for one in shown} - {(*PLAIN, "votes")} == {PLAIN}
 
 
-@pytest.mark.parametrize(("opts", "is_shown"), [((), True), *((one, False) for one in OTHERS)])
+@every_case("opts, is_shown", [((), True), *((one, False) for one in OTHERS)])
 def test_model_parameters_are_shown_by_default_and_not_beside_other_opts(
     readers, rich, opts, is_shown
 ):

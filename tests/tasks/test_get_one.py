@@ -66,10 +66,17 @@ def shown_project(declared: Any) -> Any:
 # One task
 
 
-@pytest.mark.parametrize("opts", [None, "annotation_details,attachment_details,submissions"])
-@pytest.mark.parametrize("expand", [None, "project,batch"])
-def test_one_task_is_what_the_listing_shows(world, client, opts, expand):
-    world.load(archive_rows(mixed_tasks()), "archive")
+@pytest.fixture
+def mixed(world, client):
+    """A client where a project has tasks of every status and shape."""
+    assert world.load(archive_rows(mixed_tasks()), "archive")[1] == []
+    return client
+
+
+@every_case("expand", [None, "project,batch"])
+@every_case("opts", [None, "annotation_details,attachment_details,submissions"])
+def test_one_task_is_what_the_listing_shows(mixed, opts, expand):
+    client = mixed
     asked = {"opts": opts, "expand": expand}
     asked = {key: value for key, value in asked.items() if value is not None}
     listed = walk(client, project_id="project_123", **asked)
@@ -82,7 +89,7 @@ def test_one_task_is_what_the_listing_shows(world, client, opts, expand):
     assert found == listed
 
 
-@pytest.mark.parametrize("task_id", ["a/b", "a%2Fb", "a b+c", "ü😀", "?&=#", "'\"<", "x" * 255])
+@every_case("task_id", ["a/b", "a%2Fb", "a b+c", "ü😀", "?&=#", "'\"<", "x" * 255])
 def test_a_task_is_found_whatever_its_id_looks_like(world, client, task_id):
     world.load([make_task(task_id)])
 
@@ -247,7 +254,7 @@ def _lists(value: Any) -> list[Any]:
     return value.get("annotations", []) + inner
 
 
-@pytest.mark.parametrize("opts", [None, "submissions", "model_parameters"])
+@every_case("opts", [None, "submissions", "model_parameters"])
 def test_every_minted_id_leads_to_its_annotation_in_full(world, client, opts):
     """All details are shown, whatever the page that gave the id was asked for (3.8)."""
     world.load([full_task()])
@@ -269,7 +276,7 @@ def test_minted_ids_are_unique_over_tasks(world, client):
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize(
+@every_case(
     "annotation_id",
     [
         FOREIGN_ID,
@@ -281,12 +288,14 @@ def test_minted_ids_are_unique_over_tasks(world, client):
         "x" * 255,
     ],
 )
-def test_a_foreign_id_is_kept_and_leads_to_its_annotation(world, client, annotation_id):
+def test_a_foreign_id_is_kept_and_leads_to_its_annotation(kept_world, annotation_id):
     """Even one that looks like an id of ours for another place."""
+    world = kept_world.tenant()
     own = make_annotation("own", 4, id=annotation_id, title="Mine")
     world.load([_task_with("task_123", own), make_task("task_other")])
 
-    found = client.get("/v2/annotation", params={"annotation_id": annotation_id}).json()
+    with world.client() as client:
+        found = client.get("/v2/annotation", params={"annotation_id": annotation_id}).json()
 
     assert found == {**own, "type": "integer"}
 

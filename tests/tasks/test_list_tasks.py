@@ -59,8 +59,8 @@ def refusal(answer) -> tuple[int, str | None]:
 # Scope
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
+@every_case(
+    "query, expected",
     [
         ("project_id=project_123", ALL_IDS),
         ("project_name=My+Test+Project", ALL_IDS),
@@ -140,8 +140,8 @@ def test_an_empty_scope_is_an_empty_page_without_a_token(world, client):
 # Status
 
 
-@pytest.mark.parametrize("status", ["pending", "completed", "canceled", "error", "deleted"])
-@pytest.mark.parametrize("scope", ["project_id=project_123", "batch_id=batch_123"])
+@every_case("status", ["pending", "completed", "canceled", "error", "deleted"])
+@every_case("scope", ["project_id=project_123", "batch_id=batch_123"])
 def test_a_status_lists_the_tasks_in_it(mixed, scope, status):
     """`deleted` is taken and matches nothing (A15)."""
     within = [t for t in mixed_tasks() if "project" in scope or t["task_id"] in IN_BATCH]
@@ -351,8 +351,8 @@ def test_a_token_goes_on_with_its_filters_sent_again_or_not(world, client, again
     assert ids(answer) == ["task_00001", "task_00002", "last"]
 
 
-@pytest.mark.parametrize("status", [None, "completed", "pending"])
-@pytest.mark.parametrize("scope", [{"project_id": "project_123"}, {"batch_id": "batch_123"}])
+@every_case("status", [None, "completed", "pending"])
+@every_case("scope", [{"project_id": "project_123"}, {"batch_id": "batch_123"}])
 def test_a_walk_gives_the_same_list_with_any_limit(mixed, scope, status):
     params = scope | ({} if status is None else {"status": status})
     whole = mixed.get("/v2/tasks", params=params).json()["tasks"]
@@ -362,19 +362,19 @@ def test_a_walk_gives_the_same_list_with_any_limit(mixed, scope, status):
     assert found == [whole] * 4
 
 
-@pytest.mark.parametrize(
-    ("count", "limit", "pages"), [(0, 1, 1), (1, 1, 1), (4, 2, 2), (5, 2, 3), (100, 100, 1)]
-)
-def test_only_a_page_that_is_followed_by_another_has_a_token(world, client, count, limit, pages):
+@every_case("count, limit, pages", [(0, 1, 1), (1, 1, 1), (4, 2, 2), (5, 2, 3), (100, 100, 1)])
+def test_only_a_page_that_is_followed_by_another_has_a_token(kept_world, count, limit, pages):
     """A full last page has none; the key is left out rather than null or empty (A13)."""
+    world = kept_world.tenant()
     world.project("My Test Project", project_id="project_123")
     world.load(make_tasks(count))
     params = {"project_id": "project_123", "limit": limit}
 
-    answers = [client.get("/v2/tasks", params=params).json()]
-    while "next_token" in answers[-1]:
-        params["next_token"] = answers[-1]["next_token"]
-        answers.append(client.get("/v2/tasks", params=params).json())
+    with world.client() as client:
+        answers = [client.get("/v2/tasks", params=params).json()]
+        while "next_token" in answers[-1]:
+            params["next_token"] = answers[-1]["next_token"]
+            answers.append(client.get("/v2/tasks", params=params).json())
 
     assert [len(one["tasks"]) for one in answers if one["tasks"]] == _page_lengths(count, limit)
     assert len(answers) == pages

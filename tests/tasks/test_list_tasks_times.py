@@ -132,7 +132,7 @@ def test_a_time_may_be_spelled_as_clients_spell_it(timed, spelling):
     assert ids(timed.get(f"/v2/tasks?{query}")) == ["ms_170"]
 
 
-@pytest.mark.parametrize(
+@every_case(
     "spelling", ["2025-01-02", "2025-01-02T00:00", "2025-01-02T00:00Z", "2025-01-02T00:00:00"]
 )
 def test_a_date_alone_is_midnight_utc(world, client, spelling):
@@ -168,8 +168,8 @@ def shuffled(open_shared):
         yield client
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
+@every_case(
+    "filters, expected",
     [
         ({}, "c a open d b e"),
         ({"status": "completed"}, "c a d b e"),

@@ -312,6 +312,7 @@ def outgrow(world, task_id):
 
 @one_engine
 def test_an_archive_that_could_not_be_read_back_is_not_written(world, tmp_path):
+    """Neither the command writes it, nor a browser, which is told why."""
     load(
         world,
         archive_rows([make_task("fits"), make_task("outgrown", "pending", content=said(1000))]),
@@ -326,12 +327,6 @@ def test_an_archive_that_could_not_be_read_back_is_not_written(world, tmp_path):
     assert "the task 'outgrown' has 67109" in ended_.stderr
     assert f"at most {size_limits.ARCHIVE_LINE_BYTES_MAX}" in ended_.stderr
     assert list(folder.iterdir()) == []
-
-
-@one_engine
-def test_a_browser_is_told_of_an_archive_that_could_not_be_read_back(world):
-    load(world, archive_rows([make_task("outgrown", "pending", content=said(1000))]))
-    outgrow(world, "outgrown")
 
     with signed_in(world, add_person(world, "manager")) as browser:
         browser.get("/archive")

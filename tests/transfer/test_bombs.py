@@ -25,12 +25,13 @@ from tests.support.harness import run_cli, store_arguments
 CPU_SECONDS_MAX = 5
 MEMORY_BYTES_MAX = 100 * 1024 * 1024
 PIECE = 16 * 1024 * 1024
+MEMBER = 4 * 1024 * 1024
 PACKED: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress}
 
 
 def packed(pack: Callable[[bytes], bytes], filling: bytes) -> bytes:
     """1 GiB of a filling in a small file, made of equal members."""
-    return pack(filling * (PIECE // len(filling))) * (1024**3 // PIECE)
+    return pack(filling * (MEMBER // len(filling))) * (1024**3 // MEMBER)
 
 
 def zipped(content: bytes) -> bytes:

@@ -314,7 +314,7 @@ REPLACEMENTS = st.recursive(
 )
 
 
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=60)
 @given(path=st.sampled_from(list(PLACES.values())), replacement=REPLACEMENTS, named=st.booleans())
 @example(path=("project",), replacement="", named=False)
 @example(path=("batch",), replacement="\n", named=True)

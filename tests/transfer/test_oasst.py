@@ -11,6 +11,7 @@ import pytest
 
 from plaudit.formats import oasst as oasst_format
 from tests.support.harness import SHARED_DATA, one_engine, walk
+from tests.support.running.every_case import every_case
 
 
 @pytest.fixture
@@ -366,10 +367,11 @@ BROKEN: dict[str, tuple[Any, str, str]] = {
 
 
 @one_engine
-@pytest.mark.parametrize(("row", "pointer", "message"), BROKEN.values(), ids=BROKEN)
+@every_case("row, pointer, message", BROKEN.values())
 def test_a_broken_tree_is_refused_with_its_place_and_the_next_one_read(
     world, row, pointer, message
 ):
+    world = world.tenant()
     summary, [reject] = world.load([row, BRANCHED], "oasst", project="Trees")
 
     assert (summary.total("added"), summary.total("rejected"), reject.line) == (1, 1, 1)

@@ -143,14 +143,15 @@ def test_any_number_of_partitions_holds_what_the_export_holds(monkeypatch, store
         whole = client.get(f"{PROJECT}/export", params={"format": "v2"} | query).content
         for count in (1, 7, PARTITIONS_MAX):
             partitions = plan(client, n=count, **query)
-            parts = [read(client, one["token"]) for one in partitions[:7]]
+            some = partitions if len(partitions) <= 7 else [partitions[0], partitions[-1]]
+            parts = [read(client, one["token"]) for one in some]
             sizes = [one["tasks"] for one in partitions]
 
-            assert [part.count(b"\n") for part in parts] == sizes[:7]
+            assert [part.count(b"\n") for part in parts] == [one["tasks"] for one in some]
             assert len(partitions) == max(1, min(count, whole.count(b"\n")))
             assert max(sizes) - min(sizes) <= 1
             assert plan(client, n=count, **query) == partitions
-            if len(partitions) <= len(parts):
+            if some == partitions:
                 assert sorted(b"".join(parts).splitlines()) == sorted(whole.splitlines())
             if count == 7 and query == {}:
                 assert b"".join(parts) == whole

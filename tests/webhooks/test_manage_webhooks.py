@@ -11,6 +11,7 @@ from plaudit.errors import Misconfigured, Unavailable
 from plaudit.model.webhooks import CHOOSABLE
 from plaudit.settings import from_environment
 from tests.support.harness import on_sqlite_alone, one_engine
+from tests.support.running.every_case import every_case
 from tests.support.webhook_sending import ALL_WEBHOOKS, HOOK_URL, add_webhook, endpoint_of, give_up
 
 
@@ -45,8 +46,8 @@ def test_a_repeated_request_is_answered_without_the_secret(world, client, settin
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("body", "pointer"),
+@every_case(
+    "body, pointer",
     [
         ({}, ""),
         ({"url": "ftp://93.184.216.34/"}, "/url"),

@@ -19,7 +19,7 @@ from plaudit.model.webhooks import MessageState
 from plaudit.store.tasks import tasks
 from plaudit.worker import POLL_S, Worker
 from tests.support.builders import make_thread
-from tests.support.databases.postgres_cluster import make_store, running
+from tests.support.databases.postgres_cluster import make_store, running, wait_until
 from tests.support.forked_process import forked_command
 from tests.support.harness import World, clean_environment, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
@@ -204,20 +204,18 @@ def test_a_lease_that_ran_out_is_taken_back_without_anybody_asking(world):
     labeling.age(late)
 
     with worker_process(world.settings) as (_, log):
-        ended = time.monotonic() + 15
-        while labeling.place(late_id).open_count and time.monotonic() < ended:
-            time.sleep(0.2)
+        told = '"event":"leases expired"'
+        wait_until(lambda: log.exists() and told in log.read_text(), "what it took back")
 
     assert labeling.place(late_id).open_count == 0
     assert labeling.lease(late).status is LeaseStatus.expired
     assert labeling.lease(held).status is LeaseStatus.open
     assert labeling.place(held_id).open_count == 1
-    assert '"event":"leases expired"' in log.read_text()
     assert labeling.violations() == {}
 
 
 def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
-    floors = [LabelingProject(world, f"Floor {number}", overlap=2) for number in range(3)]
+    floors = [LabelingProject(world, f"Floor {number}", overlap=2) for number in range(2)]
     for labeling in floors:
         labeling.create(70)
         leases = [labeling.take(f"{name}{n}") for n in range(70) for name in ("ann", "ben")]

@@ -196,7 +196,7 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
         f"{sum(first.failed.values())} and {sum(second.failed.values())} times; healthy receiver: "
         f"{twice} twice, p50 {percentile(delays, 0.5):.2f} s, p99 {percentile(delays, 0.99):.2f} s"
     )
-    assert twice <= KILLS * 4
+    assert twice < EVENTS / 2, "only what a kill or a slow answer interrupted is sent again"
 
 
 async def delays_of_a_healthy_receiver(

@@ -62,18 +62,8 @@ class Cluster:
     def copy_of(self, primary: Cluster) -> Cluster:
         """Make the files of a streaming standby of another cluster."""
         target = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
-        _run(
-            _binary("pg_basebackup"),
-            "-D",
-            str(self.data),
-            *target,
-            "-R",
-            "-X",
-            "stream",
-            "-c",
-            "fast",
-            "-N",
-        )
+        options = ["-R", "-X", "stream", "-c", "fast", "-N"]
+        _run(_binary("pg_basebackup"), "-D", str(self.data), *target, *options)
         return self
 
     def url(self, port: int | None = None) -> str:

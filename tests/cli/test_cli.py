@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -288,9 +289,14 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("name", "spoil", "word"), BROKEN.values(), ids=BROKEN)
-def test_every_command_refuses_a_store_it_cannot_trust(run, tmp_path, rows, name, spoil, word):
+def test_every_command_refuses_a_store_it_cannot_trust(
+    run, template, tmp_path, rows, name, spoil, word
+):
     path = rows(make_task())
-    run("init", "--data", "data")
+    shutil.copytree(template, tmp_path / "data")
+    world = World(Settings(data=tmp_path / "data"))
+    world.org()
+    world.close()
     spoil(tmp_path / "data" / name)
 
     for command in (

@@ -76,7 +76,7 @@ def forked_demo(temporary: Path) -> Iterator[tuple[ForkedProcess, Path]]:
     )
     yield process, log
     process.kill()
-    process.wait(35)
+    process.wait(120)
 
 
 def test_the_demo_answers_the_curl_line_it_prints_and_keeps_nothing(demo, run, temporary):
@@ -96,7 +96,7 @@ def test_the_demo_answers_the_curl_line_it_prints_and_keeps_nothing(demo, run, t
         assert len(json.loads(answer.stdout)["tasks"]) == 1
 
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=35)
+    _, err = process.communicate(timeout=120)
 
     assert [name.startswith("plaudit-demo-") for name in folders] == [True]
     assert list(temporary.iterdir()) == []
@@ -130,7 +130,7 @@ def test_a_demo_that_is_stopped_while_it_starts_keeps_nothing(forked_demo, tempo
         time.sleep(0.005)
 
     process.terminate()
-    process.wait(35)
+    process.wait(120)
 
     assert list(temporary.iterdir()) == []
 
@@ -157,7 +157,7 @@ def test_the_demo_has_something_to_review_and_keeps_nothing_when_it_is_terminate
         old = client.get(f"{url[0]}/v2/task", params=params).json()
 
     process.terminate()
-    code = process.wait(35)
+    code = process.wait(120)
 
     assert [name.startswith("plaudit-demo-") for name in folders] == [True]
     assert list(temporary.iterdir()) == []

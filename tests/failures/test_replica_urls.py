@@ -14,7 +14,7 @@ import pytest
 from plaudit.model.core import LogMark
 from tests.support.databases import pgbouncer
 from tests.support.databases.pgbouncer import BEHIND, needs_pooler, pooling
-from tests.support.databases.postgres_cluster import make_store, pair
+from tests.support.databases.postgres_cluster import SECONDS_MAX, make_store, pair
 from tests.support.databases.replica_site import Site, answered, open_unwatched, read_once
 from tests.support.harness import Server, run_cli, store_arguments, walk
 
@@ -97,8 +97,8 @@ def test_a_replica_that_hangs_holds_up_a_request_once_and_is_used_again_afterwar
         after = answered(client) - before
 
     assert walked == expected
-    assert max(seconds) < 5
-    assert sum(one > 1.0 for one in seconds) <= 2
+    assert max(seconds) < SECONDS_MAX
+    assert sum(one > 1.0 for one in seconds) < len(seconds) / 2, "each of them was held up"
     assert after == {("replica", ""): 1}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.databases.postgres_cluster import wait_until
 from tests.support.forked_process import ForkedProcess, forked_command
 from tests.support.harness import World, walk
 
@@ -48,23 +47,24 @@ def test_the_same_command_after_a_kill_ends_in_the_same_store(world, tmp_path):
         )
     )
     whole = run_import(world, path, "Whole")
-    assert whole.wait(60) == 0
+    assert whole.wait(120) == 0
 
     async def count() -> int:
         async with world.db.read() as tx:
             row = await tx.one("SELECT COUNT(*) FROM task", {})
             return 0 if row is None else int(row[0])
 
-    killed = run_import(world, path, "Cut")
-    until = time.monotonic() + 30
-    while world.run(count()) <= ROWS:
-        assert time.monotonic() < until
-        time.sleep(0.002)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait(30)
-    stored = world.run(count()) - ROWS
-    again = run_import(world, path, "Cut")
-    assert again.wait(60) == 0
+    for attempt in range(5):  # on a busy machine one may end before it is killed
+        project, before = f"Cut {attempt}", world.run(count())
+        killed = run_import(world, path, project)
+        wait_until(lambda before=before: world.run(count()) > before, "some rows are stored")
+        killed.kill()
+        killed.wait(60)
+        stored = world.run(count()) - before
+        if stored < ROWS:
+            break
+    again = run_import(world, path, project)
+    assert again.wait(120) == 0
 
     assert 0 < stored < ROWS
-    assert threads_in(world, "Cut") == threads_in(world, "Whole")
+    assert threads_in(world, project) == threads_in(world, "Whole")

@@ -217,7 +217,7 @@ def test_a_silent_server_is_a_timeout(command, monkeypatch):
     result = send(SmtpReceiver({command: ""}))
 
     assert result.outcome == AttemptStatus.timeout
-    assert result.duration_ms < 2000
+    assert result.duration_ms < 15_000
 
 
 def test_a_server_that_does_not_greet_is_connect_timeout(monkeypatch):

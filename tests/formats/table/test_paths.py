@@ -180,7 +180,7 @@ def test_a_text_in_which_a_pattern_may_take_too_long_is_refused_at_once(pattern,
     with pytest.raises(InvalidContent, match="too long"):
         removal.apply(text)
 
-    assert time.thread_time() - started < 2
+    assert time.thread_time() - started < 10
 
 
 def test_a_long_text_is_searched_where_runs_are_short():

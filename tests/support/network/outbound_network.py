@@ -108,8 +108,9 @@ def prepare() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in (PUBLIC, *INTERNAL):
         if address not in ("127.0.0.1", "::1"):
-            bits = "128" if ":" in address else "32"
-            subprocess.run(["ip", "address", "add", f"{address}/{bits}", "dev", "lo"], check=True)
+            # Nobody else can have it; until that is known, nothing could be bound to it.
+            form = [f"{address}/128", "nodad"] if ":" in address else [f"{address}/32"]
+            subprocess.run(["ip", "address", "add", *form, "dev", "lo"], check=True)
     files = {"resolv.conf": "nameserver 127.0.0.1\n", "nsswitch.conf": "hosts: files dns\n"}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():

@@ -139,7 +139,7 @@ def test_the_progress_of_an_import_outlives_the_page_that_started_it(tenant, off
     bar = annotator_tab.page.wait_for_selector("#job-bar")
     may_upload = annotator_tab.page.is_enabled("#upload-button")
     annotator_tab.page.wait_for_selector(
-        'tbody tr:has-text("12,000"):has-text("done")', timeout=60_000
+        'tbody tr:has-text("12,000"):has-text("done")', timeout=90_000
     )
 
     assert bar is not None

@@ -73,34 +73,21 @@ def test_a_task_is_annotated_by_keyboard_where_digits_stay_at_their_question(tea
     assert done.status == "completed"
 
 
-def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(team, annotator_tab):
+def test_keys_can_be_changed_switched_off_and_typed_in_texts(team, annotator_tab):
+    """They work and are shown as they were changed, and do nothing in a text or switched off."""
     team.add()
     ann = annotator_tab()
     page = ann.take()
-
     page.focus('[data-key="justification"] textarea')
     page.keyboard.type("absfg?")
     typed = page.input_value('[data-key="justification"] textarea')
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    page.uncheck("#keys-on")
-    page.click("#help [data-close].main")
-    page.keyboard.press("a")
-    ann.saved()
-
-    assert typed == "absfg?"
-    assert (None, "likert_value") not in ann.answers()
-
-
-def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
-    team.add()
-    ann = annotator_tab()
-    page = ann.take()
-    page.keyboard.press("?")
     page.fill("input[data-action='g']", "f")
     refused = page.inner_text("#keys-told")
     page.fill("input[data-action='g']", "q")
     page.keyboard.press("Escape")
+    ann.saved()
     page.reload()
     ann.ready()
 
@@ -112,15 +99,31 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.click("#keys-reset")
+    again = page.inner_text("#open-guidelines kbd")
+    page.uncheck("#keys-on")
+    page.click("#help [data-close].main")
+    page.keyboard.press("a")
+    page.fill('[data-key="justification"] textarea', "After it.")
+    ann.saved()
 
+    assert typed == "absfg?"
     assert refused == "f is taken: flag."
-    assert (before, after, shown) == (False, True, "q")
-    assert page.inner_text("#open-guidelines kbd") == "g"
+    assert (before, after, shown, again) == (False, True, "q", "g")
+    assert ann.answers() == {(None, "justification"): "After it."}
 
 
-def test_enter_on_a_button_never_submits(team, annotator_tab):
-    team.add()
+def test_enter_on_a_button_never_submits_nor_does_the_button_with_an_answer_missing(
+    team, annotator_tab
+):
+    """What is missing is shown where it is; and nothing so far has told the models apart."""
+    team.add(count=2)
     ann = annotator_tab()
+    told: list[str] = []
+
+    def listen(answer: Any) -> None:
+        told.extend([answer.text()] if answer.ok else [])
+
+    ann.page.on("response", listen)
     page = ann.take()
     ann.fill()
 
@@ -128,10 +131,24 @@ def test_enter_on_a_button_never_submits(team, annotator_tab):
         page.focus(selector)
         page.keyboard.press("Enter")
     page.wait_for_timeout(300)
+    is_enabled = page.is_enabled("#submit")
+    ann.saved()
+    told.append(page.content())
+    told.append(json.dumps(page.evaluate("({...localStorage, ...sessionStorage})")))
+    page.remove_listener("response", listen)
 
-    assert page.is_enabled("#submit")
+    assert is_enabled
     assert "/tasks/" in page.url
     assert all(task.status == "pending" for task in tasks_of(ann))
+    assert [word for text in told for word in SECRETS if word in text] == []
+    page.click('[data-key="safety"] label:has(input:checked)')  # a second click takes it back
+    page.click("#submit")
+    page.wait_for_selector('[data-key="safety"] .wrong:not([hidden])')
+    focused = page.evaluate("document.activeElement.closest('[data-question]').dataset.key")
+    assert focused == "safety"
+    ann.pick("safety", "3", 1)
+    assert page.is_hidden('[data-key="safety"] .wrong')
+    ann.submit()
 
 
 SHORT = {"fields": [{"key": "likert_value", "level": "turn", "type": "integer",
@@ -164,26 +181,11 @@ def test_three_people_work_on_three_places_of_each_task_at_once(
         assert len(people) == 3
 
 
-def test_a_missing_answer_is_shown_where_it_is_missing(team, annotator_tab):
-    team.add()
-    ann = annotator_tab()
-    page = ann.take()
-    ann.fill()
-    page.click('[data-key="safety"] label:has(input:checked)')  # a second click takes it back
-
-    page.click("#submit")
-    page.wait_for_selector('[data-key="safety"] .wrong:not([hidden])')
-
-    assert (
-        page.evaluate("document.activeElement.closest('[data-question]').dataset.key") == "safety"
-    )
-    ann.pick("safety", "3", 1)
-    assert page.is_hidden('[data-key="safety"] .wrong')
-    ann.submit()
-
-
-def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(team, annotator_tab):
-    team.add()
+def test_a_low_grade_asks_why_a_contradiction_is_pointed_out_and_words_are_counted(
+    team, annotator_tab
+):
+    """Words are counted only where that is wanted, from then on."""
+    team.add(make_content("One two three.", "Four."))
     ann = annotator_tab()
     page = ann.take()
 
@@ -198,31 +200,34 @@ def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(team, annotator
     page.wait_for_selector("[data-contradiction]:not([hidden])")
     page.click("[data-keep]")
     assert page.is_hidden("[data-contradiction]")
+    ann.saved()
+    assert not page.is_visible("[data-words]")
 
-
-def test_a_submission_can_be_undone_for_a_moment(team, annotator_tab):
-    team.add(count=2)
-    ann = annotator_tab()
-    ann.take()
-    was = ann.page.url
-    ann.fill()
-    ann.submit()
+    page.check("#word-counts")
+    page.reload()
     ann.ready()
 
-    ann.page.click("#undo")
-    ann.page.wait_for_url(was)
-    ann.ready()
-
-    assert ann.page.is_checked('[data-key="likert_value"] input[value="2"]')
-    assert all(task.status == "pending" for task in tasks_of(ann))
-    ann.submit()
+    counts = [one.inner_text() for one in page.query_selector_all("[data-words]")]
+    assert sorted(counts) == ["1 word", "3 words"]
 
 
-def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(team, annotator_tab):
+def test_a_submission_can_be_undone_for_a_moment_and_opened_again_until_it_is_reviewed(
+    team, annotator_tab
+):
     team.add(count=2)
     ann = annotator_tab()
     page = ann.take()
+    was = page.url
     ann.fill(likert="2")
+    ann.submit()
+    ann.ready()
+
+    page.click("#undo")
+    page.wait_for_url(was)
+    ann.ready()
+
+    assert page.is_checked('[data-key="likert_value"] input[value="2"]')
+    assert all(task.status == "pending" for task in tasks_of(ann))
     ann.submit()
     ann.ready()
     page.keyboard.press("Alt+ArrowLeft")
@@ -236,8 +241,9 @@ def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(team, annota
     assert values(done.threads[0].turns[1].annotations)["justification"].endswith("looked twice.")
 
 
-def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(team, annotator_tab):
-    team.add()
+def test_guidelines_open_at_what_is_asked_and_a_task_is_skipped_with_a_reason(team, annotator_tab):
+    """Guidelines say when they have changed; harmful content is hidden at once."""
+    team.add(count=2)
     guidelines = "# Rules\n\n" + "Read.\n\n" * 60 + "# Why?\n\nName a response."
     change_guidelines(team, guidelines)
     ann = annotator_tab()
@@ -261,6 +267,19 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(tea
     assert (before, after) == (False, True)
     assert not page.is_visible("#guidelines-changed")
 
+    was = page.url
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    page.click("#skip [data-send]")
+    reason = page.inner_text("#skip [data-wrong]")
+    page.check('input[value="harmful"]')
+    hidden = page.evaluate("getComputedStyle(document.querySelector('.asked')).visibility")
+    page.click("#skip [data-send]")
+    ann.gone_from(was)
+
+    assert (reason, hidden) == ("Choose a reason.", "hidden")
+    ann.ready()
+
 
 def change_guidelines(team: AnnotationTeam, text: str) -> None:
     team.write(
@@ -268,54 +287,6 @@ def change_guidelines(team: AnnotationTeam, text: str) -> None:
             tx, team.environment_id, team.project.project_id, {"guidelines": text}
         )
     )
-
-
-def test_words_are_counted_only_where_that_is_wanted(team, annotator_tab):
-    team.add(make_content("One two three.", "Four."))
-    ann = annotator_tab()
-    page = ann.take()
-    before = page.is_visible("[data-words]")
-
-    page.check("#word-counts")
-    page.reload()
-    ann.ready()
-
-    assert not before
-    counts = [one.inner_text() for one in page.query_selector_all("[data-words]")]
-    assert sorted(counts) == ["1 word", "3 words"]
-
-
-def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(team, annotator_tab):
-    team.add(count=2)
-    ann = annotator_tab()
-    page = ann.take()
-    was = page.url
-
-    page.keyboard.press("s")
-    page.click("#skip [data-send]")
-    asked = page.inner_text("#skip [data-wrong]")
-    page.check('input[value="harmful"]')
-    hidden = page.evaluate("getComputedStyle(document.querySelector('.asked')).visibility")
-    page.click("#skip [data-send]")
-    ann.gone_from(was)
-
-    assert (asked, hidden) == ("Choose a reason.", "hidden")
-    ann.ready()
-
-
-def test_nothing_that_the_browser_gets_tells_the_models_apart(team, annotator_tab):
-    team.add(count=2)
-    ann = annotator_tab()
-    told: list[str] = []
-    ann.page.on("response", lambda answer: told.append(answer.text()) if answer.ok else None)
-    ann.take()
-    ann.fill()
-    ann.saved()
-    page = ann.page
-    told.append(page.content())
-    told.append(json.dumps(page.evaluate("({...localStorage, ...sessionStorage})")))
-
-    assert [word for text in told for word in SECRETS if word in text] == []
 
 
 def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam:

@@ -46,7 +46,7 @@ class Hostile:
 
     def __init__(self, demo: gallery_stage.Stage) -> None:
         self.demo = demo
-        self.http = httpx2.Client(base_url=demo.url, auth=(demo.key, ""))
+        self.http = demo.api
 
     def furnish(self) -> None:
         self.make_project()
@@ -184,9 +184,7 @@ class Hostile:
 def hostile_demo(browser):
     """A demonstration full of hostile texts."""
     with gallery_stage.demonstration() as demo:
-        made = Hostile(demo)
-        made.furnish()
-        made.http.close()
+        Hostile(demo).furnish()
         yield demo
 
 

@@ -32,6 +32,7 @@ MARKED = {"key": "issues", "level": "message", "type": "labeled_text", "labels":
 WHY = {"key": "why", "level": "turn", "type": "text"}
 SCALE = {"key": "better", "level": "turn", "type": "integer", "scale": "low_is_first",
          "possible_values": [0, 1, 2, 3, 4]}  # fmt: skip
+PLACED = {"key": "placed", "level": "turn", "type": "integer", "possible_values": [1, 2, 3]}
 UNSAID = """[...document.querySelectorAll('[data-question] [data-digit]')].filter((one) => {
   const shown = one.closest('label')?.querySelector('span:not(.sr-only)') ?? one;
   const said = shown.querySelector('kbd') ?? shown.firstChild;
@@ -44,43 +45,39 @@ PRESS = """(init) => (document.activeElement ?? document.body).dispatchEvent(
 @pytest.fixture
 def ann(tenant, shared_server, open_context) -> AnnotatorTab:
     """Somebody at a task that asks all of this."""
-    team = AnnotationTeam(tenant, form={"fields": [*FIELDS, MARKED, SCALE, WHY]}, guidelines="# A")
+    team = AnnotationTeam(
+        tenant, form={"fields": [*FIELDS, MARKED, SCALE, WHY, PLACED]}, guidelines="# A"
+    )
     team.add(make_content("One two.", "Three."))
     return AnnotatorTab(open_context, shared_server, team, "Ann")
 
 
-def test_a_number_key_chooses_the_value_that_its_button_says(ann):
+def test_a_number_key_chooses_what_its_button_says(ann):
+    """The digit stands on every button; one works also where its key says something else."""
     page = ann.take()
+    unsaid = page.evaluate(UNSAID), page.locator("[data-question] [data-digit]").count()
 
+    page.focus(f"{question('placed')} input")
+    page.evaluate(PRESS, {"key": '"', "code": "Digit3"})
+    ann.saved()
+    first = ann.answers()
     for field, (_, digit, _) in zip(FIELDS, PRESSED, strict=True):
         page.focus(f"{question(field['key'])} input")
         page.keyboard.press(digit)
     page.focus(f"{question('better')} input")
     page.keyboard.press("3")
-    ann.saved()
-    kept = ann.answers()
-
-    found = [kept.get((None, field["key"])) for field in FIELDS]
-    assert found == [value for _, _, value in PRESSED]
-    assert kept[(None, "better")] == 3
-
-
-def test_every_number_key_stands_on_its_button(ann):
-    page = ann.take()
-
-    assert page.evaluate(UNSAID) == []
-    assert page.locator("[data-question] [data-digit]").count() > 30
-
-
-def test_a_mark_is_named_by_the_digit_on_its_button(ann):
-    page = ann.take()
-
     page.click('[data-response="1"] [data-begin]')
     page.keyboard.press("1")
     ann.saved()
+    kept = ann.answers()
 
-    [marks] = ann.answers().values()
-    assert [one["label"] for one in marks] == ["1"]
+    assert unsaid[0] == []
+    assert unsaid[1] > 30
+    assert first == {(None, "placed"): 3}
+    found = [kept.get((None, field["key"])) for field in FIELDS]
+    assert found == [value for _, _, value in PRESSED]
+    assert kept[(None, "better")] == 3
+    assert [one["label"] for one in kept[(1, "issues")]] == ["1"]
 
 
 LAYOUTS = {
@@ -111,20 +108,6 @@ def opens_the_guidelines(page, init):
     return is_open
 
 
-def test_a_letter_works_on_every_layout(ann):
-    page = ann.take()
-
-    silent = [name for name, init in LAYOUTS.items() if not opens_the_guidelines(page, init)]
-
-    assert silent == []
-
-
-def test_a_key_that_says_something_else_does_nothing(ann):
-    page = ann.take()
-
-    assert [init for init in OTHER_KEYS if opens_the_guidelines(page, init)] == []
-
-
 SIGNS = [
     ({"key": "@", "code": "KeyL", "altKey": True}, "@"),
     ({"key": "@", "code": "KeyQ", "ctrlKey": True, "altKey": True, "modifierAltGraph": True}, "@"),
@@ -134,37 +117,26 @@ SIGNS = [
 ]
 
 
-def test_a_sign_works_however_it_is_typed(ann):
-    page = ann.take()
-    box = f"{question('why')} textarea"
-    found = []
-
-    for init, _ in SIGNS:
-        page.evaluate(PRESS, init)
-        found.append((init, page.input_value(box)))
-        page.fill(box, "")
-        page.evaluate("document.activeElement.blur()")
-
-    assert found == SIGNS
-
-
-def test_brackets_step_through_the_responses_also_with_option(ann):
+def test_a_character_works_on_every_layout(ann):
+    """However it is typed; brackets with Option too, and a key that says something else not."""
     page = ann.take()
     current = "document.querySelector('.response[data-current]').dataset.response"
 
-    before = page.evaluate(current)
+    steps = [page.evaluate(current)]
     page.evaluate(PRESS, {"key": "]", "code": "Digit6", "altKey": True})
-    second = page.evaluate(current)
+    steps.append(page.evaluate(current))
     page.evaluate(PRESS, {"key": "х", "code": "BracketLeft"})
+    steps.append(page.evaluate(current))
+    silent = [name for name, init in LAYOUTS.items() if not opens_the_guidelines(page, init)]
+    wrong = [init for init in OTHER_KEYS if opens_the_guidelines(page, init)]
+    box, signs = f"{question('why')} textarea", []
+    for init, _ in SIGNS:
+        page.evaluate(PRESS, init)
+        signs.append((init, page.input_value(box)))
+        page.fill(box, "")
+        page.evaluate("document.activeElement.blur()")
 
-    assert (before, second, page.evaluate(current)) == ("1", "2", "1")
-
-
-def test_a_digit_works_where_its_key_says_something_else(ann):
-    page = ann.take()
-
-    page.focus(f"{question('k0')} input")
-    page.evaluate(PRESS, {"key": '"', "code": "Digit3"})
-    ann.saved()
-
-    assert ann.answers() == {(None, "k0"): 3}
+    assert steps == ["1", "2", "1"]
+    assert silent == []
+    assert wrong == []
+    assert signs == SIGNS

@@ -49,36 +49,8 @@ def shown_texts(page: Any) -> dict[int, str]:
     }
 
 
-def test_marks_have_their_offsets_in_the_delivered_text(seat):
-    ann = seat()
-    page = ann.take()
-    again = {}
-
-    texts = shown_texts(page)
-    for number in texts:
-        response = f'[data-response="{number}"]'
-        for words in (("One", "🙂"), ("🙂", "Two"), ("Two", "Two"), ("Three", "Three")):
-            select_words(page, f"{response} .rendered", *words)
-            page.click(f'{response} [data-label="odd"]')
-        page.click(f"{response} [data-marks] li:nth-child(3) button")
-        again[number] = page.evaluate("getSelection().toString()")
-    drawn = page.evaluate("""[...document.querySelectorAll('[data-response]')].map(
-      one => one.querySelectorAll('.rendered mark').length)""")
-    ann.saved()
-    answers = ann.answers()
-    ann.submit()
-
-    assert len(texts) == len(set(texts.values())) == len(TEXTS)
-    for number, text in texts.items():
-        marks = answers[(number, "marks")]
-        assert len(marks) == 4
-        assert [text[one["start"] : one["end"]] for one in marks] == [one["text"] for one in marks]
-        assert "\n" in marks[1]["text"] or "\r" in marks[1]["text"]
-    assert set(again.values()) == {"Two"}
-    assert min(drawn) > 4
-
-
-def test_an_untouched_rewrite_is_none_and_a_touched_one_keeps_the_line_ends(seat):
+def test_rewrites_and_marks_keep_to_the_line_ends_of_the_text(seat):
+    """An untouched rewrite is none; marks have their offsets in the delivered text."""
     ann = seat()
     page = ann.take()
     texts = shown_texts(page)
@@ -117,6 +89,29 @@ def test_an_untouched_rewrite_is_none_and_a_touched_one_keeps_the_line_ends(seat
         assert changed[(number, "better")] == f"Zero.{first}" + text.replace("Two", "2")
     assert len(ratios) == len(texts)
     assert max(ratios) < 40
+
+    again = {}
+    for number in texts:
+        response = f'[data-response="{number}"]'
+        for words in (("One", "🙂"), ("🙂", "Two"), ("Two", "Two"), ("Three", "Three")):
+            select_words(page, f"{response} .rendered", *words)
+            page.click(f'{response} [data-label="odd"]')
+        page.click(f"{response} [data-marks] li:nth-child(3) button")
+        again[number] = page.evaluate("getSelection().toString()")
+    drawn = page.evaluate("""[...document.querySelectorAll('[data-response]')].map(
+      one => one.querySelectorAll('.rendered mark').length)""")
+    ann.saved()
+    answers = ann.answers()
+    ann.submit()
+
+    assert len(texts) == len(set(texts.values())) == len(TEXTS)
+    for number, text in texts.items():
+        marks = answers[(number, "marks")]
+        assert len(marks) == 4
+        assert [text[one["start"] : one["end"]] for one in marks] == [one["text"] for one in marks]
+        assert "\n" in marks[1]["text"] or "\r" in marks[1]["text"]
+    assert set(again.values()) == {"Two"}
+    assert min(drawn) > 4
 
 
 def test_a_fix_that_differs_in_line_ends_alone_is_none(tenant, shared_server, open_context):

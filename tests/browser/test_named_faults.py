@@ -23,7 +23,7 @@ FIELDS = [
 @pytest.fixture
 def ann(tenant: World, shared_server: Server, open_context: Any) -> AnnotatorTab:
     team = AnnotationTeam(tenant, form={"fields": FIELDS})
-    team.add()
+    team.add(count=2)
     return AnnotatorTab(open_context, shared_server, team, "Ann")
 
 
@@ -31,30 +31,32 @@ def wrong(key: str) -> str:
     return f'[data-key="{key}"] .wrong:not([hidden])'
 
 
-@pytest.mark.parametrize("is_known", [True, False])
-def test_without_a_network_what_is_missing_is_named_and_nothing_locks(ann, is_known):
+def test_without_a_network_what_is_missing_is_named_and_nothing_locks(ann):
     """Whether the browser knows that it is offline, or finds out by trying."""
     page = ann.take()
-    ann.write("justification", "Because.")
-    ann.saved()
-    if is_known:
-        ann.context.set_offline(True)
-    else:
-        page.route("**/submit", lambda route: route.abort())
+    for is_known in (True, False):
+        ann.write("justification", "Because.")
+        ann.saved()
+        if is_known:
+            ann.context.set_offline(True)
+        else:
+            page.route("**/submit", lambda route: route.abort())
 
-    page.click("#submit")
-    page.wait_for_selector(wrong("likert_value"))
-    said = page.inner_text(wrong("likert_value"))
-    is_frozen = page.query_selector(".is-frozen") is not None
-    ann.pick("likert_value", "1")
-    ann.context.set_offline(False)
-    page.unroute("**/submit")
-    ann.saved()
-    ann.submit()
+        page.click("#submit")
+        page.wait_for_selector(wrong("likert_value"))
+        said = page.inner_text(wrong("likert_value"))
+        is_frozen = page.query_selector(".is-frozen") is not None
+        ann.pick("likert_value", "1")
+        ann.context.set_offline(False)
+        page.unroute("**/submit")
+        ann.saved()
+        ann.submit()
 
-    assert said == "An answer is required."
-    assert not is_frozen
-    assert [task.status for task in tasks_of(ann)] == ["completed"]
+        assert (is_known, said, is_frozen) == (is_known, "An answer is required.", False)
+        if is_known:
+            ann.ready()
+
+    assert [task.status for task in tasks_of(ann)] == ["completed"] * 2
 
 
 def test_a_draft_that_is_refused_names_its_question(ann):

@@ -32,9 +32,15 @@ def tab_to(page, words, keys="Tab"):
     raise AssertionError(f"no Tab leads to {words!r}")
 
 
-def test_quality_is_computed_and_read_without_a_mouse(demo, judged, browser):
+@pytest.fixture(scope="module")
+def page(demo, browser):
+    """The page of an administrator at a phone, for one test after the other."""
     context = page_gallery.enter(demo, browser, "admin", viewport={"width": 390, "height": 844})
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+def test_quality_is_computed_and_read_without_a_mouse(demo, judged, page):
     page.goto(f"{demo.url}/projects/{judged}")
 
     tab_to(page, "/quality")
@@ -45,8 +51,7 @@ def test_quality_is_computed_and_read_without_a_mouse(demo, judged, browser):
     page.wait_for_selector(".as-of")
     tab_to(page, "Plot of α and AC by question, as in the table")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    assert page.locator(".plot-box").evaluate("one => one.scrollLeft") > 0
+    page.wait_for_function("() => document.querySelector('.plot-box').scrollLeft > 0")
     tab_to(page, "/quality/question")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Where people differ")
@@ -58,12 +63,9 @@ def test_quality_is_computed_and_read_without_a_mouse(demo, judged, browser):
         tab_to(page, f"/quality/{tab}")
         page.keyboard.press("Enter")
         page.wait_for_selector(f"h2 >> text={title}")
-    context.close()
 
 
-def test_a_person_is_looked_into_without_a_mouse(demo, browser):
-    context = page_gallery.enter(demo, browser, "admin", viewport={"width": 390, "height": 844})
-    page = context.new_page()
+def test_a_person_is_looked_into_without_a_mouse(demo, page):
     page.goto(f"{demo.url}/projects/{demo.made['review_project']}/quality/people")
     page_gallery.computed(page)
 
@@ -77,7 +79,6 @@ def test_a_person_is_looked_into_without_a_mouse(demo, browser):
     tab_to(page, page.get_attribute("main a[href*='/pseudonyms/']", "href"), keys="Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector("h2 >> text=Person")
-    context.close()
 
 
 def test_people_reach_their_own_figures_from_every_page_without_a_mouse(demo, browser):

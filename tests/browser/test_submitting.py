@@ -114,15 +114,22 @@ def test_a_draft_that_is_overtaken_by_its_submission_does_not_disturb_it(ann):
 
     page.route("**/draft", lambda route: drafts.append(route))
     page.route("**/submit", submit_first)
-    page.fill(BOX, "New.")
-    page.wait_for_timeout(700)
+    with page.expect_request("**/draft"):
+        page.fill(BOX, "New.")
+    while not drafts:  # on its way to the test
+        page.wait_for_timeout(20)
     ann.submit()
 
     assert len(drafts) == 1
     assert delivered(ann) == "New."
 
 
-def test_nothing_can_be_changed_while_a_submission_is_under_way(ann):
+def test_a_submission_that_is_lost_or_answered_by_a_fault_lets_the_person_go_on(ann):
+    """One page, one press of Submit after the other.
+
+    While one is under way nothing can be changed; an error of the server is told as one, and not
+    asked again; a server that does not answer holds nobody; a busy one is asked again.
+    """
     page = begin(ann)
     gate = Gate(page)
     gate.plan = ["drop"] * 20
@@ -145,89 +152,61 @@ def test_nothing_can_be_changed_while_a_submission_is_under_way(ann):
     assert (at, chosen) == ("justification", "1")
     assert ann.answers()[(None, "justification")] in ("Old.!", "!Old.")
 
-
-def test_an_error_of_the_server_is_told_as_one_and_lets_the_person_go_on(ann):
-    page = begin(ann)
-    gate = Gate(page)
     gate.plan = ["fail"]
-
+    before = len(gate.seen)
     page.click("#submit")
     page.wait_for_selector("#notice:not([hidden]) >> text=Not submitted. The server failed.")
     page.wait_for_timeout(2500)
-    tries = len(gate.seen)
-    ann.write("justification", "New.")
+
+    assert len(gate.seen) == before + 1
+    ann.write("justification", "After an error.")
     ann.saved()
-    ann.submit()
 
-    assert tries == 1
-    assert delivered(ann) == "New."
-
-
-def test_a_server_that_is_busy_is_asked_again(ann):
-    gate = Gate(begin(ann))
-    gate.plan = ["busy"]
-
-    ann.submit()
-
-    assert len(gate.seen) == 2
-    assert gate.seen[0]["client_key"] == gate.seen[1]["client_key"]
-    assert delivered(ann) == "Old."
-
-
-@pytest.mark.slow
-def test_a_server_that_does_not_answer_holds_nobody(ann):
-    page = begin(ann)
-    gate = Gate(page)
     gate.plan = ["hold"]
-
     page.click("#submit")
     page.wait_for_selector("#notice:not([hidden]) >> text=The server takes its time.")
     page.click(WAY_BACK)
     ann.write("justification", "New.")
     ann.saved()
+
+    assert delivered(ann) is None
+    gate.plan, gate.seen = ["busy"], []
     ann.submit()
 
+    assert len(gate.seen) == 2
+    assert gate.seen[0]["client_key"] == gate.seen[1]["client_key"]
     assert delivered(ann) == "New."
 
 
-@pytest.mark.parametrize("status", [500, 413, 418])
-def test_a_draft_that_the_server_does_not_take_is_told_and_the_next_one_sent(ann, status):
+def test_a_draft_that_the_server_does_not_take_is_told_and_the_next_one_sent(ann):
+    """Whatever its answer is; one that breaks off is none, and the draft is sent again."""
     page = begin(ann)
-    refused: list[str] = []
+    status = 0
+    refused: list[int] = []
+    lost: list[int] = []
 
     def judge(route: Any) -> None:
         if "bad" in route.request.post_data:
-            refused.append(route.request.url)
+            refused.append(status)
             route.fulfill(status=status, body="no", content_type="text/plain")
+        elif "New." in route.request.post_data and not lost:
+            lost.append(route.fetch().status)
+            route.fulfill(status=200, body='{"expires_', content_type="application/json")
         else:
             route.continue_()
 
     page.route("**/draft", judge)
-    page.fill(BOX, "bad")
-    page.wait_for_selector(f"text=The server answered with an error ({status}).")
-    state = page.get_attribute("#save-state", "data-state")
-    page.fill(BOX, "good")
-    ann.saved()
+    for status in (500, 413, 418):
+        page.fill(BOX, "bad")
+        page.wait_for_selector(f"text=The server answered with an error ({status}).")
+        state = page.get_attribute("#save-state", "data-state")
+        page.fill(BOX, "good")
+        ann.saved()
 
-    assert state == "refused"
-    assert page.is_hidden("#notice")
-    assert ann.answers()[(None, "justification")] == "good"
-    ann.submit()
-    assert delivered(ann) == "good"
+        assert (status, state, status in refused) == (status, "refused", True)
+        assert page.is_hidden("#notice"), status
+        assert ann.answers()[(None, "justification")] == "good", status
 
-
-def test_an_answer_that_breaks_off_is_no_answer(ann):
-    page = begin(ann)
-    lost: list[int] = []
-
-    def break_off(route: Any) -> None:
-        if lost:
-            route.continue_()
-            return
-        lost.append(route.fetch().status)
-        route.fulfill(status=200, body='{"expires_', content_type="application/json")
-
-    page.route("**/draft", break_off)
     page.fill(BOX, "New.")
     page.wait_for_selector('#save-state[data-state="offline"]')
     ann.saved()
@@ -237,3 +216,5 @@ def test_an_answer_that_breaks_off_is_no_answer(ann):
 
     assert lost == [200]
     assert ann.answers()[(None, "justification")] == "Newer."
+    ann.submit()
+    assert delivered(ann) == "Newer."

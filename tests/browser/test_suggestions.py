@@ -68,6 +68,7 @@ def seated(tenant: Any, server: Any, open_context: Any) -> AnnotatorTab:
 
 
 def test_a_suggestion_counts_once_it_is_used(tenant, shared_server, open_context):
+    """One by one; and every question takes its suggestion over that has no answer yet."""
     tab = seated(tenant, shared_server, open_context)
     page = tab.page
     before = page.inner_text("#progress")
@@ -82,12 +83,7 @@ def test_a_suggestion_counts_once_it_is_used(tenant, shared_server, open_context
     assert "Suggested, and your answer" in page.inner_text(question("why"))
     assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
 
-
-def test_every_question_takes_its_suggestion_over(tenant, shared_server, open_context):
-    tab = seated(tenant, shared_server, open_context)
-    page = tab.page
     page.fill(f"{question('seconds')} input", "7")
-
     page.click("[data-use-all]")
     tab.saved()
     done = page.inner_text("#progress")

@@ -32,28 +32,8 @@ def ann(tenant, shared_server, open_context) -> AnnotatorTab:
     return AnnotatorTab(open_context, shared_server, team, "Ann")
 
 
-@pytest.mark.parametrize("key", ["seconds", "rating"])
-def test_the_wheel_scrolls_and_changes_no_number(ann, key):
-    page = ann.take()
-    field = f"{question(key)} input[type=number]"
-    page.fill(field, "5")
-    ann.saved()
-    before = ann.answers()
-
-    page.hover(field)
-    for _ in range(3):
-        page.mouse.wheel(0, 40)
-        page.wait_for_timeout(100)
-    after = page.input_value(field)
-    page.keyboard.type("0")
-    ann.saved()
-
-    assert after == "5"
-    assert ann.answers() != before
-    assert page.input_value(field) == "50"
-
-
-def test_an_arrow_with_option_in_a_text_stays_in_the_task(ann):
+def test_an_arrow_with_option_stays_in_the_task_and_the_wheel_changes_no_number(ann):
+    """Neither where a text is written, nor over a field of numbers that has the focus."""
     page = ann.take()
     at = page.url
     for field in (WHY, f"{question('seconds')} input", f"{question('order')} select"):
@@ -65,24 +45,23 @@ def test_an_arrow_with_option_in_a_text_stays_in_the_task(ann):
     assert page.url == at
     assert ann.answers() == {}
 
+    for key in ("seconds", "rating"):
+        field = f"{question(key)} input[type=number]"
+        page.fill(field, "5")
+        ann.saved()
+        before = ann.answers()
 
-@pytest.mark.parametrize("composed", COMPOSED, ids=str)
-def test_an_input_method_has_its_keys_for_itself(ann, composed):
-    page = ann.take()
-    page.focus(WHY)
-    page.keyboard.type("@")
-    taken = [page.evaluate(PRESS, {"key": key} | composed) for key in ("Enter", "Escape", "2")]
-    is_open = page.is_visible(f"{question('why')} [data-menu]")
-    page.focus(f"{question('order')} select")
-    taken.append(page.evaluate(PRESS, {"key": "2", "code": "Digit2"} | composed))
-    page.click('[data-response="1"] [data-begin]')
-    taken.append(page.evaluate(PRESS, {"key": "1", "code": "Digit1"} | composed))
+        page.hover(field)
+        for _ in range(3):
+            page.mouse.wheel(0, 40)
+            page.wait_for_timeout(100)
+        after = page.input_value(field)
+        page.keyboard.type("0")
+        ann.saved()
 
-    assert taken == [False] * 5
-    assert is_open
-    assert page.input_value(WHY) == "@"
-    assert page.inner_text("[data-summary]") == ""
-    assert page.locator("[data-marks] li").count() == 0
+        assert (key, after) == (key, "5")
+        assert ann.answers() != before, key
+        assert page.input_value(field) == "50", key
 
 
 MENTIONS = {
@@ -99,10 +78,27 @@ MENTIONS = {
 }
 
 
-def test_a_mention_is_what_somebody_chooses(ann):
+def test_an_input_method_has_its_keys_for_itself_and_a_mention_is_chosen(ann):
+    """A mention is what somebody chooses, without an input method."""
     page = ann.take()
-    found = {}
 
+    for composed in COMPOSED:
+        page.fill(WHY, "")
+        page.focus(WHY)
+        page.keyboard.type("@")
+        taken = [page.evaluate(PRESS, {"key": key} | composed) for key in ("Enter", "Escape", "2")]
+        is_open = page.is_visible(f"{question('why')} [data-menu]")
+        page.focus(f"{question('order')} select")
+        taken.append(page.evaluate(PRESS, {"key": "2", "code": "Digit2"} | composed))
+        page.click('[data-response="1"] [data-begin]')
+        taken.append(page.evaluate(PRESS, {"key": "1", "code": "Digit1"} | composed))
+
+        assert (composed, taken, is_open) == (composed, [False] * 5, True)
+        assert page.input_value(WHY) == "@", composed
+        assert page.inner_text("[data-summary]") == "", composed
+        assert page.locator("[data-marks] li").count() == 0, composed
+
+    found = {}
     for typed in MENTIONS:
         page.fill(WHY, "")
         page.focus(WHY)

@@ -288,28 +288,6 @@ def test_a_contradiction_is_seen_whichever_end_of_the_scale_is_the_first_respons
     assert page.is_visible("[data-contradiction]")
 
 
-def test_lines_stay_as_they_are_typed_and_the_caret_where_it_is(seat):
-    ann = seat([{"key": "tags", "level": "thread", "type": "category_multiple"}], make_content())
-    page = ann.take()
-    box = f"{question('tags')} textarea"
-
-    page.focus(box)
-    page.keyboard.type("New\nNew York\n New \n\nOld")
-    for _ in range(3):
-        page.keyboard.press("ArrowUp")
-    page.keyboard.press("Home")
-    page.keyboard.type("A ")
-    shown = page.input_value(box)
-    ann.saved()
-    kept = ann.answers()
-    ann.submit()
-
-    assert shown == "New\nA New York\n New \n\nOld"
-    assert kept == {(None, "tags"): ["New", "A New York", "Old"]}
-    (done,) = tasks_of(ann)
-    assert values(done.threads[0].annotations)["tags"] == ["New", "A New York", "Old"]
-
-
 RATING = [{"key": "rating", "level": "turn", "type": "rubric_rating", "required": True}]
 
 
@@ -349,39 +327,44 @@ NUMBERS = [
 ]
 
 
-def test_numbers_are_kept_as_they_are_typed_key_by_key(seat):
+def test_numbers_and_lines_stay_as_they_are_typed_key_by_key(seat):
+    """The caret stays where it is, and what is no number is not passed over."""
     fields = [
         {"key": f"n{place}", "level": "turn", "type": kind}
         for place, (kind, _, _) in enumerate(NUMBERS)
     ]
-    ann = seat(fields, make_content())
+    tags = {"key": "tags", "level": "thread", "type": "category_multiple"}
+    ann = seat([*fields, tags], make_content())
     page = ann.take()
     boxes = [f"{question(field['key'])} input[type=number]" for field in fields]
+    lines = f"{question('tags')} textarea"
 
     for box, (_, typed, _) in zip(boxes, NUMBERS, strict=True):
         page.fill(box, "3")
         page.press(box, "Control+a")
         page.keyboard.type(typed)
+    page.focus(lines)
+    page.keyboard.type("New\nNew York\n New \n\nOld")
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.type("A ")
+    shown = page.input_value(lines)
     ann.saved()
 
     assert [page.input_value(box) for box in boxes] == [typed for _, typed, _ in NUMBERS]
     expected = {(None, f"n{place}"): value for place, (_, _, value) in enumerate(NUMBERS)}
-    assert ann.answers() == expected
+    assert shown == "New\nA New York\n New \n\nOld"
+    assert ann.answers() == expected | {(None, "tags"): ["New", "A New York", "Old"]}
 
-
-def test_what_is_no_number_is_not_passed_over(seat):
-    ann = seat([{"key": "n", "level": "turn", "type": "integer"}], make_content())
-    page = ann.take()
-    box = f"{question('n')} input[type=number]"
-
-    page.fill(box, "5")
-    page.press(box, "Control+a")
+    page.press(boxes[-1], "Control+a")
     page.keyboard.type("-")
     page.click("#submit")
-    wrong = page.inner_text(f"{question('n')} .wrong")
+    wrong = page.inner_text(f"{question(fields[-1]['key'])} .wrong")
     page.keyboard.type("3")
     ann.submit()
 
     assert wrong == "This is no number."
     (done,) = tasks_of(ann)
-    assert values(done.threads[0].turns[1].annotations)["n"] == -3
+    assert values(done.threads[0].turns[1].annotations)[fields[-1]["key"]] == -3
+    assert values(done.threads[0].annotations)["tags"] == ["New", "A New York", "Old"]

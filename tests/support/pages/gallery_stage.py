@@ -32,13 +32,18 @@ class Stage:
     key: str
     logins: dict[str, tuple[str, str]]
     made: dict[str, str] = field(default_factory=dict)
+    api: httpx2.Client = field(init=False)
+    """Asks the server with the key."""
+
+    def __post_init__(self) -> None:
+        # Given up long before the server does so, which may happen while something is sent.
+        limits = httpx2.Limits(keepalive_expiry=1)
+        self.api = httpx2.Client(base_url=self.url, auth=(self.key, ""), limits=limits)
 
     def call(self, path: str, body: Any = None) -> Any:
         """Ask the management API; with a body, by POST."""
         method = "GET" if body is None else "POST"
-        answer = httpx2.request(
-            method, f"{self.url}/manage/v1{path}", json=body, auth=(self.key, "")
-        )
+        answer = self.api.request(method, f"/manage/v1{path}", json=body)
         assert answer.status_code == 200, (path, answer.text)
         return answer.json()
 
@@ -61,9 +66,10 @@ def demonstration() -> Iterator[Stage]:
         process = forked_command("demo", "--port", str(free_port()), environ=environ, log=log)
         try:
             demo = read_welcome(wait_for_welcome(process, log))
-            wait_until_ready(demo.url)
-            furnish(demo)
-            yield demo
+            with demo.api:
+                wait_until_ready(demo.url)
+                furnish(demo)
+                yield demo
         finally:
             process.terminate()
             process.wait(READY_S)
@@ -132,15 +138,14 @@ def furnish_staff(demo: Stage) -> None:
         f"/projects/{project}/members/{team}": {"role": "reviewer"},
         f"/users/{person}/skills": {"languages": ["en", "es"], "tags": ["law"]},
     }
-    with httpx2.Client(base_url=f"{demo.url}/manage/v1", auth=(demo.key, "")) as client:
-        for path, body in changes.items():
-            assert client.put(path, json=body).status_code == 200, path
-        lines = b'{"content":[{"id":"t","turns":[{"id":"u","messages":[{"id":"m","role":"user",'
-        lines += b'"source_id":"user","content":{"text":"Why?"}}],"annotations":[]}],'
-        lines += b'"annotations":[]}]}\n'
-        client.post(f"/projects/{project}/tasks", content=lines)
-        asked = b'{"metadata":{"plaudit_requires":{"languages":["fr"],"tags":["law"]}},'
-        client.post(f"/projects/{project}/tasks", content=asked + lines[1:])
+    for path, body in changes.items():
+        assert demo.api.put(f"/manage/v1{path}", json=body).status_code == 200, path
+    lines = b'{"content":[{"id":"t","turns":[{"id":"u","messages":[{"id":"m","role":"user",'
+    lines += b'"source_id":"user","content":{"text":"Why?"}}],"annotations":[]}],'
+    lines += b'"annotations":[]}]}\n'
+    demo.api.post(f"/manage/v1/projects/{project}/tasks", content=lines)
+    asked = b'{"metadata":{"plaudit_requires":{"languages":["fr"],"tags":["law"]}},'
+    demo.api.post(f"/manage/v1/projects/{project}/tasks", content=asked + lines[1:])
     path = url.partition("/study/")[2].partition("?")[0]
     demo.made |= {
         "staffed_project": project,
@@ -159,7 +164,7 @@ def furnish_gold(demo: Stage) -> None:
         responses = [{"source_id": one, "text": f"As {one} says."} for one in ("first", "second")]
         variables = {"prompt": prompt, "responses": responses}
         body = {"project_name": "With gold", "template_variables": variables}
-        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+        demo.api.post("/v2/task/chat", json=body).raise_for_status()
     texts = {"user": "How many legs has a spider?", "first": "Eight.", "second": "**Six**."}
     messages = [
         {
@@ -211,11 +216,8 @@ def furnish_review(demo: Stage) -> None:
 def add_task(demo: Stage, prompt: str, project: str = "Under review") -> str:
     """Add a task to the project of this name; its id."""
     variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
-    answer = httpx2.post(
-        f"{demo.url}/v2/task/chat",
-        json={"project_name": project, "template_variables": variables},
-        auth=(demo.key, ""),
-    )
+    body = {"project_name": project, "template_variables": variables}
+    answer = demo.api.post("/v2/task/chat", json=body)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["task_id"])
 
@@ -253,7 +255,7 @@ def furnish_attention(demo: Stage) -> None:
     for prompt in ("Do it.", "And then?"):
         variables = {"prompt": prompt, "responses": ["What?", "When?"]}
         body = {"project_name": "Unclear prompts", "template_variables": variables}
-        made = httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, ""))
+        made = demo.api.post("/v2/task/chat", json=body)
         demo.made.setdefault("asked_task", made.raise_for_status().json()["task_id"])
     with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
         email, word = demo.logins["annotator"]
@@ -277,11 +279,7 @@ def furnish_rules(demo: Stage) -> None:
         {"collector": "gold", "threshold": 0.7, "action": "pause"},
         {"collector": "agreement", "threshold": 0.6, "action": "extra_reviews", "n": 20},
     ]
-    answer = httpx2.put(
-        f"{demo.url}/manage/v1/projects/{project}/rules",
-        json={"rules": rules},
-        auth=(demo.key, ""),
-    )
+    answer = demo.api.put(f"/manage/v1/projects/{project}/rules", json={"rules": rules})
     assert answer.status_code == 200, answer.text
     email, word = demo.logins["annotator"]
     people = demo.call("/users")["users"]
@@ -300,11 +298,8 @@ def furnish_test(demo: Stage) -> None:
     """A project whose test its annotator is to take."""
     project = demo.call("/projects", {"name": "With a test"})["id"]
     demo.made["tested_project"] = project
-    answer = httpx2.put(
-        f"{demo.url}/manage/v1/projects/{project}/qualification",
-        json={"settings": {"training": 2, "test": 5}},
-        auth=(demo.key, ""),
-    )
+    settings = {"settings": {"training": 2, "test": 5}}
+    answer = demo.api.put(f"/manage/v1/projects/{project}/qualification", json=settings)
     assert answer.status_code == 200, answer.text
 
 

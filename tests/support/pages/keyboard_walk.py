@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import urljoin
+
+from playwright.sync_api import Page
 
 STEPS_MAX = 200
 """Presses of Tab after which what is looked for counts as out of reach."""
@@ -112,11 +115,21 @@ class KeyboardWalk:
         """Walk a page to its end: what Tab does not reach, and where the focus is not seen."""
         self.page.evaluate(_RECORD)
         count = self.page.locator("a, button, input, select, textarea, summary, [tabindex]").count()
-        for number in range(1, min(count, STEPS_MAX) + 1):
-            self.page.keyboard.down("Tab")  # and held, which costs half as much as pressing
-            if number % ROUND == 0 and self.page.evaluate("window.walk.isRound"):
+        count = min(count, STEPS_MAX)
+        for number in range(0, count, ROUND):
+            self.page._run(_hold_tab, self.page, min(ROUND, count - number))
+            if self.page.evaluate("window.walk.isRound"):
                 break
         self.page.keyboard.up("Tab")
         self.page.evaluate("window.walk.look()")
         missed = [f"not reached: {one}" for one in self.page.evaluate(_MISSED)]
         return list(dict.fromkeys(self.page.evaluate("window.walk.faults"))) + missed
+
+
+def _hold_tab(page: Page, times: int) -> None:
+    """Press Tab so many times without waiting for each, as whoever holds the key. In its thread.
+
+    That costs half as much as a call for each, which again costs half as much with `press`.
+    """
+    keyboard = page.keyboard._impl_obj
+    page._sync(asyncio.gather(*(keyboard.down("Tab") for _ in range(times))))

@@ -37,17 +37,24 @@ TIGHT = f"""() => {{{_TEXTS}
 OVER = f"""() => {{{_TEXTS}
   const clips = (one) => getComputedStyle(one).overflowX !== 'visible'
     || getComputedStyle(one).clipPath !== 'none';
-  const seen = (box, node) => {{
-    let {{ left, right, top, bottom }} = box;
-    for (let one = node.parentElement; one !== document.body; one = one.parentElement) {{
-      if (!clips(one)) continue;
-      const within = one.getBoundingClientRect();
-      left = Math.max(left, within.left);
-      right = Math.min(right, within.right);
-      top = Math.max(top, within.top);
-      bottom = Math.min(bottom, within.bottom);
+  const rooms = new Map([[document.body, null]]);
+  const room = (one) => {{  // of what is in an element, as far as elements around it clip it
+    if (!rooms.has(one)) {{
+      const around = room(one.parentElement);
+      const box = clips(one) ? one.getBoundingClientRect() : null;
+      rooms.set(one, box && around ? common(box, around) : box ?? around);
     }}
-    return {{ left, right, top, bottom }};
+    return rooms.get(one);
+  }};
+  const common = (a, b) => ({{
+    left: Math.max(a.left, b.left),
+    right: Math.min(a.right, b.right),
+    top: Math.max(a.top, b.top),
+    bottom: Math.min(a.bottom, b.bottom),
+  }});
+  const seen = (box, node) => {{
+    const within = room(node.parentElement);
+    return within ? common(box, within) : box;
   }};
   const left_out = '.sr-only, .submit-bar, .save-bar, svg, option, textarea, math, dialog';
   const lines = texts(document.querySelector('main'), left_out)

@@ -122,7 +122,7 @@ def replaced(text: str, folder: Path) -> str:
 def run_shell(text: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", replaced(text, folder)],
-        env=clean_environment(), cwd=folder, capture_output=True, text=True, timeout=60,
+        env=clean_environment(), cwd=folder, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -182,7 +182,7 @@ def service() -> Iterator[Service]:
 def wait_until_ready(service: Service, processes: list[subprocess.Popen[bytes]]) -> None:
     failure: Exception | None = None
     with service.client() as client:
-        for _ in range(100):
+        for _ in range(900):
             assert [one.poll() for one in processes] == [None, None], (
                 service.folder / "serve.log"
             ).read_text()

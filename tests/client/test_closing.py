@@ -34,15 +34,15 @@ def test_closing_a_client_ends_what_is_under_way():
         return b"HTTP/1.1 200 Said\r\ncontent-length: 10\r\n\r\n"
 
     with OddServer(hang) as server, ThreadPoolExecutor(2) as threads:
-        client = Client(url=server.url, key=KEY)
+        client = Client(url=server.url, key=KEY, timeout_s=120)
         asked = threads.submit(client.get, "/v2/projects")
         walked = threads.submit(list, client.tasks(project_id="p", parallel=2))
-        assert came.wait(10)
+        assert came.wait(60)
         client.close()
 
         for future in (asked, walked):
             with pytest.raises(ClientError):
-                future.result(timeout=10)
+                future.result(timeout=60)
 
 
 def test_a_program_that_is_interrupted_does_not_wait_for_its_last_page():
@@ -50,7 +50,7 @@ def test_a_program_that_is_interrupted_does_not_wait_for_its_last_page():
     script = (
         "import sys\n"
         "from plaudit.client import Client\n"
-        "walk = Client(url=sys.argv[1], key='k').pages()\n"
+        "walk = Client(url=sys.argv[1], key='k', timeout_s=120).pages()\n"
         "next(walk)\n"
         "print('one', flush=True)\n"
         "next(walk)\n"
@@ -68,7 +68,7 @@ def test_a_program_that_is_interrupted_does_not_wait_for_its_last_page():
         assert program.stdout.readline() == b"one\n"
         program.send_signal(signal.SIGINT)
 
-        _, said = program.communicate(timeout=10)
+        _, said = program.communicate(timeout=60)
     assert b"KeyboardInterrupt" in said
 
 
@@ -121,7 +121,7 @@ def test_a_forked_process_has_connections_and_threads_of_its_own():
 
     with OddServer(echo) as server:
         done = subprocess.run(
-            [sys.executable, "-c", script, server.url], timeout=20, capture_output=True
+            [sys.executable, "-c", script, server.url], timeout=60, capture_output=True
         )
 
     assert done.returncode == 0, done.stderr.decode()

@@ -36,7 +36,7 @@ def test_the_next_page_is_asked_for_while_one_is_used():
         walk = client.pages()
         next(walk)
 
-        assert is_asked.wait(10)
+        assert is_asked.wait(60)
         assert len(list(walk)) == 3
 
 

@@ -147,7 +147,7 @@ def test_retry_after_is_waited_for(ask):
 
 def test_retry_after_may_be_a_date():
     assert retry_after_s("7") == 7
-    assert 5 < retry_after_s(formatdate(time.time() + 10, usegmt=True)) <= 10
+    assert 500 < retry_after_s(formatdate(time.time() + 1000, usegmt=True)) <= 1000
     assert retry_after_s(formatdate(time.time() - 10, usegmt=True)) == 0
     assert retry_after_s("soon") is None
 
@@ -158,7 +158,7 @@ def test_a_wait_beyond_all_patience_fails_at_once(ask):
         with pytest.raises(ClientError, match="busy"):
             ask(server, "/v2/project")
 
-        assert time.monotonic() - started_at < 5
+        assert time.monotonic() - started_at < 60
         assert len(server.heads) == 1
 
 
@@ -345,10 +345,10 @@ def test_a_long_request_may_take_longer_than_a_piece_of_it():
                     pass
                 for _ in range(20):
                     request.read(len(content) // 20)
-                    time.sleep(0.1)
+                    time.sleep(0.2)
                 peer.sendall(answered({}))
 
-        with ThreadPoolExecutor(1) as threads, Client(url=url, key=KEY, timeout_s=1) as client:
+        with ThreadPoolExecutor(1) as threads, Client(url=url, key=KEY, timeout_s=3) as client:
             read = threads.submit(read_slowly)
             client.post("/v2/task", msgspec.Raw(content), idempotency_key="once")
-            read.result(10)
+            read.result(60)

@@ -56,6 +56,11 @@ def server(small):
     server.close()
 
 
+def leave_few(small: SmallServer) -> None:
+    """Leave two pages of completed tasks, and five of the others."""
+    small.tasks = dict(list(small.tasks.items())[:150] + list(small.tasks.items())[-5:])
+
+
 def undisturbed(server: ScriptedServer, out: Path) -> tuple[bytes, int]:
     """Bytes of a pull that nothing interrupts, and the number of its requests."""
     done = run_pull(server.url, "--out", out)
@@ -100,7 +105,7 @@ def test_a_pull_that_dies_around_any_renaming_ends_with_the_same_bytes(
     small, server, tmp_path, monkeypatch
 ):
     """Renaming is what makes the position, and in the end the file, take their place."""
-    small.tasks = dict(list(small.tasks.items())[:150] + list(small.tasks.items())[-5:])
+    leave_few(small)
     whole, _ = undisturbed(server, tmp_path / "whole.jsonl")
     out = tmp_path / "copy.jsonl"
     replace, deaths = Path.replace, 0
@@ -219,6 +224,7 @@ def test_two_pulls_into_one_file_do_not_meet(small, server, tmp_path):
 
 
 def test_a_full_disk_ends_the_pull_with_one_sentence(small, server, tmp_path, monkeypatch):
+    leave_few(small)
     whole, _ = undisturbed(server, tmp_path / "whole.jsonl")
     out = tmp_path / "copy.jsonl"
 
@@ -238,6 +244,7 @@ def test_a_full_disk_ends_the_pull_with_one_sentence(small, server, tmp_path, mo
 
 def test_the_file_is_on_disk_before_it_takes_its_name(small, server, tmp_path, monkeypatch):
     """Else a loss of power could leave an empty file, and no received lines to make it of again."""
+    leave_few(small)
     synced: list[int] = []
     kept, replace = os.fsync, Path.replace
 

@@ -207,7 +207,7 @@ class World:
                 yield client
 
 
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 90
 
 
 class Server:

@@ -19,6 +19,7 @@ IN_SIGHT = """() => {
 
 
 def test_a_pane_is_as_wide_as_somebody_made_it_also_for_the_next_task(team, annotator_tab):
+    """As it was again by a key or a double click; and it leaves room for the responses."""
     team.add(count=2)
     ann = annotator_tab(viewport=WIDE)
     page = ann.take()
@@ -48,12 +49,6 @@ def test_a_pane_is_as_wide_as_somebody_made_it_also_for_the_next_task(team, anno
     assert told == str(made[0])
     assert (page.evaluate(WIDTH, ".judge"), page.evaluate(WIDTH, ".lead")) == usual
     assert ann.seen.errors == ann.seen.violations == []
-
-
-def test_a_pane_leaves_room_for_the_responses(team, annotator_tab):
-    team.add()
-    ann = annotator_tab(viewport=WIDE)
-    page = ann.take()
 
     page.focus(".divider-judge")
     for _ in range(60):

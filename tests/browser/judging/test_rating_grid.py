@@ -52,8 +52,10 @@ def seat(tenant, shared_server, open_context) -> Any:
     return at
 
 
-def test_seven_questions_about_two_responses_are_in_sight_at_once(seat):
+def test_seven_questions_about_two_responses_are_in_sight_at_once_and_say_what_they_mean(seat):
+    """A reader of screens finds a table; what a question means is said when somebody asks."""
     ann = seat(2, viewport={"width": 1440, "height": 900})
+    meaning = ".row:has([data-key='q1']) .hint"
 
     page = ann.take()
 
@@ -61,18 +63,25 @@ def test_seven_questions_about_two_responses_are_in_sight_at_once(seat):
     words = page.evaluate(WORDS)
     assert words[0] == "1 Major issues 2 Minor issues 3 No issues"
     assert words[6] == "1 2 3 4 5 Very poor Excellent"
-    page.keyboard.type("11" * 6 + "4")
+    assert_reads_as_table(page, "AB")
+    before = page.is_visible(meaning)
+    page.keyboard.type("11i")
+    by_key = page.is_visible(meaning)
+    page.click(".row:has([data-key='q1']) summary")
+    assert (before, by_key, page.is_visible(meaning)) == (False, True, False)
+    page.keyboard.type("11" * 5 + "4")
     assert page.evaluate(WORDS)[6] == "1 2 3 4 5 Good"
 
 
-@pytest.mark.parametrize(("responses", "letters"), [(2, "AB"), (4, "ABCD")])
-def test_a_reader_of_screens_finds_a_table_of_questions_and_responses(seat, responses, letters):
-    ann = seat(responses)
-    page = ann.take()
+def test_a_reader_of_screens_finds_a_table_of_four_responses(seat):
+    assert_reads_as_table(seat(4).take(), "ABCD")
 
+
+def assert_reads_as_table(page: Any, letters: str) -> None:
+    """Fail unless a reader of screens finds a table of questions and of responses so named."""
     tree = page.locator("table.grid").aria_snapshot()
 
-    heads = " ".join(f"Response {number + 1}" for number in range(responses))
+    heads = " ".join(f"Response {number + 1}" for number in range(len(letters)))
     assert tree.splitlines()[0] == '- table "Questions about each response":'
     assert f'row "Question {heads}"' in tree
     assert 'rowheader "Question number 3' in tree
@@ -80,16 +89,3 @@ def test_a_reader_of_screens_finds_a_table_of_questions_and_responses(seat, resp
     assert 'radio "3, No issues"' in tree
     shown = page.locator(".grid thead .letter").all_inner_texts()
     assert "".join(shown) == letters
-
-
-def test_what_a_question_means_is_said_when_somebody_asks(seat):
-    ann = seat(2)
-    page = ann.take()
-    meaning = ".row:has([data-key='q1']) .hint"
-
-    before = page.is_visible(meaning)
-    page.keyboard.type("11i")
-    by_key = page.is_visible(meaning)
-    page.click(".row:has([data-key='q1']) summary")
-
-    assert (before, by_key, page.is_visible(meaning)) == (False, True, False)

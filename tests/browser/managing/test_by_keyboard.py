@@ -18,45 +18,36 @@ def keys(mia: Any, project: Any) -> KeyboardWalk:
     return KeyboardWalk(mia.page, f"/projects/{project.project.project_id}")
 
 
-def test_quotas_of_members_are_set_one_after_the_other(keys, bea):
-    keys.open("people")
-    keys.tab_to("E-mail address, user name, or name of a team")
-    keys.type(f"{bea.email}\n")
-    assert keys.focused() == "E-mail address, user name, or name of a team"
+def test_members_are_put_in_given_quotas_and_taken_out_and_the_focus_is_never_lost(keys, bea):
+    """After each of these forms the focus is where one goes on, and says what was done.
 
-    keys.tab_back_to("Tasks a day of Bea")
-    keys.type("5\n")
-
-    assert keys.focused() == "Tasks a day of Bea"
-    assert keys.page.input_value(":focus") == "5"
-    assert keys.told() != ""
-
-
-def test_what_is_taken_away_leaves_the_focus_on_what_is_said_of_it(keys, bea):
-    keys.open("people")
-    keys.tab_to("E-mail address, user name, or name of a team")
-    keys.type(f"{bea.email}\n")
-
-    keys.tab_back_to("Take out: Bea")
-    keys.follow()
-
-    assert keys.page.evaluate("document.activeElement.id") == "flash"
-    keys.press("Tab")
-    assert keys.page.evaluate("document.activeElement.closest('main') !== null")
-
-
-def test_what_was_done_is_seen_from_where_the_focus_is(keys, bea):
+    What was done is seen from where the focus is, though the page says it above; quotas are set one
+    after the other; what is taken away leaves the focus on what is said of it.
+    """
+    usual = keys.page.viewport_size
     keys.page.set_viewport_size({"width": 800, "height": 400})
     keys.open("people")
     keys.tab_to("E-mail address, user name, or name of a team")
     keys.type(f"{bea.email}\n")
+    assert keys.focused() == "E-mail address, user name, or name of a team"
     keys.page.wait_for_selector("#flash.is-below")
-
     shown = keys.page.locator("#flash").bounding_box()
     keys.press("Tab")
-
     assert 0 < shown["y"] < 400
     assert keys.page.locator("#flash.is-below").count() == 0
+    keys.page.set_viewport_size(usual)
+
+    keys.tab_back_to("Tasks a day of Bea")
+    keys.type("5\n")
+    assert keys.focused() == "Tasks a day of Bea"
+    assert keys.page.input_value(":focus") == "5"
+    assert keys.told() != ""
+
+    keys.tab_to("Take out: Bea")
+    keys.follow()
+    assert keys.page.evaluate("document.activeElement.id") == "flash"
+    keys.press("Tab")
+    assert keys.page.evaluate("document.activeElement.closest('main') !== null")
 
 
 def test_a_team_is_made_and_somebody_put_into_it(keys, bea):

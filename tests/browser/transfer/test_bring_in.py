@@ -11,11 +11,11 @@ import pytest
 
 from plaudit.core.transfer import export
 from plaudit.formats import files
-from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.harness import Server, World, on_shared_sqlite
 from tests.support.pages.browser_client import Somebody, add_person
 from tests.support.pages.chromium import Remote, Seen
 
-WIDTHS = ((1440, "light"), (1024, "dark"), (390, "light"))
+pytestmark = on_shared_sqlite
 
 
 def tree(number: int) -> dict[str, Any]:
@@ -72,21 +72,18 @@ class Office:
 
 @pytest.fixture
 def office(
-    world: World, start_server: Callable[..., Server], open_context: Callable[..., Any]
+    tenant: World, shared_server: Server, open_context: Callable[..., Any]
 ) -> Callable[[str], Office]:
-    """Seat somebody of a role; the server starts with the first."""
-    servers: list[Server] = []
+    """Seat somebody of a role."""
 
     def seat(role: str) -> Office:
-        if not servers:
-            servers.append(start_server())
-        return Office(open_context, servers[0], add_person(world, role))
+        email = f"{role}_of_{tenant.org()}@example.com"
+        return Office(open_context, shared_server, add_person(tenant, role, email=email))
 
     return seat
 
 
-@on_sqlite_alone
-def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, office, tmp_path):
+def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(tenant, office, tmp_path):
     given = tmp_path / "trees.jsonl"
     rows = [json.dumps(tree(number)) for number in range(400)]
     given.write_text("\n".join([*rows[:7], "{", *rows[7:]]) + "\n")
@@ -106,14 +103,14 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     download = annotator_tab.page._run(_downloaded, annotator_tab.page)
     download.save_as(str(saved))
 
-    environment_id = world.org()
+    environment_id = tenant.org()
 
     async def lines() -> list[bytes]:
         return [
-            line async for line in export.archive_lines(world.db, environment_id, world.objects)
+            line async for line in export.archive_lines(tenant.db, environment_id, tenant.objects)
         ]
 
-    written = world.run(lines())
+    written = tenant.run(lines())
     entries = list(files.entries(saved, "archive", lambda at: None))
     assert counts == {"added": "400", "rejected": "1"}
     assert refused.split()[0] == "8"
@@ -131,10 +128,9 @@ def _downloaded(page: Any) -> Any:
     return waited.value
 
 
-@on_sqlite_alone
-def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, office, tmp_path):
+def test_the_progress_of_an_import_outlives_the_page_that_started_it(tenant, office, tmp_path):
     given = tmp_path / "trees.jsonl"
-    given.write_text("\n".join(json.dumps(tree(number)) for number in range(12_000)))
+    given.write_text("\n".join(json.dumps(tree(number)) for number in range(1000, 13_000)))
     annotator_tab = office("manager")
 
     annotator_tab.upload(given, "oasst", "Trees")
@@ -143,7 +139,7 @@ def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, offi
     bar = annotator_tab.page.wait_for_selector("#job-bar")
     may_upload = annotator_tab.page.is_enabled("#upload-button")
     annotator_tab.page.wait_for_selector(
-        'tbody tr:has-text("12,000"):has-text("done")', timeout=60_000
+        'tbody tr:has-text("12,000"):has-text("done")', timeout=90_000
     )
 
     assert bar is not None
@@ -153,7 +149,6 @@ def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, offi
     )
 
 
-@on_sqlite_alone
 def test_a_file_that_is_refused_is_told_beside_the_form(office, tmp_path):
     given = tmp_path / "empty.jsonl"
     given.write_text("")

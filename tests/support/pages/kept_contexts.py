@@ -15,6 +15,9 @@ from tests.support.pages.chromium import Pages, Remote, Seen
 IDLE_MAX = 3
 """Contexts that are kept while nobody uses them; each takes some 100 MB of memory."""
 
+WAIT_MS_MAX = 90_000
+"""What a page is waited for; the machine may be busy with other tests."""
+
 
 @dataclass
 class _Kept:
@@ -68,6 +71,7 @@ class KeptContexts:
 
     def _open(self, options: dict[str, Any]) -> _Kept:
         context, seen = self._browser.new_context(**options), Seen()
+        context.set_default_timeout(WAIT_MS_MAX)
         resting = context.new_page()
         resting.goto(self._resting_url)
         context._run(seen.watch, context, self._own)

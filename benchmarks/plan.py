@@ -55,6 +55,10 @@ class Plan:
     """Of so many pages and operations each, one is asked for."""
     stall_postgres: int
     """Servers of PostgreSQL on which stalls are measured."""
+    worker_counts: tuple[int, ...]
+    """Of the servers that `workers` compares."""
+    worker_warm_up_requests: int
+    """Of each kind, after which every worker has connections and knows its statements."""
     rows_of_csv: int
     bytes_of_array: int
     fairness_seconds: float
@@ -121,6 +125,8 @@ def full_plan(folder: Path) -> Plan:
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
+        worker_counts=(1, 2, 4),
+        worker_warm_up_requests=200,
         rows_of_csv=1_000_000,
         bytes_of_array=500_000_000,
         fairness_seconds=4,
@@ -178,6 +184,8 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
+        worker_counts=(1, 2),
+        worker_warm_up_requests=20,
         rows_of_csv=50_000,
         bytes_of_array=10_000_000,
         fairness_seconds=0.5,
@@ -186,12 +194,12 @@ def quick_plan(folder: Path) -> Plan:
         fairness_tasks=100,
         fairness_postgres=0,
         soak_minutes=0.1,
-        quality_tasks=5_000,
+        quality_tasks=600,
         scale_tasks=200_000,
         scale_file_tasks=50_000,
         scale_minutes=0,
-        list_tasks=3_000,
-        list_people=30,
+        list_tasks=400,
+        list_people=10,
         rest_share=0.1,
     )
 

@@ -39,6 +39,7 @@ pytest_plugins = (
     "tests.support.running.collection",
     "tests.support.running.filled_stores",
     "tests.support.running.page_files",
+    "tests.support.running.property_tests",
     "tests.support.running.shared_work",
 )
 

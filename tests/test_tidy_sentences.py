@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from plaudit import app
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.openapi import document as openapi
 from plaudit.settings import Settings
-from tests.support.source import ROOT, SOURCE, name_of, nodes, trees
+from tests.support.source import ROOT, SOURCE, content, lines_with, name_of, nodes, trees
 
 RIDDLES = re.compile(
     r"(The same\b|What\b|Whether\b|Who(m|se)?\b|How\b|Where\b|Which\b|Why\b|When\b|As\b.*\bsays\b)"
@@ -28,6 +29,7 @@ UNSHIPPED = re.compile(
 TEXTS = (".py", ".md", ".sql", ".html", ".js", ".css", ".toml")
 
 
+@cache
 def docstrings() -> list[tuple[str, str]]:
     """Place and text of each docstring of a module, class or function of src."""
     return [
@@ -105,6 +107,7 @@ def test_docstrings_begin_with_a_sentence():
             assert first.endswith((".", ":", "?")), f"{place}: {first!r}"
 
 
+@cache
 def written() -> list[Path]:
     """Every text file that is part of the repository's code and documents."""
     places = [SOURCE, ROOT / "tests", ROOT / "benchmarks", ROOT / "docs"]
@@ -117,8 +120,7 @@ def test_nothing_refers_to_a_document_that_is_not_here():
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
         for path in written()
         if path.name != Path(__file__).name
-        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1)
-        if UNSHIPPED.search(line)
+        for number, line in lines_with(UNSHIPPED, path)
     ]
 
     assert found == []
@@ -130,7 +132,8 @@ def test_every_decision_that_is_named_exists():
         (path.relative_to(ROOT).as_posix(), number)
         for path in written()
         if path.parent.name != "adr"
-        for number in re.findall(r"\bADR (\d{4})\b|docs/adr/(\d{4})", path.read_text("utf-8"))
+        if "ADR " in content(path) or "docs/adr/" in content(path)
+        for number in re.findall(r"\bADR (\d{4})\b|docs/adr/(\d{4})", content(path))
     }
 
     missing = [

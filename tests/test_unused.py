@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.support.source import nodes, parsed
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "plaudit"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -76,7 +78,11 @@ def imports(path: Path) -> tuple[str, ...]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    text = path.read_text("utf-8")
+    # Only a text or a call names modules inside an expression; few files have one.
+    is_looked_through = "import_module" in text or _NAMED.search(text) is not None
+    tree = parsed(text) if path.is_relative_to(SOURCE) else ast.parse(text)
+    for node in nodes(tree) if is_looked_through else statements(tree):
         match node:
             case ast.Import(names=names):
                 yield from (one.name for one in names)
@@ -87,6 +93,16 @@ def _imports(path: Path) -> Iterator[str]:
                 yield name
             case ast.Constant(value=str(text)) if named := _NAMED.fullmatch(text):
                 yield named[1]
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement of a file, those inside others included."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, block, ())
 
 
 def reachable(entry_points: Iterable[str]) -> set[str]:

@@ -21,11 +21,7 @@ from benchmarks.servers import Server, cpu_seconds_of, run_plaudit, serve_plaudi
 from benchmarks.walk import PAGE_TASKS, page_tokens, target
 
 SEED = 1
-WORKERS = (1, 2, 4)
 CONNECTIONS = 16
-WARM_UP_REQUESTS = 200
-"""After which every worker has connections and knows its statements."""
-
 TOKENS_MAX = 100
 
 
@@ -39,18 +35,19 @@ class Runs:
 
 
 def measure_workers(plan: Plan, name: str, url: str) -> Section:
-    """Ask servers with one, two and four workers for pages, `name` being the PostgreSQL's."""
+    """Ask servers with so many workers each for pages, `name` being the PostgreSQL's."""
     data = plan.work / "workers"
     run_plaudit("init", "--data", data, "--database", url)
     key = run_plaudit("keys", "create", "--data", data, "--database", url).strip()
     with ExitStack() as running:
         servers = {
             count: running.enter_context(serve_plaudit(data, database=url, key=key, workers=count))
-            for count in WORKERS
+            for count in plan.worker_counts
         }
         runs = _rounds(plan, servers, _postmaster(url))
+    listed = ", ".join(map(str, plan.worker_counts[:-1])) + f" and {plan.worker_counts[-1]}"
     section = Section(
-        f"{name}: one, two and four workers",
+        f"{name}: servers of {listed} workers",
         f"`plaudit serve --workers N`, {CONNECTIONS} connections, pages at random places. The "
         "database's CPU is that of all its processes. Client, workers and database share this "
         "machine, so the rates say what these cores do together, and not how a server grows: "
@@ -75,7 +72,7 @@ def _rounds(plan: Plan, servers: dict[int, Server], postmaster: int) -> dict[tup
     counts: dict[tuple[str, int], int] = {}
     for number in range(plan.rounds + 1):
         for (kind, workers), requests in asked.items():
-            count = counts.get((kind, workers), WARM_UP_REQUESTS)
+            count = counts.get((kind, workers), plan.worker_warm_up_requests)
             found = _run(servers[workers], postmaster, requests, count, plan.seconds_per_trial)
             spent = found.server_us[0] * 1e-6
             counts[kind, workers] = max(CONNECTIONS, round(plan.cpu_seconds_per_trial / spent))

@@ -22,7 +22,10 @@ DEPTH_MAX = 64
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 PIECE_BYTES = 16 * 1024
-"""Longer documents are decoded in pieces of at most so many bytes."""
+"""Longer documents of many values are decoded in pieces of at most so many bytes."""
+
+FEW_VALUES_BYTES_MAX = 4 * 1024 * 1024
+"""Of a document of few values that is decoded in one call, which holds the interpreter's lock."""
 
 _STRUCTURAL = b"[]{},:"
 _NOT_STRUCTURAL = bytes(set(range(256)).difference(_STRUCTURAL))
@@ -104,7 +107,9 @@ def decode_any(data: bytes, depth_max: int = DEPTH_MAX) -> Any:
     The values are not checked, `depth_max` only bounds the work.
     """
     try:
-        return _ANY.decode(data) if len(data) <= PIECE_BYTES else _decode_pieces(data, depth_max)
+        is_short = len(data) <= PIECE_BYTES
+        is_light = len(data) <= FEW_VALUES_BYTES_MAX and _has_few_values(data)
+        return _ANY.decode(data) if is_short or is_light else _decode_pieces(data, depth_max)
     except RecursionError as exc:
         raise InvalidContent(f"nested deeper than {depth_max} levels") from exc
     # Versions of msgspec differ in whether text that is not UTF-8 is an error of its own.
@@ -131,6 +136,19 @@ def _decode_pieces(data: bytes, depth_max: int) -> Any:
     if first is not None and first[1] == b"[":
         return _decode_values(_ITEMS.decode(data), depth_max)
     return _ANY.decode(data)
+
+
+def _has_few_values(data: bytes) -> bool:
+    """True if a document has no more values than a piece may have, so that its bytes are texts.
+
+    To look for pieces reads a text once for each level above it.
+    """
+    left = PIECE_BYTES // 2
+    for mark in (b",", b"[", b"{"):
+        left -= data.count(mark)
+        if left < 0:
+            return False
+    return True
 
 
 def _decode_values(values: list[msgspec.Raw], depth_max: int) -> list[Any]:

@@ -7,6 +7,7 @@ import math
 import random
 import string
 import zlib
+from itertools import product
 
 import httpx2
 import pytest
@@ -186,7 +187,7 @@ def test_a_key_works_up_to_its_end_and_not_at_it(world, monkeypatch):
         assert client.get("/v2/projects").status_code == 401
 
 
-@pytest.mark.parametrize(
+@every_case(
     "spell",
     [
         lambda key: f"Bearer {key}",
@@ -262,8 +263,13 @@ async def _authenticated(world: World, key: str):
 
 
 @one_engine
-@pytest.mark.parametrize("name", ["api_key", "key", "project_id", "next_token", "anything"])
-@pytest.mark.parametrize("path", ["/v2/projects", "/v2/tasks", "/healthz"])
+@every_case(
+    "name, path",
+    product(
+        ["api_key", "key", "project_id", "next_token", "anything"],
+        ["/v2/projects", "/v2/tasks", "/healthz"],
+    ),
+)
 def test_a_key_in_a_url_is_refused_and_not_repeated(world, client, name, path):
     """Its value goes into no answer; whoever sent it is told to revoke it."""
     key = world.key()

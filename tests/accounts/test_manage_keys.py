@@ -12,6 +12,7 @@ from plaudit.errors import Forbidden
 from plaudit.model.core import Caller, Role
 from tests.accounts.test_manage_users import AUDIT, KEYS, at_once, bearer
 from tests.support.harness import World, on_sqlite_alone, one_engine
+from tests.support.running.every_case import every_case
 
 
 def test_a_new_key_is_shown_once_and_works_at_once(world, client):
@@ -62,8 +63,8 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("fields", "pointer", "word"),
+@every_case(
+    "fields, pointer, word",
     [
         ({"role": "owner"}, "/role", "read, write, admin"),
         ({"role": 3}, "/role", "str"),

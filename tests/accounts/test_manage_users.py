@@ -14,6 +14,7 @@ import pytest
 from plaudit.core.accounts import users
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments, walk
+from tests.support.running.every_case import every_case
 
 USERS, KEYS, AUDIT = "/manage/v1/users", "/manage/v1/keys", "/manage/v1/audit"
 
@@ -67,7 +68,7 @@ def test_an_address_is_the_same_whatever_its_case_and_composition(client, first,
 
 
 @one_engine
-@pytest.mark.parametrize(
+@every_case(
     "email",
     ["", "ada", "@example.com", "ada@", "a@b@c", "a b@example.com", "ada@example.com\r\nBcc: x@y",
      "ada\t@example.com", "ada@exa\u200bmple.com", "ada@\u202eexample.com", "a" * 250 + "@b.de",
@@ -83,8 +84,8 @@ def test_what_can_be_nobodys_address_is_refused(client, email):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("fields", "word"),
+@every_case(
+    "fields, word",
     [
         ({"role": "owner"}, "admin, manager, reviewer, annotator"),
         ({"role": None}, "role"),
@@ -295,8 +296,8 @@ def test_commands_that_change_something_stand_in_the_log(world):
     assert "ada@example.com" not in run("users", "list", "--status", "removed")
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
+@every_case(
+    "words, code, said",
     [
         (("users", "create", "a da", "--role", "admin"), 1, "/email"),
         (("users", "create", "a@b.de", "--role", "owner"), 2, "owner"),

@@ -154,17 +154,20 @@ def test_every_example_fits_its_schema():
             assert complaints(schema, CLOSED, example) == []
 
 
-def assert_documented(world: World, key: str, operation: Operation) -> None:
+def assert_documented(operation: Operation, answer: Any) -> None:
+    """The answer to a good request is a 200 as the document describes it."""
+    _, _, entry = ENTRIES[operation.operation_id]
+    schema = entry["responses"]["200"]["content"][JSON]["schema"]
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == JSON
+    assert complaints(schema, CLOSED, answer.json()) == []
+
+
+def assert_all_documented(world: World, key: str, operation: Operation) -> None:
     """Each good request of an operation gets what the document says."""
-    requests = GOOD[operation.operation_id] if operation.role else [{}]
     with calling(world, key) as client:
-        _, _, entry = ENTRIES[operation.operation_id]
-        schema = entry["responses"]["200"]["content"][JSON]["schema"]
-        for params in requests:
-            answer = ask(client, operation, params)
-            assert answer.status_code == 200, answer.text
-            assert answer.headers["content-type"] == JSON
-            assert complaints(schema, CLOSED, answer.json()) == []
+        for params in GOOD[operation.operation_id] if operation.role else [{}]:
+            assert_documented(operation, ask(client, operation, params))
 
 
 STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
@@ -173,15 +176,18 @@ STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
 @above_the_store
 @every_case("operation", [one for one in STRUCTS if not one.writes])
 def test_an_answer_is_what_the_document_says_and_nothing_more(shared_world, shared_ann, operation):
-    assert_documented(shared_world, shared_ann, operation)
+    assert_all_documented(shared_world, shared_ann, operation)
 
 
 @one_engine
 @pytest.mark.parametrize(
-    "operation", [one for one in STRUCTS if one.writes], ids=lambda one: one.operation_id
+    "operation",
+    [one for one in STRUCTS if one.writes and one.body is None],
+    ids=lambda one: one.operation_id,
 )
-def test_the_answer_to_a_change_is_what_the_document_says(world, ann, operation):
-    assert_documented(world, ann, operation)
+def test_the_answer_to_a_change_without_a_body_is_what_the_document_says(world, ann, operation):
+    """Those with a body are held to it by test_sweep_writes.py."""
+    assert_all_documented(world, ann, operation)
 
 
 @above_the_store

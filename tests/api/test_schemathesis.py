@@ -28,7 +28,7 @@ from tests.support.ann_data import fill
 from tests.support.harness import Server, World
 from tests.support.operations import KEYED, NAMES, OPERATIONS, assert_is_error
 
-EXAMPLES = 400
+EXAMPLES = 200
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -99,6 +99,9 @@ HOSTILE_VALUES: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+SPELT_AS_LISTS = ("NUL", "invalid UTF-8", "4,097 characters", "4,096 characters", "SQL")
+
+
 @pytest.mark.parametrize("hostile", HOSTILE_VALUES, ids=HOSTILE_VALUES)
 def test_a_hostile_value_of_any_parameter_is_refused_and_nothing_breaks(target, hostile):
     value, accepted = HOSTILE_VALUES[hostile]
@@ -109,7 +112,8 @@ def test_a_hostile_value_of_any_parameter_is_refused_and_nothing_breaks(target, 
                 if name.startswith(("project", "batch"))
                 else f"&project_id={NAMES['project_id']}"
             )
-            for spelling in (name, f"{name}[]"):
+            # A list's spelling is the same parameter from its name on.
+            for spelling in (name, f"{name}[]") if hostile in SPELT_AS_LISTS else (name,):
                 status, headers, body = target.get(f"{operation.path}?{spelling}={value}{scope}")
                 if name == "object_id" and 404 in accepted:  # only narrows a list down
                     assert (status, body) == (200, {"entries": []})
@@ -138,7 +142,7 @@ def test_a_key_in_the_query_string_is_refused(target, place):
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.operation_id)
 def test_generated_requests_get_the_answers_that_the_document_promises(target, document, operation):
-    """400 in all: no 5xx, and no status, media type or body that is not documented."""
+    """200 in all: no 5xx, and no status, media type or body that is not documented."""
     described = document[operation.path][operation.method]
     weights = {one.operation_id: len(parameters_of(one.query)) or 1 for one in OPERATIONS}
     share = weights[operation.operation_id] / sum(weights.values())

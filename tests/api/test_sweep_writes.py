@@ -7,6 +7,7 @@ import pytest
 from plaudit.json_guard import BOM
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.common import audit
+from tests.api.test_openapi import assert_documented
 from tests.support.harness import above_the_store
 from tests.support.operations import GOOD, WRITING, ask, assert_is_error, calling
 from tests.support.running.every_case import every_case
@@ -16,7 +17,10 @@ from tests.support.running.every_case import every_case
 def test_a_change_is_made_traced_and_answered_once_and_a_refusal_leaves_no_trace(
     world, ann, operation
 ):
-    """A change that is sent again under its `Idempotency-Key` is answered as it was."""
+    """A change that is sent again under its `Idempotency-Key` is answered as it was.
+
+    What it is answered, here and to each other good request, is what the document says.
+    """
     environment_id = world.org()
     good, headers = GOOD[operation.operation_id][0], {"Idempotency-Key": "k-1"}
 
@@ -37,6 +41,8 @@ def test_a_change_is_made_traced_and_answered_once_and_a_refusal_leaves_no_trace
         first = ask(client, operation, good, headers=headers)
         again = ask(client, operation, good, headers=headers)
         other = ask(client, operation, good | {"limit": "9"}, headers=headers)
+        after_repetition = trace()
+        further = [ask(client, operation, params) for params in GOOD[operation.operation_id][1:]]
 
     assert refused.status_code in (400, 404)
     assert after_refusal == before
@@ -46,10 +52,12 @@ def test_a_change_is_made_traced_and_answered_once_and_a_refusal_leaves_no_trace
     assert again.status_code == 200
     if operation.kept is None:
         assert again.content == first.content
-    assert trace()[0] == (operation.operation_id, "key", "pinned")
-    assert len(trace()) == len(before) + 1
+    assert after_repetition[0] == (operation.operation_id, "key", "pinned")
+    assert len(after_repetition) == len(before) + 1
     assert other.status_code == 409
     assert other.json()["code"] == "idempotency_mismatch"
+    for answer in (first, *further):
+        assert_documented(operation, answer)
 
 
 BAD_BODIES = {

@@ -23,6 +23,7 @@ from tests.support.harness import (
     one_engine,
     run_cli_process,
 )
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 Done = subprocess.CompletedProcess[str]
@@ -190,16 +191,12 @@ def test_a_project_is_made_once_and_its_id_printed_alone(run, at, tmp_path):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("form", "place"),
-    [
+@every_case("form, place", [
         (b"{", "form.json"), (b"[]", "form.json"), (b'{"a": "\xff"}', "form.json"),
         (b'{"a":' * 5000, "form.json"), (b'{"a": "\\u0000"}', "form.json"),
         (b'{"a":1,"a":2}', "form.json"), (b"{}", "/form"),
         (b'{"fields": [{"key": "overall"}]}', "/form/fields/0"),
-    ],
-    ids=["cut off", "a list", "not UTF-8", "deep", "NUL", "a key twice", "no fields", "no level"],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_form_that_is_none_is_refused(run, at, tmp_path, form, place):
     (tmp_path / "form.json").write_bytes(form)
 
@@ -317,7 +314,7 @@ USAGE = (
 
 
 @one_engine
-@pytest.mark.parametrize("command", USAGE)
+@every_case("command", USAGE)
 def test_wrong_usage_is_exit_code_2(run, at, rows, command):
     rows(make_task())
     needs_store = not command.startswith(("frob", "init", "demo"))
@@ -334,9 +331,7 @@ def test_settings_and_options_that_make_no_sense_are_refused(run, at):
     assert_refused(run("keys", "list", "--database", "mysql://x"), "--database")
 
 
-@pytest.mark.parametrize(
-    "command", ["keys list --org", "keys create --name", "keys revoke", "projects create"]
-)
+@every_case("command", ["keys list --org", "keys create --name", "keys revoke", "projects create"])
 def test_an_argument_that_is_no_text_is_refused_in_one_line(run, at, command):
     """Bytes that are not UTF-8 reach Python as lone surrogates."""
     assert_refused(run(*command.split(), "\udcff", *at))

@@ -10,6 +10,7 @@ from tests.cli.test_cli import at, run
 from tests.support.builders import make_task
 from tests.support.exports.judged_tasks import judged_tasks
 from tests.support.harness import World, one_engine
+from tests.support.running.every_case import every_case
 
 __all__ = ["at", "run"]  # fixtures
 
@@ -76,8 +77,8 @@ def test_a_batch_is_named_and_stands_in_the_manifest(export, tmp_path):
     assert manifest_of(tmp_path / "out.jsonl")["filters"] == {"batch": "b1"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
+@every_case(
+    "arguments, words",
     [
         (["--split", "train=0.5"], "the shares add up to 0.5"),
         (["--completed-after", "yesterday"], "--completed-after takes an ISO 8601 date"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.harness import walk
+from tests.support.running.every_case import every_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
@@ -96,8 +97,8 @@ def test_a_column_that_is_not_there_is_named_and_nothing_is_stored(world, import
     assert projects_of(world) == []
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "reason"),
+@every_case(
+    "before, after, reason",
     [
         ("text = ", "txt = ", "did you mean 'text'"),
         ('"first"', '"?"', "/preference/values/1: fill in"),

@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import make_tasks
 from tests.support.harness import World, on_sqlite_alone, run_cli
 from tests.support.other_user import without_rights
+from tests.support.running.every_case import every_case
 
 COMMANDS = (
     ("init",),
@@ -27,7 +28,7 @@ COMMANDS = (
 
 
 @on_sqlite_alone
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@every_case("command", COMMANDS)
 def test_a_folder_that_is_another_s_is_named_in_one_line(world: World, command, tmp_path):
     folder = world.settings.data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -45,6 +46,35 @@ def make_long(item: Any) -> Any:
         "nested": [[{"again": [item] * 2_000, "": item}], {}],
         **{f"key {number}": item for number in range(1_000)},
     }
+
+
+@pytest.mark.parametrize("padding", [0, PIECE_BYTES])
+def test_a_document_of_few_values_is_the_same_however_long_its_text_is(padding):
+    text = 'a, [b], {c}: \\ "' + "é" * padding
+    levels = json_guard.DEPTH_MAX - 1
+    for value, is_good in (
+        ([{"text": text, "more": [text, {"text": text}]}], True),
+        ({"": nested(levels, text)}, True),
+        ({"": nested(levels + 1, text)}, False),
+        ([text, 2**63], False),
+        ([text, "\0"], False),
+    ):
+        data = json.dumps(value, ensure_ascii=False).encode()
+        if is_good:
+            assert json_guard.check(data) == value
+        else:
+            with pytest.raises(InvalidContent):
+                json_guard.check(data)
+    for bad in (b'{"a":"%b","a":1}', b'["%b",]', b'["%b"'):
+        with pytest.raises(InvalidContent):
+            json_guard.check(bad % (b"x" * padding))
+
+
+def nested(levels: int, value: Any) -> Any:
+    """A value within so many arrays."""
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize("item", [1, -0.5, None, "t\n", [], {}, [[1, "2"]], {"a": {"b": 1e300}}])

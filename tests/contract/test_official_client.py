@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.builders import make_annotation, make_task, make_tasks, make_thread
 from tests.support.harness import SHARED_DATA, Server, World
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
 
 COMPATIBILITY = Path(__file__).parents[2] / "docs" / "compatibility.md"
@@ -98,8 +99,7 @@ def test_a_walk_ends_and_gives_each_task_once(client, limit):
     assert found == ALL_IDS
 
 
-@pytest.mark.parametrize("opts", subsets(OPTS), ids=spelled)
-@pytest.mark.parametrize("expand", subsets(("project", "batch")), ids=spelled)
+@every_case("opts, expand", product(subsets(OPTS), subsets(("project", "batch"))))
 def test_every_task_parses_with_any_expand_and_opts(client, expand, opts):
     found = client.v2_get_tasks(batch_id="batch_123", expand=expand, opts=opts)
 

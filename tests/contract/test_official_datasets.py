@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from plaudit.core.common import server_secret
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.harness import Server, World
+from tests.support.running.every_case import every_case
 from tests.transfer.test_archive_datasets import (
     DELIVERED,
     SCHEMA_ID,
@@ -96,8 +98,13 @@ def test_a_delivery_comes_with_its_tasks_page_by_page(client, limit):
     assert {instance(one.delivery) for one in found} == {"v"}
 
 
-@pytest.mark.parametrize("scope", [{"dataset_id": "d"}, {"delivery_id": "w"}])
-@pytest.mark.parametrize("expand", [None, ["dataset"], ["delivery"], ["dataset", "delivery"]])
+@every_case(
+    "scope, expand",
+    product(
+        [{"dataset_id": "d"}, {"delivery_id": "w"}],
+        [None, ["dataset"], ["delivery"], ["dataset", "delivery"]],
+    ),
+)
 def test_a_walk_over_tasks_ends_and_gives_each_once(client, scope, expand):
     found, token = [], None
     while True:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.attachments import TEXT, link_of, upload
 from tests.support.harness import one_engine
 from tests.support.operations import assert_is_error
+from tests.support.running.every_case import every_case
 
 SIZE = len(TEXT)
 
@@ -50,7 +49,7 @@ OUTSIDE = [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=999999999999-", 
 
 
 @one_engine
-@pytest.mark.parametrize(("value", "start", "end"), RANGES)
+@every_case("value, start, end", RANGES)
 def test_a_range_gets_its_bytes(nobody, link, value, start, end):
     answer = nobody.get(link, headers={"Range": value})
 
@@ -61,7 +60,7 @@ def test_a_range_gets_its_bytes(nobody, link, value, start, end):
 
 
 @one_engine
-@pytest.mark.parametrize("value", WHOLE)
+@every_case("value", WHOLE)
 def test_what_is_not_one_range_gets_the_whole(nobody, link, value):
     answer = nobody.get(link, headers={"Range": value.encode("utf-8")})
 
@@ -69,7 +68,7 @@ def test_what_is_not_one_range_gets_the_whole(nobody, link, value):
     assert "content-range" not in answer.headers
 
 
-@pytest.mark.parametrize("value", OUTSIDE)
+@every_case("value", OUTSIDE)
 def test_a_range_without_a_byte_is_a_416_that_says_how_many_there_are(nobody, link, value):
     answer = nobody.get(link, headers={"Range": value})
 

@@ -18,6 +18,7 @@ from tests.support.dataset_requests import (
 )
 from tests.support.harness import one_engine
 from tests.support.operations import assert_is_error
+from tests.support.running.every_case import every_case
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def dataset(client) -> str:
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("body", "pointer"),
+@every_case(
+    "body, pointer",
     [
         ({"name": "", "tasks": []}, "/name"),
         ({"tasks": []}, ""),
@@ -49,8 +50,8 @@ def test_a_delivery_that_is_not_one_is_refused_with_the_place(client, dataset, b
     assert client.get("/v2/datasets/deliveries").json() == {"deliveries": []}
 
 
-@pytest.mark.parametrize(
-    ("file", "pointer"),
+@every_case(
+    "file, pointer",
     [
         ({}, "/tasks/0/attachments/0"),
         ({"content": "", "upload": "x"}, "/tasks/0/attachments/0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,11 +16,19 @@ from tests.support.dataset_requests import (
 )
 from tests.support.harness import one_engine, walk
 from tests.support.operations import assert_is_error, comparable
+from tests.support.running.every_case import every_case
 
 
 @pytest.fixture
 def dataset(client) -> str:
     return make_dataset(client)
+
+
+@pytest.fixture
+def delivered(client, dataset):
+    """Deliveries a and b of four tasks each, and one of another dataset."""
+    made = [deliver(client, dataset, name, 4).json() for name in ("a", "b")]
+    return made, deliver(client, make_dataset(client, "Rivers"), "elsewhere", 2).json()
 
 
 def test_a_dataset_is_made_with_a_name_of_its_own(client):
@@ -111,13 +120,11 @@ def test_deliveries_are_listed_for_one_dataset_or_for_all_between_strict_bounds(
     assert names(delivered_after="2999-01-01") == []
 
 
-@pytest.mark.parametrize("limit", [1, 2, 4, 5, 100])
-@pytest.mark.parametrize("scope", ["dataset", "delivery", "both", "since"])
+@every_case("limit, scope", product([1, 2, 4, 5, 100], ["dataset", "delivery", "both", "since"]))
 def test_a_walk_ends_and_gives_each_task_once_in_the_order_of_delivery(
-    client, dataset, scope, limit
+    client, dataset, delivered, scope, limit
 ):
-    made = [deliver(client, dataset, name, 4).json() for name in ("a", "b")]
-    deliver(client, make_dataset(client, "Rivers"), "elsewhere", 2)
+    made, _ = delivered
     params, expected = {
         "dataset": ({"dataset_id": dataset}, "ab"),
         "delivery": ({"delivery_id": made[1]["id"]}, "b"),
@@ -172,8 +179,8 @@ def test_each_delivery_of_a_dataset_has_a_later_time_than_those_before(client, d
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("path", "status"),
+@every_case(
+    "path, status",
     [
         ("/v2/datasets/tasks", 400),
         ("/v2/datasets/tasks?dataset_id=nobody", 404),
@@ -189,10 +196,12 @@ def test_each_delivery_of_a_dataset_has_a_later_time_than_those_before(client, d
         ("/v2/datasets/tasks?dataset_id={dataset}&next_token=x", 400),
     ],
 )
-def test_what_is_not_there_or_not_well_asked_for_is_refused(client, dataset, path, status):
-    foreign = deliver(client, make_dataset(client, "Rivers"), "elsewhere", 1).json()["id"]
+def test_what_is_not_there_or_not_well_asked_for_is_refused(
+    client, dataset, delivered, path, status
+):
+    _, foreign = delivered
 
-    answer = client.get(path.format(dataset=dataset, foreign=foreign))
+    answer = client.get(path.format(dataset=dataset, foreign=foreign["id"]))
 
     assert_is_error(status, answer.headers, answer.json())
 
@@ -267,8 +276,8 @@ def test_a_schema_is_shown_with_its_text_as_it_was_given(client):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("schema_id", "status"),
+@every_case(
+    "schema_id, status",
     [
         ("", 400),
         ("x", 400),
@@ -287,7 +296,7 @@ def test_a_schema_id_that_is_none_is_a_400_and_an_unknown_one_a_404(client, sche
 
 
 @one_engine
-@pytest.mark.parametrize("json", ["", "x", "[]", "3", '{"a":1,"a":2}', [], None, '{"a":"\\u0000"}'])
+@every_case("json", ["", "x", "[]", "3", '{"a":1,"a":2}', [], None, '{"a":"\\u0000"}'])
 def test_what_is_no_json_schema_is_refused(client, json):
     answer = client.post("/manage/v1/schemas", json={"name": "x", "json": json})
 

@@ -20,6 +20,7 @@ from tests.support.deliveries import (
     stored,
 )
 from tests.support.harness import one_engine
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 
@@ -48,8 +49,8 @@ def test_a_delivery_holds_the_completed_tasks_and_no_others(full, client):
     assert (made["name"], made["project"]) == ("January", "project_123")
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
+@every_case(
+    "filters, expected",
     [
         ({"batch_id": "batch_123"}, ["task_in_batch", "task_plain"]),
         ({"batch_name": "First batch"}, ["task_in_batch", "task_plain"]),
@@ -63,7 +64,7 @@ def test_a_delivery_holds_the_completed_tasks_and_no_others(full, client):
 def test_a_filter_or_ids_choose_what_is_delivered(full, client, filters, expected):
     full.load(make_tasks(10, "late", batch="b2"))
 
-    made = deliver(client, **filters)
+    made = deliver(client, f"of {filters}", **filters)
 
     assert ids_of(client, made["id"]) == expected
 
@@ -82,8 +83,8 @@ def test_tasks_come_in_the_order_of_the_listing_with_the_same_filter(world, clie
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("body", "status", "word"),
+@every_case(
+    "body, status, word",
     [
         ({}, 400, "name"),
         ({"name": " "}, 400, "visible"),

@@ -30,8 +30,8 @@ def full(world):
 
 @pytest.fixture
 def many(world):
-    """The world with 250 completed tasks in project_123."""
-    assert world.load(make_tasks(250), project=None)[1] == []
+    """The world with 110 completed tasks in project_123."""
+    assert world.load(make_tasks(110), project=None)[1] == []
     return world
 
 
@@ -52,7 +52,7 @@ def shared_walks(open_shared):
     A stranger has five tasks in it.
     """
     world = open_shared()
-    assert world.load(make_tasks(250))[1] == []
+    assert world.load(make_tasks(110))[1] == []
     world.load(make_tasks(5, "own", project="p"), org="stranger")
     with world.client(key := world.key()) as client:
         return world, key, [deliver(client, name)["id"] for name in ("January", "second")]
@@ -151,7 +151,7 @@ def test_what_a_request_may_name_a_delivery_by(shared_made, path, params, status
 @pytest.mark.parametrize("limit", [1, 7, 100])
 def test_a_walk_over_a_delivery_ends_and_gives_each_task_once(shared_walks, limit):
     world, key, [made, _] = shared_walks
-    names = [f"task_{number:05d}" for number in range(250)]
+    names = [f"task_{number:05d}" for number in range(110)]
 
     with world.client(key) as client:
         assert ids_of(client, made, limit=limit) == names
@@ -218,14 +218,14 @@ def test_a_rare_status_in_a_long_delivery_is_found_in_steps(many, client, monkey
     """A page looks at a bounded part of a delivery, so it may be empty; the walk goes on."""
     monkeypatch.setattr(listing, "SCANNED_MAX", 30)
     made = deliver(client)
-    move(many, "reopen", "task_00200")
+    move(many, "reopen", "task_00100")
 
     first = client.get(f"/v2/delivery/tasks?delivery_id={made['id']}&status=pending").json()
     found = rows_of(client, delivery_id=made["id"], status="pending")
 
     assert (first["docs"], first["total"]) == ([], 0)
     assert first["next_token"]
-    assert list(found) == ["task_00200"]
+    assert list(found) == ["task_00100"]
 
 
 def test_a_schema_that_was_named_is_shown_with_each_row(full, client):
@@ -324,7 +324,7 @@ def test_tasks_that_come_later_do_not_enter_a_walk_over_rows(many, client):
     token = first["next_token"]
     rest = walk(client, "/v2/delivery/tasks", "docs", next_token=token)
 
-    assert [row["task_id"] for row in rest] == [f"task_{n:05d}" for n in range(100, 250)]
+    assert [row["task_id"] for row in rest] == [f"task_{n:05d}" for n in range(100, 110)]
 
 
 @pytest.mark.parametrize(

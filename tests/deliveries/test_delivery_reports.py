@@ -13,6 +13,7 @@ from plaudit.store.engine import checks
 from tests.support.builders import make_annotation, make_task, make_thread, make_turn
 from tests.support.deliveries import ALL_OPTS, COMPLETED, deliver, manifest_of, move, set_metadata
 from tests.support.harness import walk
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 
@@ -26,8 +27,7 @@ def full(world):
 # Manifest, diff, changes
 
 
-@pytest.mark.parametrize("limit", [1, 3, 1000])
-def test_a_manifest_has_the_hash_of_each_task_exactly_as_it_is_served(full, client, limit):
+def test_a_manifest_has_the_hash_of_each_task_exactly_as_it_is_served(full, client):
     made = deliver(client)
     page = client.get("/v2/delivery", params={"delivery_id": made["id"], "opts": ALL_OPTS})
     text = page.content.decode()
@@ -35,25 +35,32 @@ def test_a_manifest_has_the_hash_of_each_task_exactly_as_it_is_served(full, clie
     ends = [start - 1 for start in starts[1:]] + [len(text) - len("]}")]
     served = [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
-    entries = manifest_of(client, made["id"], limit)
+    entries, *others = (manifest_of(client, made["id"], limit) for limit in (1, 3, 1000))
 
     assert [json.loads(one)["task_id"] for one in served] == COMPLETED
     assert entries == [
         {"task_id": json.loads(one)["task_id"], "sha256": hashlib.sha256(one.encode()).hexdigest()}
         for one in served
     ]
+    assert others == [entries] * 2
     lines = "".join(f"{one['sha256']}  {one['task_id']}\n" for one in entries)
     assert hashlib.sha256(lines.encode()).hexdigest() == made["manifest_sha256"]
     record = client.get(f"/manage/v1/deliveries/{made['id']}").json()
     assert record == made
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 1000])
-def test_a_diff_says_what_came_what_went_and_what_changed(full, client, limit):
+@pytest.fixture
+def two_made(full, client):
+    """Two deliveries, between which a task was edited."""
     first = deliver(client, "first", task_ids=["task_full", "task_plain", "task_in_batch"])
     set_metadata(client, "task_plain", {"edited": 1})
     second = deliver(client, "second", task_ids=["task_plain", "task_in_batch", "task_reported"])
+    return first, second
 
+
+@every_case("limit", [1, 2, 5, 1000])
+def test_a_diff_says_what_came_what_went_and_what_changed(two_made, client, limit):
+    first, second = two_made
     found = {"added": [], "removed": [], "changed": []}
     params, path = {"other": second["id"], "limit": limit}, f"/manage/v1/deliveries/{first['id']}"
     for _ in range(20):
@@ -82,26 +89,28 @@ def test_a_delivery_differs_from_itself_in_nothing_and_other_projects_are_refuse
     assert (refused.status_code, refused.json()["param"]) == (400, "other")
 
 
-@pytest.mark.parametrize(("limit", "bytes_max"), [(1, 2**24), (3, 2**24), (100, 2**24), (100, 9)])
-def test_changes_are_the_tasks_that_are_not_what_was_delivered(
-    full, client, monkeypatch, limit, bytes_max
-):
-    monkeypatch.setattr(reports, "COMPARED_BYTES_MAX", bytes_max)
+def test_changes_are_the_tasks_that_are_not_what_was_delivered(full, client, monkeypatch):
+    """In pages of any length, also where few bytes are compared at a time."""
     made = deliver(client)
     path = f"/manage/v1/deliveries/{made['id']}/changes"
-    assert walk(client, path, limit=limit) == []
+
+    def walks():
+        for limit, bytes_max in ((1, 2**24), (3, 2**24), (100, 2**24), (100, 9)):
+            monkeypatch.setattr(reports, "COMPARED_BYTES_MAX", bytes_max)
+            yield walk(client, path, limit=limit)
+
+    assert list(walks()) == [[]] * 4
     set_metadata(client, "task_full", {"new": 1})
     move(full, "reopen", "task_plain")
     move(full, "reopen", "task_in_batch")
     move(full, "complete", "task_in_batch", [make_thread(turns=[make_turn("anew")])])
 
-    found = walk(client, path, limit=limit)
-
-    assert found == [
+    changed = [
         {"task_id": "task_full", "status": "completed", "threads_changed": False},
         {"task_id": "task_in_batch", "status": "completed", "threads_changed": True},
         {"task_id": "task_plain", "status": "pending", "threads_changed": True},
     ]
+    assert list(walks()) == [changed] * 4
 
 
 def test_a_change_of_an_annotation_s_details_alone_is_a_change(full, client):

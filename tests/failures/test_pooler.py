@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
@@ -41,7 +42,7 @@ EPOCH = "1970-01-01T00:00:00.000Z"
 COMPLETERS = 8
 WALKERS = 6
 IMPORTERS = 2
-ROWS = 800
+ROWS = 250
 _SETTINGS_SQL = "SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[]) ORDER BY name"
 _names = itertools.count()
 
@@ -80,9 +81,9 @@ def project(world):
 def test_imports_completions_and_walks_by_twenty_clients_are_all_right(world, cluster, tmp_path):
     """While others import, complete and walk, a poller misses no completion and none is lost."""
     raced = world.project("Raced")
-    walked = make_tasks(150, "walked")
+    walked = make_tasks(60, "walked")
     assert world.load(walked, project="Walked")[1] == []
-    task_ids = [world.run(create(world.db, raced)).task_id for _ in range(COMPLETERS * 12)]
+    task_ids = [world.run(create(world.db, raced)).task_id for _ in range(COMPLETERS * 6)]
     is_over = threading.Event()
 
     async def patiently_complete(db, task_id):
@@ -121,6 +122,7 @@ def test_imports_completions_and_walks_by_twenty_clients_are_all_right(world, cl
         walks = []
         while not (walks and is_over.is_set()):
             walks.append([one["task_id"] for one in walk(client, project_name="Walked", limit=7)])
+            time.sleep(0.02)
         return walks
 
     def poll(client):
@@ -133,6 +135,7 @@ def test_imports_completions_and_walks_by_twenty_clients_are_all_right(world, cl
             watermark = max([watermark, *(one["completed_at"] for one in found)])
             if is_last:
                 return received
+            time.sleep(0.02)
 
     with serving(world) as client, ThreadPoolExecutor(32) as pool:
         poller = pool.submit(poll, Patient(client))

@@ -172,7 +172,7 @@ FIELDS = st.sampled_from(sorted(VALUES)).flatmap(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FIELDS)
 def test_neither_majority_nor_median_depends_on_who_came_first(case):
     field, ballots = case
@@ -190,7 +190,7 @@ def test_neither_majority_nor_median_depends_on_who_came_first(case):
     assert len({shape(one) for one in found}) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FIELDS)
 def test_what_more_than_half_say_is_what_comes_out(case):
     field, ballots = case

@@ -257,7 +257,7 @@ GIVEN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(GIVEN | JSON, max_size=6))
 def test_whatever_is_sent_is_taken_or_refused_and_what_is_taken_can_be_written(given):
     try:

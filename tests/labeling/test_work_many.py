@@ -23,8 +23,8 @@ from tests.support.forked_process import ForkedProcess
 from tests.support.harness import clean_environment
 from tests.support.labeling_project import LabelingProject
 
-PEOPLE = 60
-TASKS = 300
+PEOPLE = 40
+TASKS = 180
 OVERLAPS = (1, 2, 3)
 LEASE_SECONDS = 1
 KILLS = 3
@@ -74,7 +74,7 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
     meanwhile: dict[str, int] = {}
     try:
         for _ in range(KILLS):
-            crews.kill_some(1, after=80)
+            crews.kill_some(1, after=60)
             meanwhile |= world.run(checks.violations(world.db))
         counts = crews.finish()
     finally:

@@ -26,6 +26,8 @@ KILLS = int(os.environ.get("PLAUDIT_TEST_KILLS", "3"))
 TASKS, WRITTEN = 200, 150
 """All tasks of the store, and those of them that the writers change."""
 WRITERS = 3
+PAUSE_S = 0.005
+"""Seconds between two requests of a writer."""
 UP_S_MAX = 1.5
 """Seconds after which a server is killed at the latest; its builder begins after 1 s."""
 
@@ -39,7 +41,7 @@ def write(server: Server, key: str, dice: random.Random, stopped: threading.Even
     """Change tasks, one request after another, until the server is gone."""
     headers = {"Authorization": f"Bearer {key}"}
     with httpx2.Client(base_url=server.url, headers=headers, timeout=5) as client:
-        while not stopped.is_set():
+        while not stopped.wait(PAUSE_S):
             task = f"task_{dice.randrange(WRITTEN)}"
             body = {"task_id": task, "metadata": {"text": "é" * dice.randrange(3000)}}
             try:

@@ -1,6 +1,6 @@
 """Random changes, each followed by pages and an export that are compared with the tables.
 
-PLAUDIT_TEST_CHANGES says how many; the suite makes a few hundred.
+PLAUDIT_TEST_CHANGES says how many; the suite makes two hundred.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.harness import World
 from tests.support.running.built_files import PROJECT, BuiltFiles, built_files
 from tests.support.running.page_files import harm
 
-CHANGES = int(os.environ.get("PLAUDIT_TEST_CHANGES", "300"))
+CHANGES = int(os.environ.get("PLAUDIT_TEST_CHANGES", "200"))
 TASKS = 60
 BUILD_SHARE, HARM_SHARE, KEPT_SHARE = 0.5, 0.02, 0.1
 

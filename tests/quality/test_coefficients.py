@@ -6,7 +6,7 @@ from __future__ import annotations
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
@@ -61,6 +61,7 @@ def gwet_by_hand(table: np.ndarray, weights: np.ndarray) -> float:
     return (np.mean(agreed) - chance) / (1 - chance)
 
 
+@settings(max_examples=40)
 @given(tables())
 def test_alpha_is_that_of_the_oracle_at_each_level(case):
     table, categories = case
@@ -74,6 +75,7 @@ def test_alpha_is_that_of_the_oracle_at_each_level(case):
         assert value_of(found.alpha[level]) == pytest.approx(oracle, abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(tables())
 def test_gwet_counts_the_declared_categories(case):
     table, categories = case
@@ -86,6 +88,7 @@ def test_gwet_counts_the_declared_categories(case):
     assert value_of(found.ac2["quadratic"]) == pytest.approx(gwet_by_hand(table, 1 - near**2))
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=2, max_size=12))
 def test_fleiss_is_that_of_statsmodels_where_all_vote(rows):
     table = np.array(rows)
@@ -97,6 +100,7 @@ def test_fleiss_is_that_of_statsmodels_where_all_vote(rows):
     assert value_of(found) == pytest.approx(fleiss_kappa(counts))
 
 
+@settings(max_examples=40)
 @given(tables(), st.randoms())
 def test_order_and_names_of_units_and_people_change_nothing(case, random):
     table, categories = case
@@ -110,6 +114,7 @@ def test_order_and_names_of_units_and_people_change_nothing(case, random):
     assert other == found
 
 
+@settings(max_examples=40)
 @given(tables(), st.randoms())
 def test_names_of_categories_without_order_change_nothing(case, random):
     table, categories = case
@@ -123,6 +128,7 @@ def test_names_of_categories_without_order_change_nothing(case, random):
     assert all_values(after) == pytest.approx(all_values(before), nan_ok=True)
 
 
+@settings(max_examples=40)
 @given(tables())
 def test_a_scale_from_its_other_end_has_the_same_agreement(case):
     table, categories = case
@@ -135,6 +141,7 @@ def test_a_scale_from_its_other_end_has_the_same_agreement(case):
     assert all_values(after) == pytest.approx(all_values(before), nan_ok=True)
 
 
+@settings(max_examples=40)
 @given(tables(), st.lists(st.booleans(), min_size=12, max_size=12))
 def test_without_orientation_it_is_the_same_if_the_responses_of_a_pair_are_swapped(case, swapped):
     table, categories = case
@@ -148,6 +155,7 @@ def test_without_orientation_it_is_the_same_if_the_responses_of_a_pair_are_swapp
     assert all_values(after) == pytest.approx(all_values(before), nan_ok=True)
 
 
+@settings(max_examples=40)
 @given(tables())
 def test_votes_that_come_twice_change_no_mean(case):
     """Tasks counted twice leave all but α as it is, whose n - 1 corrects for small samples."""
@@ -164,6 +172,7 @@ def test_votes_that_come_twice_change_no_mean(case):
     assert 1 - twice["alpha nominal"] == pytest.approx(by_n)
 
 
+@settings(max_examples=40)
 @given(tables())
 def test_a_unit_of_one_vote_and_one_without_any_add_nothing_to_alpha(case):
     table, categories = case

@@ -87,6 +87,7 @@ def test_sides_without_order_are_mirrored_one_for_the_other():
     assert (free[0].linear, free[0].tau_b) == (None, None)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 5), max_size=8))
 def test_each_two_votes_of_a_unit_are_a_pair(sizes):
     units = np.repeat(np.arange(len(sizes)), sizes)
@@ -101,6 +102,7 @@ def test_each_two_votes_of_a_unit_are_a_pair(sizes):
     )
 
 
+@settings(max_examples=40)
 @given(TABLES)
 def test_the_majority_of_the_others_is_that_of_a_loop(table):
     votes = arrays_of(table, 3)
@@ -115,6 +117,7 @@ def test_the_majority_of_the_others_is_that_of_a_loop(table):
         assert found[at] == (leader if is_strict else NO_ANSWER)
 
 
+@settings(max_examples=40)
 @given(TABLES, st.lists(st.integers(NO_ANSWER, 2), min_size=9, max_size=9))
 def test_disagreements_and_records_are_those_of_a_loop(table, answers):
     final = np.array(answers[: len(table)], dtype=np.int32)

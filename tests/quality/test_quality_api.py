@@ -14,6 +14,7 @@ from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
 from tests.support.harness import both_engines, one_engine, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
+from tests.support.running.every_case import every_case
 
 STARS = {"key": "stars", "level": "message", "type": "integer", "possible_values": [1, 2, 3]}
 BETTER = {"key": "better", "level": "turn", "type": "integer", "scale": "low_is_first"}
@@ -132,8 +133,8 @@ def test_before_the_first_report_the_answer_says_what_to_do(world, floor, client
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("options", "pointer"),
+@every_case(
+    "options, pointer",
     [
         ({"question": "stairs"}, "/question"),
         ({"style": ["color"]}, "/style"),

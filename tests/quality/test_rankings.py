@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, kendalltau
 
@@ -68,6 +68,7 @@ def test_a_published_ranking_of_four_responses_by_three_people():
     assert free.percent.value == pytest.approx(published["pair_percent"], abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(1, 4), min_size=4, max_size=4), min_size=2, max_size=4))
 def test_tau_b_of_two_people_is_that_of_scipy(rows):
     found = {one.people: one.tau_b for one in coefficients_of([rows]).pairs}
@@ -77,6 +78,7 @@ def test_tau_b_of_two_people_is_that_of_scipy(rows):
         assert found.get((first, second), float("nan")) == pytest.approx(oracle, nan_ok=True)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.integers(1, 4), min_size=4, max_size=4), min_size=3, max_size=5).filter(
         lambda rows: any(len(set(row)) > 1 for row in rows)

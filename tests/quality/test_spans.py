@@ -5,7 +5,7 @@ from __future__ import annotations
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -82,6 +82,7 @@ def marked_texts(draw):
     return units
 
 
+@settings(max_examples=40)
 @given(marked_texts())
 def test_alpha_per_character_is_that_of_the_oracle(units):
     columns = [np.full((3, 12), np.nan) for _ in units]
@@ -104,6 +105,7 @@ def test_alpha_per_character_is_that_of_the_oracle(units):
         assert found.alpha.value == pytest.approx(oracle, abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4), st.integers(0, 1)), max_size=5),

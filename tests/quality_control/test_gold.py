@@ -17,6 +17,7 @@ from plaudit.store.labeling import own_work
 from tests.support.gold.gold_project import EXPECTED, RIGHT, WRONG, GoldProject, gold_content
 from tests.support.harness import one_engine
 from tests.support.labeling_project import lease_ref
+from tests.support.running.every_case import every_case
 from tests.support.staffing.people import as_user
 
 HALF = GoldSettings(rate=0.5)
@@ -218,9 +219,7 @@ def test_many_pages_of_one_person_get_gold_once_each(floor, at_once):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("sent", "pointer"),
-    [
+@every_case("sent, pointer", [
         ({}, "/tasks/1"),
         ({"content": gold_content(), "task_id": "x"}, "/tasks/1"),
         ({"task_id": "nowhere"}, "/tasks/1/task_id"),
@@ -244,8 +243,7 @@ def test_many_pages_of_one_person_get_gold_once_each(floor, at_once):
          "/tasks/1/expected/0/value"),
         ({"content": gold_content(), "expected": [EXPECTED | {"tolerance": -1}]},
          "/tasks/1/expected/0/tolerance"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_gold_is_created_whole_or_not_at_all_and_a_fault_names_its_place(floor, sent, pointer):
     with pytest.raises(InvalidContent) as fault:
         floor.new({"content": gold_content()}, sent)

@@ -14,6 +14,7 @@ from plaudit.model.quality_control import Collector, GoldSettings, Qualification
 from plaudit.wire.v2.resources import project_detail
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.gold.gold_project import RIGHT, WRONG, GoldProject
+from tests.support.running.every_case import every_case
 
 
 class TestedProject(GoldProject, ControlledProject):
@@ -71,6 +72,12 @@ def tested(world):
         return project
 
     return make
+
+
+@pytest.fixture
+def project(tested):
+    """Such a project with the settings that it has if nothing else is said."""
+    return tested()
 
 
 def test_who_passes_the_test_gets_tasks_and_nobody_before(tested):
@@ -264,8 +271,8 @@ def test_a_task_of_the_test_goes_back_with_a_pause_and_comes_again(tested):
     assert project.violations() == {}
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
+@every_case(
+    "field, value",
     [
         ("training", -1),
         ("training", 51),
@@ -278,9 +285,7 @@ def test_a_task_of_the_test_goes_back_with_a_pause_and_comes_again(tested):
         ("wait_hours", 721),
     ],
 )
-def test_settings_have_bounds(tested, field, value):
-    project = tested()
-
+def test_settings_have_bounds(project, field, value):
     with pytest.raises(InvalidContent) as refused:
         project.ask(asked(**{field: value}))
 

@@ -16,6 +16,7 @@ from plaudit.model.quality_control import Collector
 from tests.quality.pandalm import golden
 from tests.quality_control.controlled_project import ControlledProject, rule
 from tests.support.labeling_project import OVERALL
+from tests.support.running.every_case import every_case
 
 FORM = {"form": {"fields": [OVERALL]}}
 GOLD_PAUSE = rule("gold", 0.7)
@@ -24,6 +25,12 @@ GOLD_PAUSE = rule("gold", 0.7)
 @pytest.fixture
 def controlled(world):
     return lambda *rules, **detail: ControlledProject(world, rules=list(rules), **detail)
+
+
+@pytest.fixture
+def project(controlled):
+    """A project without a rule."""
+    return controlled()
 
 
 @pytest.mark.parametrize(
@@ -263,8 +270,8 @@ def test_people_and_collectors_without_a_rule_are_left_alone(controlled):
     assert project.counted("ann", Collector.skips) == (0, 0)
 
 
-@pytest.mark.parametrize(
-    ("rules", "pointer"),
+@every_case(
+    "rules, pointer",
     [
         ({}, "/rules"),
         ([[]], "/rules/0"),
@@ -285,9 +292,7 @@ def test_people_and_collectors_without_a_rule_are_left_alone(controlled):
         ([rule("gold", 0.1 + number / 100) for number in range(21)], "/rules"),
     ],
 )
-def test_rules_that_cannot_be_are_refused_by_name(controlled, rules, pointer):
-    project = controlled()
-
+def test_rules_that_cannot_be_are_refused_by_name(project, rules, pointer):
     with pytest.raises(InvalidContent) as refused:
         project.set(rules=rules)
 

@@ -13,6 +13,7 @@ from plaudit.core.tasks import lifecycle
 from plaudit.errors import InvalidContent, NotFound, Problem, TooManyRequests
 from plaudit.store.tasks import work_pools
 from tests.support.databases.statement_counter import counting
+from tests.support.running.every_case import every_case
 from tests.support.staffing.staffed_project import StaffedProject
 
 
@@ -149,8 +150,8 @@ def test_entries_are_limited_by_network():
     throttle.admit("198.51.100.0", "link", 0.0)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
+@every_case(
+    "field, value",
     [
         ("tasks", 0),
         ("people_max", 1001),

@@ -248,7 +248,7 @@ def test_a_busy_store_is_unavailable_for_writes_open_for_reads_and_recovers(note
         started = time.monotonic()
         with pytest.raises(Unavailable):
             notes.run(notes.db.write(add(2)))
-        assert 0.1 < time.monotonic() - started < 3
+        assert 0.1 < time.monotonic() - started < 30
         assert stored(notes) == [1]
 
     assert notes.run(notes.db.write(add(3))) == 3

@@ -218,7 +218,7 @@ def forker():
         process.stdin.close()
 
 
-KILLED_EACH = 40
+KILLED_EACH = 80
 
 
 @pytest.mark.slow
@@ -227,7 +227,7 @@ def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_pat
 
     They are looked at if a byte of them has changed since the statement before. What is left is as
     if the upgrade had ended after a migration. The first store that is left after each is
-    completed. At one of forty statements an upgrade is killed indeed: it leaves what was copied,
+    completed. At one of eighty statements an upgrade is killed indeed: it leaves what was copied,
     and is completed too.
     """
     reference = Settings(data=tmp_path / "reference")
@@ -265,7 +265,7 @@ def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_pat
 
 
 def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, forker):
-    for number in range(6):
+    for number in range(3):
         settings = Settings(data=tmp_path / str(number))
         codes = forker("together", settings.data)
 

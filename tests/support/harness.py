@@ -88,12 +88,11 @@ class World:
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
-        """Run a coroutine to its end."""
+        """Run a coroutine to its end.
 
-        async def wrapped() -> T:
-            return await awaitable
-
-        return self._runner.run(wrapped())
+        Not by the runner: for SIGINT it puts a handler in place, whose text has the result in it.
+        """
+        return self._runner.get_loop().run_until_complete(awaitable)
 
     def close(self) -> None:
         if self._kept is not None:

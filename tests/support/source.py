@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from re import Pattern
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "plaudit"
@@ -22,6 +24,37 @@ def parsed(text: str) -> ast.Module:
 def trees() -> dict[Path, ast.Module]:
     """The syntax tree of each file; read when the first law asks."""
     return {path: parsed(path.read_text("utf-8")) for path in FILES}
+
+
+@functools.cache
+def tracked() -> tuple[Path, ...]:
+    """Every text file that is part of the repository, in a checkout as in a tarball, by name."""
+    ignored = {"__pycache__", "plaudit-data", "dist"}
+    suffixes = {".py", ".md", ".toml", ".sql", ".html", ".js", ".css", ".yml", ".lock", ".json", ""}
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [one for one in folders if one not in ignored and not one.startswith(".")]
+        paths = (Path(folder, one) for one in names if not one.startswith("."))
+        found += [path for path in paths if path.suffix in suffixes and path.is_file()]
+    return tuple(sorted(found))
+
+
+@functools.cache
+def content(path: Path) -> str:
+    """The text of a file; several laws look through all of them."""
+    return path.read_text("utf-8", "replace")
+
+
+def lines_with(pattern: Pattern[str], path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a file in which something is found.
+
+    The pattern names neither a line's begin nor its end, so that a file without it is looked
+    through in one go.
+    """
+    if pattern.search(content(path)):
+        for number, line in enumerate(content(path).split("\n"), 1):
+            if pattern.search(line):
+                yield number, line
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import pytest
 
 from plaudit.core.tasks import forms
 from tests.support.harness import Server, World, one_engine
+from tests.support.running.every_case import every_case
 
 PATH = "/manage/v1/projects"
 FORM = {
@@ -164,7 +165,7 @@ BAD: dict[str, tuple[dict[str, Any], str | None, str]] = {
 
 
 @one_engine
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@every_case("bad", BAD.values())
 def test_what_cannot_be_set_is_refused_at_its_place_and_changes_nothing(client, bad):
     fields, pointer, word = bad
     create(client, id="oceans", **WHOLE)
@@ -180,7 +181,7 @@ def test_what_cannot_be_set_is_refused_at_its_place_and_changes_nothing(client, 
     assert len(client.get("/v2/projects").json()["projects"]) == 1
 
 
-@pytest.mark.parametrize("name", ["", " ", "\u200b", "a\nb", "x" * 256, "\u202eevil"])
+@every_case("name", ["", " ", "\u200b", "a\nb", "x" * 256, "\u202eevil"])
 def test_a_name_that_could_not_be_told_apart_is_refused(client, name):
     create(client, id="oceans")
 

@@ -14,6 +14,7 @@ from plaudit.store.engine.checks import violations
 from plaudit.store.tasks import batches
 from tests.support.builders import make_annotation, make_message, make_thread, make_turn
 from tests.support.harness import walk
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import full_threads
 
 PROMPT = make_message("user", "A question?")
@@ -203,7 +204,7 @@ BAD: dict[str, tuple[str, Any, str | None, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@every_case("bad", BAD.values())
 def test_what_cannot_be_done_is_refused_at_its_place_and_changes_nothing(world, client, task, bad):
     verb, body, pointer, word = bad
     before = shown(client, task)

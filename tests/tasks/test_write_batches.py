@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from plaudit.core.tasks import lifecycle
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
 from tests.support.harness import walk
+from tests.support.running.every_case import every_case
 
 PROJECT = {"project_name": "My Test Project"}
 ALLOWED = {
@@ -20,6 +23,7 @@ ALLOWED = {
 }
 STATUSES = ("staging", "in_progress", "paused", "completed", "cancelled")
 ACTIONS = ("finalize", "pause", "resume", "cancel")
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def post(client, path: str, **body):
 
 def batch_in(world, client, status: str) -> str:
     """A batch in the status named, with one task that has not ended unless it is completed."""
-    name = f"In {status}"
+    name = f"In {status}, {next(NUMBERS)}"
     made = post(client, "/v2/batch", name=name, staging_batch=status == "staging", **PROJECT)
     task = post(client, "/v2/task/chat", batch_name=name, **PROJECT)
     assert (made.status_code, task.status_code) == (200, 200)
@@ -55,8 +59,7 @@ def batch_in(world, client, status: str) -> str:
     return name
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("status", STATUSES)
+@every_case("status, action", itertools.product(STATUSES, ACTIONS))
 def test_a_batch_moves_as_the_table_says_and_no_other_way(world, client, project, status, action):
     name = batch_in(world, client, status)
 
@@ -114,7 +117,7 @@ BAD_BATCHES = {
 }
 
 
-@pytest.mark.parametrize(("body", "status"), BAD_BATCHES.values(), ids=BAD_BATCHES)
+@every_case("body, status", BAD_BATCHES.values())
 def test_a_batch_that_cannot_be_is_refused_and_nothing_is_made(client, project, body, status):
     answer = client.post("/v2/batch", json=body)
 

@@ -9,6 +9,7 @@ from plaudit.core.tasks import projects
 from plaudit.store.tasks import tasks
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.support.harness import one_engine
+from tests.support.running.every_case import every_case
 
 PATHS = ("/v2/task/chat", "/v2/task")
 TEMPLATE = {"messages": [{"role": "user", "text": "Summarise: {{text}}"}]}
@@ -77,7 +78,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("fields", "status", "words"), REFUSED.values(), ids=REFUSED)
+@every_case("fields, status, words", REFUSED.values())
 def test_a_task_that_cannot_be_is_refused_and_nothing_is_made(
     client, project, fields, status, words
 ):
@@ -136,7 +137,7 @@ MERGES = {
 }
 
 
-@pytest.mark.parametrize(("merge", "before", "given", "after"), MERGES.values(), ids=MERGES)
+@every_case("merge, before, given, after", MERGES.values())
 def test_metadata_is_replaced_or_merged(client, project, merge, before, given, after):
     task_id = create(client, metadata=before).json()["task_id"]
 
@@ -148,7 +149,7 @@ def test_metadata_is_replaced_or_merged(client, project, merge, before, given, a
     assert client.get("/v2/task", params={"task_id": task_id}).json()["metadata"] == after
 
 
-@pytest.mark.parametrize("status", ["completed", "error", "canceled", "pending", "reported"])
+@every_case("status", ["completed", "error", "canceled", "pending", "reported"])
 def test_metadata_changes_in_every_status_and_nothing_else_does(world, client, ann, status):
     ids = {"completed": "task_canary-5bd1e1", "canceled": "canceled_1"}
     world.load(
@@ -191,7 +192,7 @@ BAD_CALLBACKS = (
 
 
 @one_engine
-@pytest.mark.parametrize("callback", BAD_CALLBACKS)
+@every_case("callback", BAD_CALLBACKS)
 def test_a_callback_that_may_not_be_called_is_refused_when_it_is_given(client, project, callback):
     task = create(client, callback_url=callback)
     batch = client.post(

@@ -277,12 +277,12 @@ def test_an_import_that_was_killed_is_finished_by_running_it_again(settings, tmp
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"".join(rows))
     world = World(settings)
-    orgs = [f"org {goal}" for goal in (0, 1, 900)]
-    for org in orgs:
+    killed_at, orgs = [], []
+    for number in range(12):
+        # At once, and then in the middle, which a busy machine may take some attempts to meet.
+        goal = min(number, 1)
+        orgs.append(org := f"org {number}")
         world.org(org)
-
-    killed_at = []
-    for org, goal in zip(orgs, (0, 1, 900), strict=True):
         arguments = ["import", *place(settings), "--org", org, "--format", "archive", str(path)]
         process = forked_command(*arguments, environ=clean_environment())
         while process.poll() is None and count_of(world, org) < goal:
@@ -290,11 +290,13 @@ def test_an_import_that_was_killed_is_finished_by_running_it_again(settings, tmp
         process.send_signal(signal.SIGKILL)
         killed_at.append((process.wait(), count_of(world, org)))
         world.load(path, "archive", org=org)
+        if number and killed_at[-1][0] == -signal.SIGKILL and 0 < killed_at[-1][1] < 1600:
+            break
     world.load(path, "archive", org="in one run")
 
     whole = lines_of(world, "in one run")
     assert len(tasks_of(whole)) == 1600
-    assert [lines_of(world, org) == whole for org in orgs] == [True] * 3
+    assert [lines_of(world, org) == whole for org in orgs] == [True] * len(orgs)
     assert any(code == -9 and 0 < count < 1600 for code, count in killed_at), killed_at
     world.close()
 

@@ -16,6 +16,7 @@ from plaudit.core.transfer import export
 from plaudit.core.transfer.dataset_import import CHUNK_TASKS
 from tests.support.builders import make_tasks, make_thread
 from tests.support.harness import World, run_cli, store_arguments
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import archive_rows
 from tests.transfer.test_archive import anything, texts
 
@@ -204,10 +205,15 @@ CONFLICTS = [
 ]
 
 
-@pytest.mark.parametrize("row", CONFLICTS, ids=range(len(CONFLICTS)))
-def test_what_is_stored_is_never_overwritten(world, row):
+@pytest.fixture
+def with_everything(world):
     load(world, EVERYTHING)
-    before = lines_of(world)
+    return world
+
+
+@every_case("row", CONFLICTS)
+def test_what_is_stored_is_never_overwritten(with_everything, row):
+    world, before = with_everything, lines_of(with_everything)
 
     summary, (reject,) = world.load([row], "archive", replace=True)
 
@@ -235,8 +241,9 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("row", "pointer"), BAD, ids=range(len(BAD)))
+@every_case("row, pointer", BAD)
 def test_a_line_that_is_wrong_is_refused_with_the_place_and_the_rest_goes_in(world, row, pointer):
+    world = world.tenant()
     summary, (reject,) = world.load([row, make_task("good", "dd", "vv")], "archive")
 
     assert (reject.line, reject.pointer) == (1, pointer)

@@ -18,6 +18,7 @@ HOSTILE = (
     "0001-01-01", "http://[", "a" * 3000, [], [None], [[]], {}, {"": {}}, {"t0u0": [2**40]},
     {"reason": 7}, {"fixes": 7}, {"fixes": [7], "before": [7]}, [{"at": 7}],
 )  # fmt: skip
+LONG = 100_000
 KINDS = (*row_import.KINDS, attachment_archive.KIND)
 
 
@@ -36,7 +37,8 @@ def test_no_hostile_line_breaks_an_import_or_the_store(world):
     lines = archive_of(world)
     before = len(lines)
     for kind in KINDS:
-        values = values_of(lines, kind)
+        # Pieces of a large file are passed over: each variant of one would be a megabyte.
+        values = [value for value in values_of(lines, kind) if len(str(value)) < LONG]
         rows = [
             {"kind": kind, "value": variant}
             for number, value in enumerate((values[0], values[-1]))

@@ -77,14 +77,14 @@ def read_all(path: Path, format_name: str = "v2", **options: object) -> list[Imp
     return list(files.entries(path, format_name, lambda at: None, **options))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("format_name", ["v2", "archive"])
 @pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_within_little_time_and_memory(tmp_path, make, format_name):
+def test_a_bomb_is_refused_within_little_time_and_memory(tmp_path, make):
     path = tmp_path / "bomb"
     path.write_bytes(make())
 
-    with bounded(), pytest.raises(InvalidContent):
-        read_all(path, format_name)
+    for format_name in ("v2", "archive"):
+        with bounded(), pytest.raises(InvalidContent):
+            read_all(path, format_name)
 
 
 def test_a_zstd_file_may_not_ask_for_a_large_window(tmp_path):

@@ -18,6 +18,7 @@ from tests.support.builders import make_task
 from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
 from tests.support.network.leaving_client import leaving_at, scope_of
 from tests.support.operations import assert_is_error, calling
+from tests.support.running.every_case import every_case
 from tests.transfer.judged_exports import blobs_of, judged, path_of
 
 
@@ -297,8 +298,8 @@ def test_whole_tasks_of_a_delivery_are_made_once_for_all_who_ask(monkeypatch, st
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("query", "param"),
+@every_case(
+    "query, param",
     [
         ({"format": ""}, "format"),
         ({"format": "pickle"}, "format"),

@@ -10,7 +10,8 @@ import pytest
 from plaudit import clock
 from plaudit.core.transfer import export
 from tests.support.builders import make_message, make_task, make_thread, make_turn
-from tests.support.harness import World
+from tests.support.harness import World, one_engine
+from tests.support.running.every_case import every_case
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, full_threads, mixed_tasks
 
 TABLES = (
@@ -106,8 +107,9 @@ CONFLICTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("was", "now"), CONFLICTS.values(), ids=CONFLICTS)
+@every_case("was, now", CONFLICTS.values())
 def test_other_content_under_a_stored_id_is_a_named_conflict(world, was, now):
+    world = world.tenant()
     world.load([make_task("task_a", **was)])
     before = stored(world)
     page = {"tasks": [make_task("task_b"), make_task("task_a", **now)]}
@@ -358,8 +360,9 @@ STRICT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rows", STRICT.values(), ids=STRICT)
+@every_case("rows", STRICT.values())
 def test_a_strict_import_refuses_what_another_would_and_then_stores_nothing(world, rows):
+    world = world.tenant()
     world.load([make_task(unique_id="taken")])
     before = rows_of(world)
 
@@ -371,6 +374,7 @@ def test_a_strict_import_refuses_what_another_would_and_then_stores_nothing(worl
     assert [reject.line for reject in strict_rejects] == [reject.line for reject in rejects]
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("format_name", "most"), [("v2", 10 * 1024 * 1024), ("archive", 64 * 1024 * 1024)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from plaudit.store.tasks import batches as batches_store
 from plaudit.wire.v2 import size_limits
 from tests.support.builders import make_task, make_thread
 from tests.support.harness import World, one_engine
+from tests.support.running.every_case import every_case
 from tests.tasks.project_tasks import race
 from tests.transfer.test_import import batch_row, project_row, rows_of, stored, task_row
 
@@ -40,16 +42,17 @@ RICH = {"metadata": {"b": 1, "a": [True]}, "callback": "https://example.com/x",
 
 
 @one_engine
-@pytest.mark.parametrize("replace", [False, True])
-@pytest.mark.parametrize(
-    "said", [{}, {"name": "One"}, {"metadata": {"a": [True], "b": 1}}, {"status": "staging"}]
-)
-@pytest.mark.parametrize(
-    "was",
-    [{"status": "in_progress"}, {"status": "paused"},
-     {"status": "completed", "completed_at": "2024-02-01T00:00:00Z"}],
+@every_case(
+    "was, said, replace",
+    itertools.product(
+        [{"status": "in_progress"}, {"status": "paused"},
+         {"status": "completed", "completed_at": "2024-02-01T00:00:00Z"}],
+        [{}, {"name": "One"}, {"metadata": {"a": [True], "b": 1}}, {"status": "staging"}],
+        [False, True],
+    ),
 )  # fmt: skip
 def test_what_a_batch_s_line_leaves_out_stays(world, was, said, replace):
+    world = world.tenant()
     make_batch(world, **RICH, **was)
     before = rows_of(world)
 
@@ -60,8 +63,8 @@ def test_what_a_batch_s_line_leaves_out_stays(world, was, said, replace):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("was", "said"),
+@every_case(
+    "was, said",
     [
         ({}, {"metadata": {"a": 1}}),
         ({"metadata": {"a": 1}}, {"metadata": {"a": True}}),
@@ -75,6 +78,7 @@ def test_what_a_batch_s_line_leaves_out_stays(world, was, said, replace):
     ],
 )
 def test_other_values_of_a_stored_batch_need_replace(world, was, said):
+    world = world.tenant()
     make_batch(world, **was)
     before = rows_of(world)
 
@@ -92,16 +96,19 @@ def test_other_values_of_a_stored_batch_need_replace(world, was, said):
     assert world.run(checks.violations(world.db)) == {}
 
 
-@pytest.mark.parametrize("name", ["One", "batch_1"])
-@pytest.mark.parametrize(
-    ("was", "actions"),
-    [
-        ("paused", ["resume"]), ("in_progress", ["pause"]), ("in_progress", ["cancel"]),
-        ("staging", ["finalize", "pause"]), ("paused", ["cancel"]),
-    ],
+@every_case(
+    "name, move, is_task_first",
+    itertools.product(
+        ["One", "batch_1"],
+        [
+            ("paused", ["resume"]), ("in_progress", ["pause"]), ("in_progress", ["cancel"]),
+            ("staging", ["finalize", "pause"]), ("paused", ["cancel"]),
+        ],
+        [False, True],
+    ),
 )  # fmt: skip
-@pytest.mark.parametrize("is_task_first", [False, True])
-def test_an_old_archive_again_moves_no_batch(world, name, was, actions, is_task_first):
+def test_an_old_archive_again_moves_no_batch(world, name, move, is_task_first):
+    world, (was, actions) = world.tenant(), move
     rows = [project_row("project_123"), batch_row("batch_1", name=name, status=was),
             task_row("task_a", "pending", batch="batch_1")]  # fmt: skip
     if is_task_first:
@@ -248,16 +255,19 @@ def test_a_batch_that_is_cancelled_beside_an_import_never_keeps_a_pending_task(w
     assert world.run(checks.violations(world.db)) == {}
 
 
-@pytest.mark.parametrize("is_same_file", [False, True])
-@pytest.mark.parametrize("format_name", ["archive", "v2"])
-@pytest.mark.parametrize(
-    "fields",
-    [{"batch": "batch_2"}, {"project": "project_new"},
-     {"project": "project_new", "batch": "batch_2"}],
+@every_case(
+    "fields, format_name, is_same_file",
+    itertools.product(
+        [{"batch": "batch_2"}, {"project": "project_new"},
+         {"project": "project_new", "batch": "batch_2"}],
+        ["archive", "v2"],
+        [False, True],
+    ),
 )  # fmt: skip
 def test_a_task_that_is_stored_elsewhere_leaves_no_project_or_batch_behind(
     world, fields, format_name, is_same_file
 ):
+    world = world.tenant()
     base = make_task("task_a", batch="batch_1")
     again = make_task("task_a", **({"batch": "batch_1"} | fields))
     rows = [{"kind": "task", "value": row} if format_name == "archive" else row

@@ -99,14 +99,14 @@ ACCEPTED = [
 
 @every_case("data, message, pointer", REFUSED.values())
 def test_what_some_reader_would_trip_over_is_refused_quickly(data, message, pointer):
-    began = time.perf_counter()
+    began = time.thread_time()
 
     with pytest.raises(InvalidContent) as caught:
         json_guard.check(data)
 
     assert re.search(message, caught.value.message)
     assert caught.value.pointer == pointer
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 2  # of the CPU
 
 
 @pytest.mark.parametrize(("data", "value"), ACCEPTED)
@@ -261,11 +261,17 @@ WRONG: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def with_base(world):
+    """A store with one task in a batch."""
+    assert world.load([BASE])[1] == []
+    return world
+
+
 @one_engine
-@pytest.mark.parametrize(("fields", "pointer", "message"), WRONG.values(), ids=WRONG)
-def test_a_wrong_task_is_refused_with_the_place_and_the_reason(world, fields, pointer, message):
-    world.load([BASE])
-    before = counts_of(world)
+@every_case("fields, pointer, message", WRONG.values())
+def test_a_wrong_task_is_refused_with_the_place_and_the_reason(with_base, fields, pointer, message):
+    world, before = with_base, counts_of(with_base)
 
     summary, [reject] = world.load([make_task() | fields])
 
@@ -314,9 +320,9 @@ REPLACEMENTS = st.recursive(
 @example(path=("batch",), replacement="\n", named=True)
 @example(path=("unique_id",), replacement="", named=False)
 def test_any_value_anywhere_is_taken_or_refused_at_a_place_that_exists(
-    world, path, replacement, named
+    with_base, path, replacement, named
 ):
-    world.load([BASE])
+    world = with_base
     task = json.loads(json.dumps(FULL))
     parent = resolve(task, "".join(f"/{step}" for step in path[:-1]))
     parent[path[-1]] = replacement

@@ -104,7 +104,7 @@ def test_a_reader_of_a_delivery_takes_no_metadata(place):
 def test_every_format_is_read_as_its_export_has_it(place, name):
     export = export_of(place, format=name, pairs="all")
     query = {"format": name, "pairs": "all", "optional_columns": "always"}
-    found = rows_of(export)
+    found = rows_of(export, 2)
 
     if export.container == "parquet":
         content = whole(place, container="parquet", **query)

@@ -20,13 +20,13 @@ from tests.support.operations import assert_is_error, calling
 from tests.transfer.judged_exports import judged
 
 PROJECT = "/manage/v1/projects/project_123"
-COMPLETED, PENDING = 50, 30
+COMPLETED, PENDING = 30, 18
 COUNTS = (1, 3, 64)
 
 
 @pytest.fixture
 def stored(kept_world):
-    """Fifty completed tasks of two batches, a few without a strength, among thirty pending ones."""
+    """Completed tasks of two batches, a few without a strength, among pending ones."""
     rows = []
     for number in range(COMPLETED + PENDING):
         batch = f"batch_{number % 2}"
@@ -109,7 +109,7 @@ def test_each_task_comes_once_while_tasks_are_completed_and_corrected(stored, cl
 def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(
     monkeypatch, stored, client, name
 ):
-    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 20_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 10_000)
     delivery_id = deliver(client)["id"]
     path = f"/manage/v1/deliveries/{delivery_id}"
     whole = client.get(f"{path}/export", params={"format": name}).content
@@ -125,12 +125,12 @@ def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(
     assert read_at_all == [whole] * len(COUNTS)
     assert whole.count(b"\n") == COMPLETED
     assert [len(one) for one in planned] == [1, 3, COMPLETED]
-    assert [one["tasks"] for one in planned[1]] == [16, 17, 17]
+    assert [one["tasks"] for one in planned[1]] == [10, 10, 10]
 
 
 def test_any_number_of_partitions_holds_what_the_export_holds(monkeypatch, stored, client):
     """By each filter, in several pages; tasks are shared out equally, a plan can be made again."""
-    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 20_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 10_000)
     for query in (
         {},
         {"status": "pending"},
@@ -234,7 +234,7 @@ def test_conditions_on_metadata_leave_out_tasks_of_a_partition(stored, client):
 
 def test_partitions_are_planned_by_metadata(stored, client):
     """They share the tasks that have it out equally, and their tokens hold the conditions."""
-    more = [judged(100 + n, metadata={"round": n % 4}, batch="batch_1") for n in range(40)]
+    more = [judged(100 + n, metadata={"round": n % 4}, batch="batch_1") for n in range(20)]
     assert stored.load(more)[1] == []
     wanted = {"metadata": ["round=2", "round=0"]}
     for query in (

@@ -30,10 +30,12 @@ class Office:
         self.page, self.seen = self.browser("Mia", PersonRole.manager)
 
     def browser(self, name: str, role: PersonRole = PersonRole.annotator) -> tuple[Remote, Seen]:
-        context, seen = self.open_context(self.server.url, viewport={"width": 1440, "height": 900})
+        context, seen = self.open_context(self.server.url)
         cookie = {"name": "plaudit", "value": self.team.person(name, role=role)}
         context.add_cookies([cookie | {"url": self.server.url}])
-        return context.new_page(), seen
+        page = context.new_page()
+        page.set_viewport_size({"width": 1440, "height": 900})
+        return page, seen
 
     def open_editor(self) -> Remote:
         self.page.goto(f"{self.server.url}/projects/{self.team.project.project_id}/settings/form")

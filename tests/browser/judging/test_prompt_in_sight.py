@@ -7,6 +7,8 @@ import pytest
 from tests.support.annotators import make_content
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab
+from tests.support.running.every_case import every_case
 
 pytestmark = on_shared_sqlite
 
@@ -28,19 +30,25 @@ IS_SEEN = (
 )
 
 
-@pytest.mark.parametrize(
-    "size", [(1440, 900), (1024, 768), (720, 450), (390, 844), (320, 568)], ids=str
-)
-def test_the_prompt_is_in_sight_at_the_beginning_and_wherever_somebody_reads(
-    team, annotator_tab, size
-):
-    """720 x 450 is a screen of 1440 x 900 at 200 %."""
+@pytest.fixture
+def ann(team, annotator_tab) -> AnnotatorTab:
+    """Somebody with a task that is longer than any window."""
     content = make_content("A sentence.\n\n" * 60, "Another.\n\n" * 60, prompt=PROMPT)
     earlier = [make_message("user", "Hello!\n\n" * 40), make_message("x", "Hi.\n\n" * 40)]
     content[0]["turns"][0] = make_turn("turn_0", earlier)
     team.add(content)
-    ann = annotator_tab(viewport={"width": size[0], "height": size[1]})
-    page = ann.take()
+    ann = annotator_tab()
+    ann.take()
+    return ann
+
+
+@every_case("size", [(1440, 900), (1024, 768), (720, 450), (390, 844), (320, 568)])
+def test_the_prompt_is_in_sight_at_the_beginning_and_wherever_somebody_reads(ann, size):
+    """720 x 450 is a screen of 1440 x 900 at 200 %."""
+    page = ann.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.reload()
+    ann.working()
     at_first = page.evaluate(IS_SEEN)
     if size[0] > 900:
         assert page.evaluate("document.documentElement.scrollHeight") == size[1]

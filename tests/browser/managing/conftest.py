@@ -9,7 +9,7 @@ import pytest
 
 from tests.managing.managed_project import ManagedProject
 from tests.support.labeling_project import OVERALL
-from tests.support.pages.browser_client import Somebody, add_person
+from tests.support.pages.browser_client import Somebody, add_person, seat
 from tests.support.pages.click_counter import ClickCounter
 
 
@@ -25,17 +25,15 @@ def bea(tenant: Any) -> Somebody:
 
 
 @pytest.fixture
-def at_home(shared_server: Any, open_context: Any) -> Callable[[Somebody], ClickCounter]:
-    """Let somebody sign in, in a browser of their own; their clicks are counted from Home on."""
+def at_home(
+    tenant: Any, shared_server: Any, open_context: Any
+) -> Callable[[Somebody], ClickCounter]:
+    """Sign somebody in, in a browser of their own; their clicks are counted from Home on."""
 
     def enter(who: Somebody) -> ClickCounter:
         context, _ = open_context(shared_server.url)
+        seat(tenant, who, context, shared_server.url)
         counter = ClickCounter(context)
-        counter.page.goto(f"{shared_server.url}/sign-in")
-        counter.page.fill("[name=email]", who.email)
-        counter.page.fill("[name=password]", who.password)
-        counter.page.keyboard.press("Enter")
-        counter.page.wait_for_url("**/work")
         counter.begin(f"{shared_server.url}/work")
         return counter
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from plaudit.model.quality_control import Collector, GoldSettings
 from tests.quality_control.test_qualification import TestedProject
-from tests.support.pages.browser_client import add_person
+from tests.support.harness import on_shared_sqlite
+from tests.support.pages.browser_client import add_person, seat
 from tests.support.pages.chromium import Remote, Seen
 
-pytestmark = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+pytestmark = on_shared_sqlite
 
 GOOD = {"key": "good", "level": "thread", "type": "boolean", "required": True}
 EXPECTED = {"at": "t0", "key": "good", "value": True}
@@ -28,12 +27,8 @@ class Seat:
         self.url = server.url
         self.seen: Seen
         context, self.seen = open_context(server.url)
+        seat(world, self.who, context, server.url)
         self.page: Remote = context.new_page()
-        self.go("/sign-in")
-        self.page.fill("[name=email]", self.who.email)
-        self.page.fill("[name=password]", self.who.password)
-        self.page.click("main button[type=submit]")
-        self.page.wait_for_url("**/work")
 
     def go(self, path: str) -> None:
         self.page.goto(self.url + path)
@@ -54,16 +49,15 @@ class Seat:
 
 
 def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
-    world, start_server, open_context
+    tenant, shared_server, open_context
 ):
-    project = TestedProject(world, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
+    project = TestedProject(tenant, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
     project.create(4)
-    server = start_server()
     rules = f"/projects/{project.project.project_id}/rules"
     gold = f"/projects/{project.project.project_id}/gold"
     queue = f"/work/{project.project.project_id}"
-    mia = Seat(world, server, open_context, "manager")
-    ann = Seat(world, server, open_context, "annotator")
+    mia = Seat(tenant, shared_server, open_context, "manager")
+    ann = Seat(tenant, shared_server, open_context, "annotator")
     project.count(ann.who.user_id, Collector.gold, *[True] * 4, *[False] * 5)
 
     mia.go(gold)
@@ -104,14 +98,13 @@ def test_gold_is_failed_the_person_is_paused_answers_and_is_let_on(
     assert mia.faults + ann.faults == []
 
 
-def test_a_test_is_set_up_and_passed(world, start_server, open_context):
-    project = TestedProject(world, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
+def test_a_test_is_set_up_and_passed(tenant, shared_server, open_context):
+    project = TestedProject(tenant, form={"fields": [GOOD]}, gold=GoldSettings(rate=0))
     project.create(2)
     project.add_gold(4, expected=[EXPECTED])
     project.add_gold(1, expected=[EXPECTED], training=True, reason="It is *good*.")
-    server = start_server()
-    mia = Seat(world, server, open_context, "manager")
-    ann = Seat(world, server, open_context, "annotator")
+    mia = Seat(tenant, shared_server, open_context, "manager")
+    ann = Seat(tenant, shared_server, open_context, "annotator")
 
     mia.go(f"/projects/{project.project.project_id}/qualification")
     mia.page.check("#is_on")

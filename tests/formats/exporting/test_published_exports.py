@@ -44,15 +44,20 @@ class Exports:
 
     def rows(self, name: str, **choices: Any) -> list[dict[str, Any]]:
         """Rows of an export; all that its manifest counts, and of the same hash the second time."""
-        first = self.result(name, **choices)
+        rows, first = self.rows_once(name, **choices)
         content = (self._folder / "rows.jsonl").read_bytes()
         manifest = first.manifest.read_bytes()
         self.result(name, **choices)
         assert (self._folder / "rows.jsonl").read_bytes() == content
         assert first.manifest.read_bytes() == manifest
-        rows = lines(self._folder / "rows.jsonl")
-        assert json.loads(manifest)["rows"] == len(rows) == first.rows
         return rows
+
+    def rows_once(self, name: str, **choices: Any) -> tuple[list[dict[str, Any]], ExportResult]:
+        """Rows of an export that takes long, all that its manifest counts; and its counts."""
+        result = self.result(name, **choices)
+        rows = lines(self._folder / "rows.jsonl")
+        assert json.loads(result.manifest.read_bytes())["rows"] == len(rows) == result.rows
+        return rows, result
 
 
 @pytest.fixture
@@ -158,16 +163,14 @@ def test_begin_gives_labels_through_a_boolean(exports):
         mapping=ATTRIBUTED,
     )
 
-    rows = begin.rows("trl-kto", prefer="attributed")
+    rows, result = begin.rows_once("trl-kto", prefer="attributed")
 
     assert labels(rows) == {
         True: expected["kto_true_fully"],
         False: expected["kto_false_not_fully"],
     }
     assert labels(rows) == {True: 1572, False: 2459}
-    assert begin.result("trl-kto", prefer="attributed").skipped == {
-        "no_label": expected["labels"]["Generic"]
-    }
+    assert result.skipped == {"no_label": expected["labels"]["Generic"]}
 
 
 def test_llama_factory_gives_its_pairs(exports):
@@ -232,7 +235,7 @@ def test_label_studio_gives_each_model_its_wins(client, exports):
     config = published_path("label-studio-samples/pairwise.config.xml").read_text("utf-8")
     exports.of("label-studio-samples/pairwise.json", format_name="label-studio", config=config)
 
-    rows = exports.rows("trl-preference")
+    rows, _ = exports.rows_once("trl-preference")
 
     tasks = client.get("/v2/tasks", params={"project_name": "Set"}).json()["tasks"]
     sources = {
@@ -262,7 +265,7 @@ def test_topical_chat_gives_each_conversation_once(exports):
     expected = expected_counts("topical-chat-valid-freq")
     chats = exports.of("topical-chat-valid-freq/valid_freq.json.gz", format_name="topical-chat")
 
-    rows = chats.rows("trl-messages")
+    rows, _ = chats.rows_once("trl-messages")
 
     last = {row["task_id"]: row["messages"] for row in rows}
     assert len(last) == expected["tasks"]

@@ -13,7 +13,7 @@ from tests.formats.reading import published_path
 from tests.support.exports.judged_tasks import judged_tasks, steps_task
 from tests.support.exports.projects import export_project, import_files
 from tests.support.exports.round_trips import NOT_READ_BACK, READ_AS, come_back
-from tests.support.harness import one_engine
+from tests.support.harness import above_the_store, one_engine
 
 
 def judged_and_steps():
@@ -51,17 +51,29 @@ def test_each_format_that_is_read_and_written_is_asked_to_come_back(world, tmp_p
     assert {name: found for name, found in detected.items() if found is not None} == READ_AS
 
 
-@pytest.mark.parametrize("name", ["hh", "helpsteer", "label-studio", "trl-kto"])
-@one_engine
-def test_pairs_of_a_published_set_come_back_byte_for_byte(world, tmp_path, name):
+@pytest.fixture(scope="module")
+def pandalm(open_shared):
+    """A store with a published set of pairs."""
+    world = open_shared()
     import_files(world, "pandalm", published_path("pandalm-testset/testset-v1.json"))
+    return world
 
-    come_back(world, name, tmp_path)
+
+@pytest.fixture(scope="module")
+def oasst(open_shared):
+    """A store with a published set of rankings."""
+    world = open_shared()
+    import_files(world, "oasst", published_path("oasst-en100/en_100_tree.jsonl"))
+    return world
+
+
+@pytest.mark.parametrize("name", ["hh", "helpsteer", "label-studio", "trl-kto"])
+@above_the_store
+def test_pairs_of_a_published_set_come_back_byte_for_byte(pandalm, tmp_path, name):
+    come_back(pandalm, name, tmp_path, times=1)
 
 
 @pytest.mark.parametrize("name", ["trl-preference", "trl-messages", "arena", "argilla"])
-@one_engine
-def test_rankings_of_a_published_set_come_back_byte_for_byte(world, tmp_path, name):
-    import_files(world, "oasst", published_path("oasst-en100/en_100_tree.jsonl"))
-
-    come_back(world, name, tmp_path, rows=RowOptions(pairs=PairPolicy.all))
+@above_the_store
+def test_rankings_of_a_published_set_come_back_byte_for_byte(oasst, tmp_path, name):
+    come_back(oasst, name, tmp_path, times=1, rows=RowOptions(pairs=PairPolicy.all))

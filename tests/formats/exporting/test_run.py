@@ -20,6 +20,7 @@ from tests.support.builders import make_task
 from tests.support.exports.judged_tasks import judged_task, judged_tasks
 from tests.support.exports.projects import export_project, project_named
 from tests.support.harness import one_engine
+from tests.support.running.every_case import every_case
 
 
 def export(world, out, name="trl-preference", **options):
@@ -110,8 +111,8 @@ def test_a_batch_chooses_its_tasks(world, tmp_path):
 LABELS = [{"set": "a", "size": 3}, {"set": "b", "size": 3.5}, {"set": "true"}, {"set": True}, {}]
 
 
-@pytest.mark.parametrize(
-    ("conditions", "chosen"),
+@every_case(
+    "conditions, chosen",
     [
         (["set=a"], [0, 5]),
         (["set=b", "set=a"], [0, 1, 5, 6]),

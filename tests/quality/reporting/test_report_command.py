@@ -18,6 +18,7 @@ from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
+from tests.support.running.every_case import every_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
@@ -387,8 +388,8 @@ def test_an_empty_project_says_what_to_do_next(sqlite_settings):
     assert (empty["tasks"], empty["votes"], empty["questions"]) == (0, 0, [])
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
+@every_case(
+    "options, words",
     [
         (["--question", "nope"], "topic"),
         (["--level", "best"], ""),

@@ -12,9 +12,10 @@ import shutil
 import tempfile
 import warnings
 from collections import deque
+from collections.abc import Awaitable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -23,6 +24,8 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.support.databases import kept_sessions
 from tests.support.databases.used_database import Template, UsedDatabase
+
+T = TypeVar("T")
 
 FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 """Where the run's server keeps its data; set once, so that all workers of a run share it."""
@@ -95,11 +98,11 @@ class Postgres:
         """
         if source not in self._copies:
             copies = self._copies[source] = Copies(Template())
-            self._runner.run(copies.template.read(source or self._url(self._template_name)))
+            self._wait(copies.template.read(source or self._url(self._template_name)))
         copies = self._copies[source]
         while len(copies.resting) > RESTING_MIN:
             used = copies.resting.popleft()
-            if self._runner.run(used.empty()):
+            if self._wait(used.empty()):
                 self._lent[used.url] = used, copies
                 return used.url
             self._discard(used)
@@ -148,7 +151,11 @@ class Postgres:
             self._server.cleanup()
 
     def _run(self, statement: str) -> None:
-        self._runner.run(self._admin.execute(statement))
+        self._wait(self._admin.execute(statement))
+
+    def _wait(self, awaitable: Awaitable[T]) -> T:
+        """Run to the end; not by the runner, which sets a handler of SIGINT each time."""
+        return self._runner.get_loop().run_until_complete(awaitable)
 
     def _url(self, database: str) -> str:
         return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{database}"))

@@ -34,6 +34,7 @@ SQL_BEGINS = re.compile(
 OWN_TRANSACTIONS = ("sqlite.py", "postgres.py", "postgres_session.py", "replica.py")
 """The only files that begin and end transactions, and that open connections to a database."""
 
+_STATEMENT = re.compile(r"\b(tx|transaction)\s*\.\s*(one|all|run|many)\b")
 _TOKEN = re.compile(r"'[^']*'|:?[A-Za-z_]\w*|\d+|::|<>|<=|>=|[^\s\w]")
 
 
@@ -321,7 +322,8 @@ def statement_sites(path: Path, text: str) -> Iterator[tuple[str, int, str | Non
 
     What is filled into the text is a `%`; the text is None where a variable holds all of it.
     """
-    yield from _sites(parsed(text), "")
+    if _STATEMENT.search(text):
+        yield from _sites(parsed(text), "")
 
 
 def _sites(node: ast.AST, function: str) -> Iterator[tuple[str, int, str | None]]:

@@ -46,14 +46,14 @@ NOT_READ_BACK = {
 """Formats that are written alone, and why."""
 
 
-def come_back(world: World, name: str, folder: Path, **options: Any) -> bytes:
-    """Export, import into an empty store and export, twice; return the bytes, always equal."""
+def come_back(world: World, name: str, folder: Path, *, times: int = 2, **options: Any) -> bytes:
+    """Export, import into an empty store and export, `times`; return the bytes, always equal."""
     suffix = "json" if name in ("argilla", "label-studio") else "jsonl"
     project = options.pop("project", "Set")
     first = export_project(world, folder / f"0.{suffix}", name, project=project, **options)
     assert first.result.rows > 0
     last = first
-    for number in (1, 2):
+    for number in range(1, times + 1):
         empty = world.tenant()
         if name == "v2":
             assert empty.load(last.path)[1] == []

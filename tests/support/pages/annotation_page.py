@@ -46,11 +46,15 @@ class AnnotatorTab:
         self.server, self.team = server, team
         self.context: Remote
         self.seen: Seen
+        # The window is chosen for the page: a context with options of its own is opened anew.
+        window = options.pop("viewport", None)
         self.context, self.seen = open_context(server.url, **options)
         self._session = team.person(name)
         cookie = {"name": "plaudit", "value": self._session, "url": server.url}
         self.context.add_cookies([cookie])
         self.page = self.context.new_page()
+        if window is not None:
+            self.page.set_viewport_size(window)
 
     def take(self) -> Remote:
         """Take the next task without the queue's page, and wait until its own page works."""

@@ -190,15 +190,27 @@ def browsing(world: World, *, url: str = URL, **settings: Any) -> Iterator[Brows
 def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
     """A browser in which somebody is signed in already."""
 
+    with browsing(world) as browser:
+        token = start_session(world, who)
+        browser.client.cookies.set("__Host-plaudit", token, domain="plaudit.example", path="/")
+        yield browser
+
+
+def start_session(world: World, who: Somebody) -> str:
+    """Sign somebody in without the sign-in page; what their session's cookie holds."""
+
     async def work(tx: Any) -> str:
         return await sessions.start_session(
             tx, world.secret, organization_id=who.organization_id, user_id=who.user_id, agent="test"
         )
 
-    with browsing(world) as browser:
-        token = world.run(world.db.write(work))
-        browser.client.cookies.set("__Host-plaudit", token, domain="plaudit.example", path="/")
-        yield browser
+    token: str = world.run(world.db.write(work))
+    return token
+
+
+def seat(world: World, who: Somebody, context: Any, url: str) -> None:
+    """Sign somebody in, in a real browser's context, at the server of this URL."""
+    context.add_cookies([{"name": "plaudit", "value": start_session(world, who), "url": url}])
 
 
 def ended(browser: Browser, path: str, seconds: float = 60) -> dict[str, Any]:

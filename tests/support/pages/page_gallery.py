@@ -34,6 +34,10 @@ class Scene:
     prepare: Callable[[Any], None] = lambda page: None
 
 
+RUNNING = "[data-job]"
+"""Where a page shows how far a job is, and loads itself again once it has ended."""
+
+
 def claim(page: Any) -> None:
     """Take the next task of the queue, and wait until its page works."""
     page.click("#claim")
@@ -129,15 +133,11 @@ def drawn_rows(page: Any) -> None:
 
 def write_file(page: Any) -> None:
     """Write a file of a delivery in parts, and wait until they can be downloaded."""
-    manifests = "tbody a[href$='/manifest.json']"
-    before = page.locator(manifests).count()
     page.fill("#split", "train=0.9,test=0.1")
-    page.click("#plan button.main")
-    # Of this file: while it is written, others may be listed, and the page is left for a new one.
-    page.wait_for_function(
-        "([manifests, before]) => document.querySelectorAll(manifests).length > before",
-        arg=[manifests, before],
-    )
+    with page.expect_navigation():  # an earlier file stands there until then
+        page.click("#plan button.main")
+    page.wait_for_selector(RUNNING, state="detached")
+    page.wait_for_selector("tbody a[download] >> text=Manifest")
     page.wait_for_selector("#preview p")
 
 
@@ -313,6 +313,7 @@ def visit(demo: Stage, page: Any, scene: Scene) -> Any:
     answer = page.goto(demo.url + scene.path.format(**demo.made))
     assert answer.status < 500, f"the server failed on the scene {scene.name}"
     scene.prepare(page)
+    page.wait_for_selector(RUNNING, state="detached")
     page.evaluate("scrollTo(0, 0)")  # half below the bar at the top a link would be too small
     return page
 

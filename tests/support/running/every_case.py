@@ -12,6 +12,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
+
 
 def every_case(names: str, cases: Iterable[Any]) -> Callable[[Callable[..., None]], Any]:
     """Run a test for each case, as a value of `names` or a tuple of them, and then fail once.
@@ -29,11 +31,11 @@ def every_case(names: str, cases: Iterable[Any]) -> Callable[[Callable[..., None
             for number, row in enumerate(rows):
                 try:
                     test(**fixtures, **dict(zip(parameters, row, strict=True)))
-                except Exception as fault:
+                except (Exception, pytest.fail.Exception) as fault:
                     fault.add_note(f"case {number} of {test.__name__}: {row!r:.500}")
                     faults.append(fault)
             if faults:
-                raise ExceptionGroup(f"{len(faults)} of {len(rows)} cases failed", faults)
+                raise BaseExceptionGroup(f"{len(faults)} of {len(rows)} cases failed", faults)
 
         signature = inspect.signature(test)
         others = [one for name, one in signature.parameters.items() if name not in parameters]

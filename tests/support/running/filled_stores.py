@@ -22,6 +22,11 @@ def add_many(world: World) -> None:
     assert world.load(make_tasks(900))[1] == []
 
 
+def add_some(world: World) -> None:
+    """Add 450 completed tasks in project_123."""
+    assert world.load(make_tasks(450))[1] == []
+
+
 BLOCK_BYTES = 4096
 
 
@@ -46,7 +51,11 @@ def copy_sparsely(source: str, target: str) -> None:
     os.close(file)
 
 
-CONTENTS: dict[str, Callable[[World], None]] = {"copied_full": fill, "copied_many": add_many}
+CONTENTS: dict[str, Callable[[World], None]] = {
+    "copied_full": fill,
+    "copied_many": add_many,
+    "copied_some": add_some,
+}
 """What a test's store holds from the beginning, by the fixture that asks for it."""
 
 
@@ -145,6 +154,11 @@ def copied_many() -> None:
     """Mark of tests whose store has many tasks from the beginning."""
 
 
+@pytest.fixture
+def copied_some() -> None:
+    """Mark of tests whose store has some tasks from the beginning."""
+
+
 def fill_cluster(world: World, content: Callable[[World], None]) -> None:
     """Fill a store on Citus, where no database is a copy of another one."""
     if "citus" in ENGINES and world.settings.database is not None:
@@ -162,4 +176,11 @@ def ann(copied_full: None, world: World) -> str:
 def many(copied_many: None, world: World) -> World:
     """The world with 900 completed tasks in project_123."""
     fill_cluster(world, add_many)
+    return world
+
+
+@pytest.fixture
+def some(copied_some: None, world: World) -> World:
+    """The world with 450 completed tasks in project_123."""
+    fill_cluster(world, add_some)
     return world

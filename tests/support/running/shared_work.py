@@ -30,6 +30,22 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
+URLS_MAX = 2_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _urls_parsed_once() -> Iterator[None]:
+    """Let clients parse a URL once: four times for each request were a third of a quick one.
+
+    What is parsed is a tuple that nobody changes, and a URL that is none raises each time.
+    """
+    parse = functools.lru_cache(URLS_MAX)(httpx2._urlparse.urlparse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx2._urlparse, "urlparse", parse)
+        patch.setattr(httpx2._urls, "urlparse", parse)
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _routes_compiled_once() -> Iterator[None]:
     """Let applications share the patterns of their routes, half of the time to make one."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tests.support.source import SOURCE
+from tests.support.source import SOURCE, nodes, parsed
 from tests.support.texts.patterns import pattern_of, pattern_of_format
 
 PASSED_ON = frozenset(
@@ -79,7 +79,7 @@ class CodeMessages:
             "on_remark": Taker(0, 1, is_remark=True),
         }
         self._trees = {
-            path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8"))
+            path.relative_to(SOURCE).as_posix(): parsed(path.read_text("utf-8"))
             for pattern in modules
             for path in sorted(SOURCE.glob(pattern))
             if not without or without not in path.parts
@@ -233,7 +233,7 @@ def _name_of(called: ast.expr) -> str:
 def _attributes_of(tree: ast.Module) -> dict[str, list[ast.expr]]:
     """Expressions that are assigned to `self.name`, by that name."""
     found: dict[str, list[ast.expr]] = defaultdict(list)
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
@@ -253,7 +253,7 @@ def pieces_of_messages(
     """
     for pattern in modules:
         for path in sorted(SOURCE.glob(pattern)):
-            tree = ast.parse(path.read_text("utf-8"))
+            tree = parsed(path.read_text("utf-8"))
             tables = {
                 node.targets[0].id: node.value
                 for node in tree.body

@@ -15,7 +15,7 @@ from plaudit.core.tasks.forms import PRESETS
 from plaudit.workspace.http import assets, script_texts
 from plaudit.workspace.http.views import TEMPLATES, say_in_templates
 from plaudit.workspace.language import message_parts, problem_texts
-from tests.support.source import SOURCE
+from tests.support.source import SOURCE, nodes, parsed
 from tests.support.texts.code_messages import CodeMessages
 from tests.support.texts.entries import Entry
 from tests.support.texts.patterns import is_telling, patterns_of
@@ -36,6 +36,7 @@ IN_TEMPLATES = {
 }  # fmt: skip
 
 
+@cache
 def environment() -> jinja2.Environment:
     """Templates as the server reads them, without what their pages are filled with."""
     made = jinja2.Environment(
@@ -49,6 +50,12 @@ def environment() -> jinja2.Environment:
     return made
 
 
+@cache
+def parsed_template(source: str) -> jinja2.nodes.Template:
+    """The syntax tree of a template, which nobody changes."""
+    return environment().parse(source)
+
+
 def _found(kind: str, strings: list[str]) -> Found:
     context = strings.pop(0) if "context" in kind else ""
     return context, strings[0], strings[1] if "count" in kind else ""
@@ -56,9 +63,8 @@ def _found(kind: str, strings: list[str]) -> Found:
 
 def in_templates() -> Iterator[tuple[str, Found]]:
     """Texts of templates, with the name of each one's file."""
-    templates = environment()
     for path in sorted(TEMPLATES.rglob("*.html")):
-        tree = templates.parse(path.read_text())
+        tree = parsed_template(path.read_text("utf-8"))
         name = f"templates/{path.relative_to(TEMPLATES).as_posix()}"
         for _, function, strings in extract_from_ast(tree, tuple(IN_TEMPLATES)):
             known = [strings] if isinstance(strings, str) else [one for one in strings if one]
@@ -72,7 +78,7 @@ def in_python() -> Iterator[tuple[str, Found]]:
         source = path.read_text()
         if not any(f"{name}(" in source for name in (*IN_PYTHON, *dict(IN_DECLARATIONS))):
             continue
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(parsed(source)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             for keyword in node.keywords:
@@ -115,9 +121,15 @@ TOLD = {"cannot_be_written": 0, "Skipped": 1, "MappingFault": 1}
 which argument does."""
 
 
+@cache
+def problem_messages() -> CodeMessages:
+    """Messages of the problems that people meet on pages."""
+    return CodeMessages(PROBLEM_ROOMS, RAISED, TOLD)
+
+
 def in_problems() -> Iterator[tuple[str, Found]]:
     """Messages of problems and remarks, as patterns under their own context."""
-    code = CodeMessages(PROBLEM_ROOMS, RAISED, TOLD)
+    code = problem_messages()
     for messages in (code.reasons, code.remarks):
         for text, modules in messages.items():
             for pattern in filter(_is_said_alone, _handed_on(text)):
@@ -144,8 +156,7 @@ def in_job_reasons() -> Iterator[tuple[str, Found]]:
         where = path.relative_to(SOURCE).as_posix()
         if not where.startswith(JOB_ROOMS):
             continue
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
+        for node in nodes(parsed(path.read_text("utf-8"))):
             for said in _reasons_of(node):
                 if isinstance(said, ast.Attribute | ast.Name):
                     name = said.attr if isinstance(said, ast.Attribute) else said.id
@@ -173,7 +184,7 @@ def _reasons_of(node: ast.AST) -> Iterator[ast.expr]:
 @cache
 def _constants_of_jobs() -> dict[str, ast.expr]:
     """Constants that say why a job or a webhook ended, such as KILLED."""
-    trees = [ast.parse((SOURCE / name).read_text())
+    trees = [parsed((SOURCE / name).read_text("utf-8"))
              for name in ("core/transfer/jobs.py", "api/transfer/export_making.py",
                           "core/webhooks/sender.py")]  # fmt: skip
     return {
@@ -208,7 +219,7 @@ def in_statistics() -> Iterator[tuple[str, Found]]:
     """
     for path in sorted((SOURCE / "core/quality").rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        for text in _sentences_of(ast.parse(path.read_text())):
+        for text in _sentences_of(parsed(path.read_text("utf-8"))):
             yield where, (problem_texts.CONTEXT, text, "")
 
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-import jinja2
 from jinja2 import nodes
 
-from tests.support.texts.extraction import IN_PYTHON, IN_TEMPLATES
+from tests.support.source import parsed
+from tests.support.texts.extraction import IN_PYTHON, IN_TEMPLATES, environment, parsed_template
 
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-confirm", "data-label")
 """Attributes that people see or hear."""
@@ -62,10 +62,10 @@ class _Page(HTMLParser):
             self.found.append(data.strip())
 
 
-def in_template(templates: jinja2.Environment, source: str) -> list[str]:
+def in_template(source: str) -> list[str]:
     """Texts of a template outside of `{% trans %}` and `_()`."""
     page, written, skipped = _Page(), "", ""
-    for _, kind, value in templates.lex(source):
+    for _, kind, value in environment().lex(source):
         if kind == "block_begin":
             skipped = "block" if skipped != "trans" else skipped
         elif kind == "variable_begin":
@@ -80,7 +80,7 @@ def in_template(templates: jinja2.Environment, source: str) -> list[str]:
             written += value
     page.feed(written)
     page.close()
-    return [*page.found, *_in_expressions(templates.parse(source))]
+    return [*page.found, *_in_expressions(parsed_template(source))]
 
 
 def _in_expressions(tree: nodes.Template) -> Iterator[str]:
@@ -110,10 +110,10 @@ VALUES = (
 """Attributes that hold a word of the API or a message, which a page says by a filter."""
 
 
-def unsaid_values(templates: jinja2.Environment, source: str) -> list[str]:
+def unsaid_values(source: str) -> list[str]:
     """Values that a template writes as text without a filter that says them: `job.phase`."""
     found = []
-    for output in templates.parse(source).find_all(nodes.Output):
+    for output in parsed_template(source).find_all(nodes.Output):
         before = ""
         for part in output.nodes:
             end = max(before.rfind("<"), before.rfind(">"))
@@ -132,7 +132,7 @@ def _path_of(node: nodes.Node) -> str:
 
 def in_module(source: str) -> list[str]:
     """Texts of a module of the workspace that are neither marked nor said."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     found = []
     for node in ast.walk(tree):

@@ -13,7 +13,6 @@ from tests.support.source import SOURCE
 from tests.support.texts import outside
 from tests.support.texts.catalogue_files import merged, template
 from tests.support.texts.entries import Entry, read_entries
-from tests.support.texts.extraction import environment
 
 TRANSLATED = [code for code in LANGUAGES if code != ENGLISH.code]
 SAMPLES = ("projects/sample.py", "projects/styleguide_page.py", "http/", "render/", "language/")
@@ -52,12 +51,10 @@ def test_no_text_is_said_once_for_the_languages_of_all_pages():
 
 
 def test_no_template_says_anything_outside_of_the_catalogue():
-    templates = environment()
-
     assert {
         path.relative_to(TEMPLATES).as_posix(): found
         for path in TEMPLATES.rglob("*.html")
-        if (found := outside.in_template(templates, path.read_text()))
+        if (found := outside.in_template(path.read_text()))
     } == {}
 
 
@@ -86,17 +83,13 @@ SAID_BEFORE = {
 
 def test_no_template_writes_a_word_of_the_api_as_it_is():
     """`{{ task.status.value | word }}`, or `| said` for a message."""
-    templates = environment()
-
     assert {
         path.relative_to(TEMPLATES).as_posix(): found
         for path in TEMPLATES.rglob("*.html")
-        if (found := set(outside.unsaid_values(templates, path.read_text())) - SAID_BEFORE)
+        if (found := set(outside.unsaid_values(path.read_text())) - SAID_BEFORE)
     } == {}
-    assert outside.unsaid_values(templates, "<b>{{ a.status }}</b>") == ["a.status"]
-    assert (
-        outside.unsaid_values(templates, '<b class="{{ a.status }}">{{ a.kind | word }}</b>') == []
-    )
+    assert outside.unsaid_values("<b>{{ a.status }}</b>") == ["a.status"]
+    assert outside.unsaid_values('<b class="{{ a.status }}">{{ a.kind | word }}</b>') == []
 
 
 def test_a_plural_is_chosen_by_a_number_and_not_by_its_digits():
@@ -145,7 +138,7 @@ def test_no_script_says_anything_outside_of_the_catalogue():
     ],
 )
 def test_a_text_of_a_template_that_is_not_marked_is_found(source):
-    assert outside.in_template(environment(), source)
+    assert outside.in_template(source)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +151,7 @@ def test_a_text_of_a_template_that_is_not_marked_is_found(source):
     ],
 )
 def test_what_is_marked_in_a_template_or_is_no_text_is_not(source):
-    assert outside.in_template(environment(), source) == []
+    assert outside.in_template(source) == []
 
 
 def test_a_text_of_a_module_or_script_that_is_not_marked_is_found():

@@ -22,8 +22,8 @@ from plaudit.workspace.transfer.result_words import result_words
 from tests.support.pages.browser_client import add_person, signed_in
 from tests.support.source import SOURCE
 from tests.support.texts import hostile_imports
-from tests.support.texts.code_messages import CodeMessages, pieces_of_messages
-from tests.support.texts.extraction import PROBLEM_ROOMS, RAISED, TOLD, extracted
+from tests.support.texts.code_messages import pieces_of_messages
+from tests.support.texts.extraction import PROBLEM_ROOMS, RAISED, extracted, problem_messages
 from tests.support.texts.hostile_imports import Said
 
 GERMAN, SPANISH = LANGUAGES["de"], LANGUAGES["es"]
@@ -81,7 +81,7 @@ def english_left(text: str) -> list[str]:
 
 def test_every_message_of_the_code_is_a_text_that_the_catalogue_has():
     """What raises a problem gives it a text, a constant, or what another call has made."""
-    messages = CodeMessages(PROBLEM_ROOMS, RAISED, TOLD)
+    messages = problem_messages()
 
     assert messages.unknown - MARKED == set()
     assert len(messages.reasons) > 800

@@ -14,6 +14,7 @@ from plaudit.core.tasks.forms import PRESETS
 from tests.support.harness import both_engines, one_engine
 from tests.support.labeling_project import FORM, OVERALL
 from tests.support.pages.manager_pages import all_projects, entries
+from tests.support.running.every_case import every_case
 from tests.workspace.projects.settings_requests import drawn, fault_in, path_of, version_in
 
 
@@ -98,9 +99,7 @@ def test_a_preview_can_be_answered_and_has_sections(mia, project):
     assert re.search(r"<summary><bdi>In the end</bdi></summary>\s*<p[^>]*>Be brief.</p>", text)
 
 
-@pytest.mark.parametrize(
-    ("form", "pointer", "message"),
-    [
+@every_case("form, pointer, message", [
         ("{", "/form", "json"),
         ("[]", "/form", "object"),
         ('{"fields":[]}', "/form/fields", "1 to 200 fields"),
@@ -112,8 +111,7 @@ def test_a_preview_can_be_answered_and_has_sections(mia, project):
          "/form/fields/0", "more"),
         ('{"fields":[],"fields":[]}', "/form", "twice"),
         ("[" * 5000, "/form", ""),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_questions_that_cannot_be_are_refused_with_their_place_and_kept_on_the_page(
     world, mia, project, form, pointer, message
 ):
@@ -141,7 +139,7 @@ def test_the_usual_questions_are_asked_again(world, mia, project):
 
 @one_engine
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("responses", [0, 1, 2, 4])
+@every_case("responses", [0, 1, 2, 4])
 def test_every_preset_is_drawn_on_every_number_of_responses(mia, project, name, responses):
     mia.get("/projects")
     form = msgspec.to_builtins(PRESETS[name])
@@ -179,9 +177,7 @@ def test_a_previewed_preference_begins_with_response_1(mia, project, direction):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("fields", "pointer"),
-    [
+@every_case("fields, pointer", [
         ([], "/fields"),
         ([{"key": "a", "level": "turn", "type": "text"}] * 2, "/fields/1/key"),
         ([{"key": "a", "level": "turn", "type": "text", "scale": "low_is_first"}],
@@ -192,8 +188,7 @@ def test_a_previewed_preference_begins_with_response_1(mia, project, direction):
         ([{"key": "a", "level": "turn", "type": "text", "chars_min": -1}], "/fields/0/chars_min"),
         ([{"level": "turn", "type": "text"}], "/fields/0"),
         (["text"], "/fields/0"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_what_is_wrong_with_a_question_is_told_with_its_place_while_one_types(
     mia, project, fields, pointer
 ):

@@ -15,6 +15,7 @@ from tests.support.harness import World, one_engine, walk
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, add_person, signed_in
 from tests.support.pages.manager_pages import invalid_fields, said_at
+from tests.support.running.every_case import every_case
 
 GOOD = {"prompt": "Why?", "response": ["So.", "Oh."]}
 
@@ -158,8 +159,8 @@ def test_a_conversation_of_json_counts_instead_of_the_fields(world, labeling, mi
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("content", "message"),
+@every_case(
+    "content, message",
     [
         ("{", "json"),
         ("{}", "list of threads"),

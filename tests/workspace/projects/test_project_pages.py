@@ -18,6 +18,7 @@ from tests.support.harness import World, both_engines
 from tests.support.labeling_project import LabelingProject
 from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
+from tests.support.running.every_case import every_case
 from tests.workspace.http.test_pages import HOSTILE
 
 
@@ -110,8 +111,8 @@ def test_a_project_that_begins_empty_opens_an_editor_without_questions(world, mi
     assert re.search(r'name="form"[^>]*>\s*\{\s*&#34;fields&#34;: \[\]\s*\}', editor)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
+@every_case(
+    "field, value, message",
     [
         ("name", "", "visible characters"),
         ("name", "x" * 256, "at most 255"),
@@ -201,7 +202,7 @@ def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
     assert (figures["waiting for somebody"], figures["reported and quarantined"]) == ("3", "0")
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@every_case("name", HOSTILE)
 def test_what_others_named_is_shown_and_never_run(world, mia, name):
     labeling = LabelingProject(world, types=[name], models=[name], guidelines=name)
     labeling.set(name=name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from markupsafe import escape
 
 from plaudit.wire.v2.resources import AdaptiveOverlap
@@ -14,6 +13,7 @@ from tests.support.harness import on_sqlite_alone, one_engine
 from tests.support.labeling_project import FORM
 from tests.support.pages.browser_client import Tags
 from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
+from tests.support.running.every_case import every_case
 from tests.workspace.http.test_pages import HOSTILE
 from tests.workspace.projects.settings_requests import drawn, fault_in, path_of, version_in
 
@@ -65,8 +65,8 @@ def test_an_adaptive_overlap_is_set_shown_and_taken_away(world, mia, project):
     assert all_projects(world)["P"].judges is None
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
+@every_case(
+    "field, value, message",
     [
         ("judges_min", "", "say this as well"),
         ("judges_max", "1", "min to 100"),
@@ -127,7 +127,7 @@ def test_guidelines_are_drawn_as_annotators_will_see_them(mia, project):
     assert "<strong>Both</strong>" in answer.text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@every_case("text", HOSTILE)
 def test_a_preview_runs_nothing_that_is_typed(mia, project, text):
     mia.get("/projects")
     form = {"fields": [{"key": text[:200], "level": "turn", "type": "text", "title": text,
@@ -202,8 +202,8 @@ def test_a_template_is_tried_on_values(mia, project):
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("typed", "variables", "pointer", "message"),
+@every_case(
+    "typed, variables, pointer, message",
     [
         ("{", "{}", "/template", "json"),
         ("[]", "{}", "/template", "object"),

@@ -20,6 +20,7 @@ from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject, make_content
 from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.pages.manager_pages import entries, invalid_fields, said_at
+from tests.support.running.every_case import every_case
 from tests.workspace.http.test_pages import HOSTILE
 
 
@@ -112,8 +113,8 @@ def test_a_task_is_found_by_its_id_and_by_its_unique_id(labeling, mia):
     assert listed(mia, f"/projects/{other.project_id}/tasks", q=wanted) == []
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
+@every_case(
+    "field, value",
     [
         ("completed_after", "yesterday"),
         ("completed_before", "2025-13-01"),
@@ -381,7 +382,7 @@ def test_a_task_of_another_project_or_organization_is_not_there(labeling, mia):
     assert labeling.status(task_id) is TaskStatus.pending
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@every_case("text", HOSTILE)
 def test_what_a_task_holds_is_shown_and_never_run(labeling, mia, text):
     content = make_content(make_turn(messages=[make_message("user", text), make_message(text)]))
     [task_id] = labeling.create(1, content=content, metadata={text: text})

@@ -268,7 +268,7 @@ def test_words_are_counted_as_people_do(text, count):
     assert word_count(text) == count
 
 
-SIZE = 25_000
+SIZE = 12_500
 PATHOLOGICAL = {
     "quotes": "> ", "brackets": "[", "links": "[a](", "images": "![", "emphasis": "*a_",
     "stars": "**a", "ticks": "`a``b", "dollars": "$", "double dollars": "$$\n", "opening": r"\[",
@@ -290,7 +290,7 @@ def test_a_hostile_text_takes_bounded_time(name):
 
     html = render_markdown(text)
 
-    assert time.process_time() - before < 5
+    assert time.process_time() - before < 2.5
     assert len(html) < 40 * SIZE
 
 
@@ -352,12 +352,14 @@ def test_every_message_of_open_assistant_can_be_rendered(oasst):
     render_all("oasst", texts)
 
 
-def test_every_message_of_topical_chat_can_be_rendered():
+def test_messages_of_topical_chat_can_be_rendered():
+    """Every fifth and the longest of 11,760 messages, most of which are one plain sentence."""
     path = SHARED_DATA / "topical-chat-valid-freq" / "valid_freq.json.gz"
     if not path.exists():
         pytest.skip("the folder with real data sets is not beside this checkout")
     chats = json.loads(gzip.decompress(path.read_bytes())).values()
     texts = [message["message"] for chat in chats for message in chat["content"]]
+    longest = sorted(texts, key=len)[-500:]
 
     assert len(texts) > 10_000
-    render_all("topical chat", texts)
+    render_all("topical chat", list({*texts[::5], *longest}))

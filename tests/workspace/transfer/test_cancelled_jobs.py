@@ -55,11 +55,10 @@ every_long_kind = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def stored(world, monkeypatch):
+def stored(some, monkeypatch):
     """Completed tasks in project_123; an import brings others."""
     monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.1)
-    world.load(make_tasks(450))
-    return world
+    return some
 
 
 @pytest.fixture

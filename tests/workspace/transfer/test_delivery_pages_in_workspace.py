@@ -15,6 +15,7 @@ from plaudit.workspace.transfer import delivery_pages
 from tests.support.builders import make_tasks
 from tests.support.deliveries import move
 from tests.support.pages.browser_client import add_person, ended, signed_in
+from tests.support.running.every_case import every_case
 
 
 @pytest.fixture
@@ -168,8 +169,8 @@ def test_a_delivery_that_cannot_be_is_refused_beside_its_field(world, browser):
     assert 'id="name-wrong"' in answers[""].text
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
+@every_case(
+    "fields, status",
     [
         ({"completed_after": "soon"}, 400),
         ({"completed_before": "2025-13-01"}, 400),

@@ -15,6 +15,7 @@ from tests.support.builders import make_task
 from tests.support.harness import run_cli, store_arguments
 from tests.support.operations import calling
 from tests.support.pages.browser_client import add_person, ended, signed_in
+from tests.support.running.every_case import every_case
 from tests.transfer.judged_exports import judged
 
 PAGE = "/projects/project_123/download"
@@ -133,9 +134,7 @@ def test_a_file_that_another_one_tells_of_has_it_beside_it(stored, browser, tmp_
     assert plain not in browser.get(PAGE).text
 
 
-@pytest.mark.parametrize(
-    ("fields", "suggested"),
-    [
+@every_case("fields, suggested", [
         ([("overall", "message", "integer"), ("selected_model_id", "turn", "category")],
          "trl-preference"),
         ([("order", "turn", "ranked_choices")], "trl-preference"),
@@ -143,8 +142,7 @@ def test_a_file_that_another_one_tells_of_has_it_beside_it(stored, browser, tmp_
         ([("acceptable", "message", "boolean")], "trl-kto"),
         ([("step_label", "chunk", "category")], "trl-stepwise"),
         ([("tone", "message", "text")], "annotations"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_the_format_that_fits_the_form_stands_first(stored, browser, fields, suggested):
     form = {"fields": [{"key": key, "level": level, "type": kind} for key, level, kind in fields]}
     with calling(stored, stored.key()) as client:
@@ -252,8 +250,8 @@ def test_what_is_in_a_task_is_text_in_a_preview(stored, browser):
     assert "&lt;script&gt;" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
+@every_case(
+    "fields, said",
     [
         ({"format": "pickle"}, "format must be one of"),
         ({"container": "exe"}, "container must be one of"),

@@ -28,6 +28,7 @@ from tests.support.pages.browser_client import (
     start_import,
     upload_file,
 )
+from tests.support.running.every_case import every_case
 from tests.workspace.accounts.test_user_pages import trace
 
 TREE = {
@@ -303,7 +304,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("options", "content", "status"), BAD.values(), ids=BAD)
+@every_case("options, content, status", BAD.values())
 def test_an_import_that_cannot_be_is_refused_and_the_next_is_not_held_up(
     browser, options, content, status
 ):
@@ -324,9 +325,7 @@ def test_a_file_that_says_it_is_too_large_is_refused_before_any_of_it_is_read(wo
     assert "Nothing was imported here yet" in page
 
 
-@pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "a/b\\c", "<b>x</b>", "\x07\u202e", "x" * 4000]
-)
+@every_case("name", ["../../etc/passwd", "a/b\\c", "<b>x</b>", "\x07\u202e", "x" * 4000])
 def test_a_file_may_be_called_anything_and_is_found_nowhere_by_it(world, browser, name):
     job = imported(browser, lines({}), name=name)
     page = browser.get("/import").text

@@ -21,6 +21,7 @@ from tests.support.pages.uploads import (
     selected,
     uploaded,
 )
+from tests.support.running.every_case import every_case
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -91,8 +92,8 @@ def test_a_mapping_is_previewed_as_annotators_see_its_tasks_one_at_a_time(browse
     assert 'type="radio"' in first
 
 
-@pytest.mark.parametrize(
-    ("plan", "words"),
+@every_case(
+    "plan, words",
     [
         ({"roles": {}}, "Choose the column with the prompt"),
         ({"roles": ROLES | {"model_a": "response:2"}}, "Two columns are"),

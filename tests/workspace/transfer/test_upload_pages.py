@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.support.pages.uploads import (
     selected,
     uploaded,
 )
+from tests.support.running.every_case import every_case
 from tests.workspace.accounts.test_user_pages import trace
 
 
@@ -77,8 +79,14 @@ def test_an_upload_becomes_finished_tasks_with_votes_and_a_project_that_asks_for
 TABLE = [{"q": "Why?", "a": "So, and so.", "b": "Oh."}, {"q": "When?", "a": "Now.", "b": "Never."}]
 
 
-@pytest.mark.parametrize("container", WRITERS)
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
+PACKED = [
+    *((container, bytes) for container in WRITERS),
+    *zip(WRITERS, itertools.cycle([gzip.compress, zstd.compress]), strict=False),
+]
+"""Each container as it is, and packed by one of both; they are unpacked before they are told."""
+
+
+@pytest.mark.parametrize(("container", "pack"), PACKED)
 @one_engine
 def test_a_file_is_told_by_its_content_whatever_it_is_called(browser, container, pack):
     upload_id = uploaded(browser, pack(WRITERS[container](TABLE)), "rows.bin")
@@ -240,8 +248,8 @@ def test_a_second_import_meanwhile_is_refused_and_the_file_stays(world, browser)
     assert imported(browser, upload_id)["counts"]["added"] == 3
 
 
-@pytest.mark.parametrize(
-    ("plan", "words"),
+@every_case(
+    "plan, words",
     [
         ({"project": ""}, "name the project"),
         ({"project": "\u202e"}, "visible characters"),

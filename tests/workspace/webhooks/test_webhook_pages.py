@@ -14,6 +14,7 @@ from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
 from tests.support.pages.browser_client import add_person, signed_in
+from tests.support.running.every_case import every_case
 from tests.support.webhook_sending import add_endpoint
 from tests.workspace.accounts.test_user_pages import trace
 
@@ -60,6 +61,11 @@ def failed_message(world, endpoint) -> str:
 
 def states(text: str) -> list[str]:
     return re.findall(r'<span class="tag \w+">(pending|delivered|failed)</span>', text)
+
+
+@pytest.fixture
+def admin(world):
+    return add_person(world, "admin")
 
 
 @pytest.fixture
@@ -123,8 +129,8 @@ def test_a_callback_secret_is_made_and_replaced_with_its_key(world):
     assert secret_on(second) not in later
 
 
-@pytest.mark.parametrize(
-    ("fields", "where"),
+@every_case(
+    "fields, where",
     [
         ({"url": "http://127.0.0.1/x", "every": "yes"}, "url-wrong"),
         ({"url": "ftp://93.184.215.14/", "every": "yes"}, "url-wrong"),
@@ -135,8 +141,8 @@ def test_a_callback_secret_is_made_and_replaced_with_its_key(world):
         ({"url": URL, "events": ["*"] * 2}, "events-wrong"),
     ],
 )
-def test_a_webhook_that_cannot_be_is_refused_beside_its_field(world, fields, where):
-    with signed_in(world, add_person(world, "admin")) as browser:
+def test_a_webhook_that_cannot_be_is_refused_beside_its_field(world, admin, fields, where):
+    with signed_in(world, admin) as browser:
         browser.get("/webhooks")
         answer = browser.post("/webhooks", fields)
 
@@ -146,9 +152,9 @@ def test_a_webhook_that_cannot_be_is_refused_beside_its_field(world, fields, whe
     assert endpoints(world) == []
 
 
-@pytest.mark.parametrize("seconds", ["-1", "99999999", "x", "1.5", "9" * 30])
-def test_an_old_secret_is_kept_for_a_time_that_there_is(world, endpoint, seconds):
-    with signed_in(world, add_person(world, "admin")) as browser:
+@every_case("seconds", ["-1", "99999999", "x", "1.5", "9" * 30])
+def test_an_old_secret_is_kept_for_a_time_that_there_is(world, endpoint, admin, seconds):
+    with signed_in(world, admin) as browser:
         browser.get("/webhooks")
         answers = [
             browser.post(f"/webhooks/{endpoint.endpoint_id}/rotate", {"keep_old_s": seconds}),

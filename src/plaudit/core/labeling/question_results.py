@@ -106,7 +106,8 @@ class ReviewState(Struct, frozen=True):
 async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
     """Load a task's questions with all answers, as `make_review_state`."""
     current = await submissions.list_current(tx, task.project_key, task.seq)
-    return make_review_state(project, task, current)
+    byte_count = max(len(task.content or b""), len(task.body or b""))
+    return await tx.compute(byte_count, lambda: make_review_state(project, task, current))
 
 
 Choose = Callable[[Form, Sequence[Thread], Sequence[Question]], Container[str]]

@@ -129,14 +129,9 @@ async def correct(
         raise Conflict("only a completed task with threads can be corrected")
     if not may_correct(project, {one.user_id for one in state.submissions}, user_id):
         raise Forbidden(OWN)
-    checked = _checked_fixes(state, fixes)
-    if not checked:
-        raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
-    check_reasons(state, reasons)
-    _require_answers(state, checked)
-    detail = _fixes_detail(state, checked) | reasons_detail(reasons)
-    consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
-    threads = msgspec.to_builtins(state.threads)
+    byte_count = len(task.body or b"")
+    detail, threads = await tx.compute(byte_count, lambda: _corrected(state, fixes, reasons))
+    detail |= reasons_detail(reasons)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     await store_reasons(tx, task.project_key, task.seq, reasons)
@@ -245,6 +240,23 @@ def _require_other(
     """Raise Forbidden if a user is among those who answered a task; its queue row is locked."""
     if not may_decide(project, {row.user_id for row in current}, user_id):
         raise Forbidden(OWN)
+
+
+def _corrected(
+    state: ReviewState, fixes: Any, reasons: Sequence[GivenReason]
+) -> tuple[dict[str, Any], Any]:
+    """The detail of a correction's note, and the state's threads with these fixes, as JSON.
+
+    Raises AnswersRejected if there is no fix or a bad one, and InvalidContent for a bad reason.
+    """
+    checked = _checked_fixes(state, fixes)
+    if not checked:
+        raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
+    check_reasons(state, reasons)
+    _require_answers(state, checked)
+    assert state.threads is not None
+    consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
+    return _fixes_detail(state, checked), msgspec.to_builtins(state.threads)
 
 
 def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:

@@ -202,13 +202,16 @@ async def consolidate_task(
 
     `fixes` are a reviewer's answers, which replace those of the annotators.
     """
-    judged = [
-        DecodedSubmission(
-            submission.user_id, submission.submitted_ms, _decode_answers(submission.answers)
-        )
-        for submission in await submissions.list_current(tx, task.project_key, task.seq)
-    ]
-    return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
+    current = await submissions.list_current(tx, task.project_key, task.seq)
+
+    def consolidated() -> ConsolidatedTask:
+        judged = [
+            DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
+            for one in current
+        ]
+        return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
+
+    return await tx.compute(len(task.content or b""), consolidated)
 
 
 async def complete_or_review(

@@ -119,12 +119,12 @@ async def complete_task(
     the task was completed `by_submissions` alone. Raises InvalidContent, or Conflict if the task is
     no longer pending.
     """
-    parsed = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
-    if not parsed.task.threads:
-        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    parsed = await _parse_threads(tx, task, threads)
     await _count_move(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
-    rendered = render.render(parsed.task, task.created_ms, completed_ms)
+    rendered = await tx.compute(
+        _byte_count(task), lambda: render.render(parsed.task, task.created_ms, completed_ms)
+    )
     assert rendered.body is not None
 
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
@@ -139,7 +139,7 @@ async def complete_task(
         ],
     )
     if not by_submissions:
-        cast = thread_votes.thread_votes(parsed.task.threads)
+        cast = thread_votes.thread_votes(parsed.task.threads or [])
         await thread_votes.replace_thread_votes(tx, task.project_key, task.seq, cast)
     await _end_task(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
@@ -173,13 +173,13 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
     version (docs/adr/0025). Raises InvalidContent, or Conflict if the task is not completed
     any more or was corrected by another request since `task` was read.
     """
-    parsed = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
-    if not parsed.task.threads:
-        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    parsed = await _parse_threads(tx, task, threads)
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
-    rendered = render.render(parsed.task, task.created_ms, completed_ms)
+    rendered = await tx.compute(
+        _byte_count(task), lambda: render.render(parsed.task, task.created_ms, completed_ms)
+    )
     assert rendered.body is not None
 
     done = await _move(
@@ -302,6 +302,23 @@ async def _count_move(
         await batches.add_progress(tx, task.project_key, task.batch_id, change)
     if expected is TaskStatus.pending:
         await work_queue.lock_work(tx, task)
+
+
+async def _parse_threads(tx: Transaction, task: StoredTask, threads: Any) -> parse.ReadTask:
+    """Read threads with which a task is completed; raises InvalidContent, also if there is none."""
+    task_id = task.task_id
+    parsed = await tx.compute(
+        _byte_count(task),
+        lambda: parse.read_task({"task_id": task_id, "status": "completed", "threads": threads}),
+    )
+    if not parsed.task.threads:
+        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    return parsed
+
+
+def _byte_count(task: StoredTask) -> int:
+    """About how long a task's threads are: as its content, and where it has none, any length."""
+    return size_limits.CONVERSATION_BYTES_MAX if task.content is None else len(task.content)
 
 
 async def _move(

@@ -114,6 +114,13 @@ class Transaction(Protocol):
         """Insert rows in bulk; each row lists its values in the order of `columns`."""
         ...
 
+    async def compute(self, byte_count: int, work: Callable[[], T]) -> T:
+        """The result of `work`, whose time grows with these bytes; a write keeps the loop free.
+
+        `work` runs no statement and changes nothing that others see.
+        """
+        ...
+
 
 class Write(Protocol):
     """Run work in a write transaction and return its result, as `Database.write` does.

@@ -16,7 +16,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -70,6 +70,9 @@ class SqliteTransaction:
 
     async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
+
+    async def compute(self, byte_count: int, work: Callable[[], T]) -> T:
+        return work()  # a write has a thread of its own
 
 
 class SideReader:

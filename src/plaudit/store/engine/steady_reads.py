@@ -8,13 +8,15 @@ the read is run again, whole, in a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar, cast
 
 import apsw
 
 from plaudit.store.engine import word_index
 from plaudit.store.engine.engine import Args, Row
+
+T = TypeVar("T")
 
 KEPT_MAX = 1000
 KEPT_ROW_BYTES = 4096
@@ -99,6 +101,9 @@ class SteadyReads:
 
     async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         _refuse()
+
+    async def compute(self, byte_count: int, work: Callable[[], T]) -> T:
+        return work()
 
 
 def _refuse() -> NoReturn:

@@ -1,0 +1,70 @@
+"""What a change of a large task computes leaves the event loop to others, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from plaudit.core.labeling import consensus, question_results, submissions
+from plaudit.model.core import TaskStatus
+from plaudit.wire.v2 import parse, render
+from tests.labeling.test_work_review import LIKERT_2, correct
+from tests.labeling.test_work_submissions import judge
+from tests.support.builders import make_message, make_turn
+from tests.support.labeling_project import make_content
+
+STEPS = (
+    (parse, "read_task"),
+    (render, "render"),
+    (question_results, "make_review_state"),
+    (submissions, "consolidate"),
+    (consensus, "correct"),
+)
+"""What takes time in proportion to a task's length, where a task changes."""
+
+
+@pytest.fixture
+def steps(monkeypatch) -> list[tuple[str, bool]]:
+    """Each of STEPS that was taken, and whether it held an event loop."""
+    taken: list[tuple[str, bool]] = []
+
+    def watch(owner: Any, name: str) -> None:
+        inner = getattr(owner, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            holds = False
+            with suppress(RuntimeError):  # without a loop
+                holds = asyncio.get_running_loop().is_running()
+            taken.append((name, holds))
+            return inner(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for owner, name in STEPS:
+        watch(owner, name)
+    return taken
+
+
+@pytest.fixture
+def large(labeling) -> str:
+    """Id of a task with a prompt of 70 kB, whose project's tasks are all reviewed."""
+    labeling.set(review="all")
+    messages = [
+        make_message("user", "x" * 70_000),
+        *map(make_message, ("base_model", "test_model")),
+    ]
+    [task_id] = labeling.create(content=make_content(make_turn(messages=messages)))
+    return task_id
+
+
+def test_a_large_task_is_submitted_accepted_and_corrected_off_the_loop(labeling, large, steps):
+    judge(labeling, "ann", 6)
+    labeling.accept(large, [LIKERT_2])
+    correct(labeling, large, [LIKERT_2 | {"value": 5}])
+
+    assert {name for name, _ in steps} == {name for _, name in STEPS}
+    assert [name for name, holds in steps if holds] == []
+    assert labeling.task(large).status is TaskStatus.completed

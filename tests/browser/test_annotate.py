@@ -304,7 +304,7 @@ def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS
     assert len(texts) >= 100
     opened = open_context(shared_server.url)
-    for number, some in enumerate([texts[at : at + 64] for at in range(0, len(texts), 64)]):
+    for number, some in enumerate([texts[at : at + 160] for at in range(0, len(texts), 160)]):
         shift = hostile_shift(tenant, some, number)
         ann = AnnotatorTab(lambda *_: opened, shared_server, shift, f"Ann{number}")
 

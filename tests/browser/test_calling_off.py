@@ -9,7 +9,15 @@ import pytest
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World, on_shared_sqlite
 from tests.support.pages.annotation_page import AnnotatorTab
-from tests.support.pages.submit_gate import BOX, WAY_BACK, Gate, begin, delivered, make_team
+from tests.support.pages.submit_gate import (
+    BOX,
+    WAY_BACK,
+    Gate,
+    begin,
+    delivered,
+    make_team,
+    wait_for_route,
+)
 
 pytestmark = on_shared_sqlite
 
@@ -74,8 +82,7 @@ def test_submit_waits_until_what_was_called_off_can_no_longer_arrive(ann):
     was = page.url
     page.click("#submit")
     page.wait_for_timeout(700)
-    while not taken:
-        page.wait_for_timeout(50)
+    wait_for_route(page, taken)
     page._run(taken[0].continue_)
     gate.wait_for(2)
     page.wait_for_timeout(300)

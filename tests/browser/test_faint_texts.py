@@ -10,6 +10,7 @@ from tests.support.pages.axe_rules import axe_faults, axe_rules, run_axe
 from tests.support.pages.chromium import Pages, Remote
 from tests.support.pages.contrast import RULE, faint_texts
 
+LINK = "link-in-text-block"
 FAINT = """
 <p id="grey" style="color: #999">Words</p>
 <p id="inherited" style="color: #999"><b id="within">Words</b></p>
@@ -75,7 +76,17 @@ TARGETS = """<style>button { padding: 0; border: 0; display: block } .small { he
 <p><button id="large" style="width: 90px; height: 90px">Large</button></p>
 <p style="position: relative; height: 60px"><button id="below" style="width: 60px; height: 60px">B
 </button><button id="above" style="position: absolute; left: 5px; top: 5px; width: 50px;
-height: 50px">A</button></p>"""
+height: 50px">A</button></p>
+<p style="margin-top: 40px"><button id="first" class="small">First</button></p>
+<p style="margin-top: -9px"><button id="second" class="small">Second</button></p>
+<p style="margin-top: 40px"><button class="small">Third</button></p>
+<p style="margin-top: 14px"><button class="small">Fourth</button></p>"""
+LINKS = """<style>a { color: #00f } .bare { text-decoration: none }</style>
+<p>Words of a sentence <a id="bare" class="bare" href="/a">that leads</a> to a page.</p>
+<p>Words of a sentence <a id="lined" href="/b">that leads</a> to a page.</p>
+<p>Words of <a class="bare" href="/c" style="font-weight: 700">a sentence</a> and no more.</p>
+<p style="text-decoration: underline">Words of <a id="as-around" href="/d">a sentence</a> here.</p>
+<p>Words of <ins>a <a id="in-ins" href="/e">sentence</a></ins> that has been written.</p>"""
 OVERLAID = """
 <div style="position: relative; height: 40px">
   <div style="position: absolute; inset: 0; background: #222"></div>
@@ -83,16 +94,24 @@ OVERLAID = """
 </div>"""
 
 
-def test_axe_finds_as_much_where_it_is_asked_of_what_may_be_small_or_faint(
+def test_axe_finds_as_much_where_it_is_asked_of_what_may_be_at_fault(
     pages: Pages, open_context: Open
 ):
-    """The elements around a text say nothing of what is painted between them and it."""
+    """Small targets, links that look like the text around them, and faint texts.
+
+    The elements around a text say nothing of what is painted between them and it.
+    """
     page = open_context()[0].new_page()
-    html = f'<!doctype html><html lang="en"><title>T</title><main><h1>T</h1>{TARGETS}{OVERLAID}'
+    parts = f"{TARGETS}{LINKS}{OVERLAID}"
+    html = f'<!doctype html><html lang="en"><title>T</title><main><h1>T</h1>{parts}'
     page.goto(pages.add("/narrow", html))
 
     found = {rule: ids(elements) for rule, elements in axe_faults(page, axe_rules("light"))}
 
-    assert found == {"target-size": {"upper", "lower", "below"}, RULE: {"on-another"}}
+    assert found == {rule: found_by_axe(page, rule) for rule in ("target-size", LINK, RULE)}
+    assert found == {
+        "target-size": {"upper", "lower", "below", "first", "second"},
+        LINK: {"bare", "as-around"},
+        RULE: {"on-another"},
+    }
     assert faint_texts(page) == []
-    assert found == {rule: found_by_axe(page, rule) for rule in ("target-size", RULE)}

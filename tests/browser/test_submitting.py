@@ -9,7 +9,15 @@ import pytest
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World, on_shared_sqlite
 from tests.support.pages.annotation_page import AnnotatorTab
-from tests.support.pages.submit_gate import BOX, WAY_BACK, Gate, begin, delivered, make_team
+from tests.support.pages.submit_gate import (
+    BOX,
+    WAY_BACK,
+    Gate,
+    begin,
+    delivered,
+    make_team,
+    wait_for_route,
+)
 
 pytestmark = on_shared_sqlite
 
@@ -114,10 +122,8 @@ def test_a_draft_that_is_overtaken_by_its_submission_does_not_disturb_it(ann):
 
     page.route("**/draft", lambda route: drafts.append(route))
     page.route("**/submit", submit_first)
-    with page.expect_request("**/draft"):
-        page.fill(BOX, "New.")
-    while not drafts:  # on its way to the test
-        page.wait_for_timeout(20)
+    page.fill(BOX, "New.")
+    wait_for_route(page, drafts)
     ann.submit()
 
     assert len(drafts) == 1

@@ -29,24 +29,47 @@ _NARROW = f"""() => {{
     [tabindex][role]:not([role=region], [role=group], [role=img])`;
   const targets = [...document.querySelectorAll(controls)]
     .filter((one) => one.checkVisibility()).map((one) => [one, one.getBoundingClientRect()]);
-  const isNear = (one, other, room) =>
-    one.left - room < other.right && one.right + room > other.left
-    && one.top - room < other.bottom && one.bottom + room > other.top;
+  const isSmall = (box) => box.width < size || box.height < size;
+  const centre = (box) => [box.left + box.width / 2, box.top + box.height / 2];
+  const isAcross = (one, other) => one.left < other.right && one.right > other.left
+    && one.top < other.bottom && one.bottom > other.top;
+  const isTight = (one, other) => {{  // for a circle around a target, by a pixel more than is asked
+    const [x, y] = centre(one), [otherX, otherY] = centre(other);
+    const aside = Math.max(other.left - x, x - other.right, 0);
+    const above = Math.max(other.top - y, y - other.bottom, 0);
+    return Math.hypot(aside, above) < size / 2 + 1
+      || (isSmall(other) && Math.hypot(otherX - x, otherY - y) < size + 1);
+  }};
   for (const [target, box] of targets) {{
-    const isSmall = box.width < size || box.height < size;
-    if (targets.some(([other, its]) => other !== target && isNear(box, its, isSmall ? size : 0))) {{
+    const isInDoubt = ([other, its]) => other !== target
+      && (isAcross(box, its) || (isSmall(box) && isTight(box, its)));
+    if (targets.some(isInDoubt)) {{
       target.setAttribute(marked, `${{target.getAttribute(marked) ?? ''}} size`);
     }}
   }}
+  const known = new Map([[null, false]]);
+  const isUnderlined = (one) => getComputedStyle(one).textDecorationLine.includes('underline');
+  const isWithin = (one) => {{
+    if (!known.has(one)) known.set(one, isUnderlined(one) || isWithin(one.parentElement));
+    return known.get(one);
+  }};
+  for (const link of document.querySelectorAll('a[href]')) {{
+    if (!isUnderlined(link) || isWithin(link.parentElement)) {{
+      link.setAttribute(marked, `${{link.getAttribute(marked) ?? ''}} link`);
+    }}
+  }}
   axe.configure({{ rules: [
+    {{ id: 'link-in-text-block', selector: `[${{marked}}~=link]` }},
     {{ id: 'color-contrast', selector: `[${{marked}}~=contrast]` }},
     {{ id: 'target-size', selector: `[${{marked}}~=size]` }},
   ] }});
 }}"""
-"""Lets axe look for faint texts and small targets, its dearest rules, where there may be any.
+"""Lets axe look for faint texts, small targets and links that look like the text around them, its
+dearest rules, where there may be any.
 
-A target that is large enough, or has room around it, is none; most texts are compared with what is
-behind them in a tenth of the time (`contrast`).
+A target that is large enough, or has room around it, is none; nor is a link that is underlined in a
+text that is not; most texts are compared with what is behind them in a tenth of the time that axe
+takes (`contrast`).
 """
 
 _VIOLATIONS = """found =>

@@ -16,6 +16,8 @@ FIELDS = [
 ]  # fmt: skip
 BOX = '[data-key="justification"] textarea'
 WAY_BACK = "#notice:not([hidden]) >> text=Go on editing"
+WAITS_MAX = 300
+"""Pauses of 100 ms in which a request of the page has to come."""
 
 
 def make_team(tenant: World) -> AnnotationTeam:
@@ -41,6 +43,15 @@ def delivered(ann: AnnotatorTab) -> str | None:
         return None
     found: str = values(task.threads[0].turns[1].annotations)["justification"]
     return found
+
+
+def wait_for_route(page: Any, routes: list[Any]) -> None:
+    """Wait until a request of the page stands among the routes that a test keeps."""
+    for _ in range(WAITS_MAX):
+        if routes:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("no request came")
 
 
 class Gate:
@@ -71,7 +82,7 @@ class Gate:
                 route.continue_()
 
     def wait_for(self, count: int) -> None:
-        for _ in range(100):
+        for _ in range(WAITS_MAX):
             if len(self.seen) >= count:
                 return
             self.page.wait_for_timeout(100)

@@ -5,7 +5,7 @@
 PYTHON ?= python3
 UV ?= $(shell command -v uv 2>/dev/null)
 PORT ?= 8000
-# Most tests wait for servers and browsers of their own: two for each core keep it busy.
+# Some tests wait for servers and browsers of their own: a third process fills what two leave of two cores.
 TEST_WORKERS ?= $(shell expr 3 \* $$(getconf _NPROCESSORS_ONLN) / 2)
 # What the first process compiled is kept for hundreds of others, whatever is set outside.
 export PYTHONDONTWRITEBYTECODE :=

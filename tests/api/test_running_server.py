@@ -113,7 +113,9 @@ def test_a_fault_is_logged_with_its_traceback_but_without_the_key_or_the_data(do
     answer = client.get(f"{PAGE}&limit=7")
 
     assert answer.status_code in (500, 503)
-    ids = [line.get("request_id") for line in log_of(server)]
+    # A busy machine warns of a stalled loop besides.
+    lines = [line for line in log_of(server) if line["event"] != "loop stalled"]
+    ids = [line.get("request_id") for line in lines]
     assert ids.count(answer.headers["x-request-id"]) == 2, "what was asked, and what went wrong"
     text = server.log_path.read_text()
     assert client.headers["authorization"][12:] not in text

@@ -8,15 +8,11 @@ import shlex
 import sys
 from typing import Any
 
-import pytest
-
 from plaudit.cli import main
 from plaudit.cli.export import RowChoices, TaskOptions
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from tests.support.harness import on_sqlite_alone
 from tests.test_docs import text_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 MANUAL = "docs/export.md"
 COMMANDS = [

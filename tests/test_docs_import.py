@@ -25,8 +25,6 @@ from tests.support.harness import run_cli
 from tests.support.running.every_case import every_case
 from tests.test_docs import BLOCKS, Block, section_of, text_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 GUIDES = sorted({block.document for block in BLOCKS if block.marks[:2] == ("sh", "import")})
 """Documents with commands that import."""
 

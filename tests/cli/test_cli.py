@@ -29,8 +29,6 @@ from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 Done = subprocess.CompletedProcess[str]
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 KEY = re.compile(r"(live|test)_[0-9A-Za-z]{46}")
 

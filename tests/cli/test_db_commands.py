@@ -11,9 +11,6 @@ from plaudit.store.engine import checks, migrator
 from tests.support.harness import World, store_arguments
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 
 def assert_refused(done, *words):
     """Exit code 1, nothing on standard output, one plain line on standard error."""

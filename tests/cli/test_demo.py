@@ -27,10 +27,6 @@ from tests.support.harness import (
 )
 from tests.support.pages.gallery_stage import wait_until_ready
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
-
 LAST_LINE = "Stop it with Ctrl-C; nothing is kept.\n"
 
 

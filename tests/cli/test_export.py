@@ -14,10 +14,7 @@ from tests.support.running.every_case import every_case
 
 __all__ = ["at", "run"]  # fixtures
 
-pytestmark = [
-    one_engine,
-    pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens"),
-]
+pytestmark = one_engine
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ import pytest
 
 from tests.support.harness import walk
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 PAIR = {
     "prompt": "Is 51 prime?",
     "chosen": "No, 51 = 3 × 17.",

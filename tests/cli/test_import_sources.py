@@ -25,8 +25,6 @@ from tests.support.sample_tasks import archive_rows
 
 __all__ = ["at", "rows", "run"]  # fixtures
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 TASKS = [json.dumps(task).encode() for task in make_tasks(3)]
 LINES = b"".join(task + b"\n" for task in TASKS)

@@ -10,8 +10,6 @@ import pytest
 from tests.support.harness import walk
 from tests.support.running.every_case import every_case
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 CSV = """\
 id,question,answer_1,model_1,answer_2,model_2,label,rater
 1,Name a bird.,A tern.,small,A fig.,large,1,ann

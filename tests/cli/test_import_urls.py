@@ -20,7 +20,6 @@ from tests.support.harness import one_engine
 
 __all__ = ["at", "run"]  # fixtures
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 ROWS = as_json_lines(make_tasks(3))
 

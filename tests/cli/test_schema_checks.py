@@ -9,9 +9,6 @@ from plaudit.store.engine.migrator import Migration
 from tests.cli.test_db_commands import assert_refused, damage, opened
 from tests.support.harness import store_arguments
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 NAMES = [migration.name for migration in migrator.migrations(migrator.POSTGRES)]
 """Those that every engine has."""
 

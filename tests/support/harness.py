@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -261,9 +260,7 @@ def run_cli(
     """Run a command to its end in this process. One that would serve fails the test instead."""
     pipes = io.BytesIO(), io.BytesIO()
     out, err = (io.TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        # The library warns that it is called from tests without arguments; `main` reads sys.argv.
-        warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["plaudit", *arguments])
         patch.setattr(app, "serve", _must_not_serve)
         patch.setattr(worker, "run", _must_not_serve)

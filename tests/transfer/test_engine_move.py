@@ -17,10 +17,6 @@ from tests.support.sample_tasks import archive_rows, mixed_tasks
 SAMPLE = Path(__file__).parents[2] / "src" / "plaudit" / "demo" / "sample.jsonl"
 
 
-# The library warns that it is called from tests without arguments; `main` reads sys.argv.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
-
 @pytest.fixture
 def done(monkeypatch, capfd):
     """Run a command, in this process, that must succeed and have nothing to complain about."""

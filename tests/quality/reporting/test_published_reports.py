@@ -18,8 +18,6 @@ SETS = {
     "OASST": ["oasst-en100/en_100_tree.jsonl"],
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 
 @pytest.fixture(scope="module")
 def reported(template, tmp_path_factory):

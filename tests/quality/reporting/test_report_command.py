@@ -20,8 +20,6 @@ from tests.support.harness import World, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
 from tests.support.running.every_case import every_case
 
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
-
 TOPIC = {
     "key": "topic",
     "level": "thread",

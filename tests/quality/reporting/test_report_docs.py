@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from plaudit.wire.manage.quality import QuestionQuality
 from plaudit.wire.manage.quality_report import QualityReport
 from tests.support.harness import World, run_cli, store_arguments
@@ -15,7 +13,6 @@ from tests.test_docs import ROOT
 PAGE = (ROOT / "docs" / "quality" / "report.md").read_text("utf-8")
 
 
-@pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 def test_the_example_of_the_report_is_what_the_command_says(settings, tmp_path):
     world = World(settings)
     world.org()

@@ -69,7 +69,6 @@ def same(one, other):
     return other == pytest.approx(one, abs=1e-9) if isinstance(one, float) else one == other
 
 
-@pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 def test_order_duplicates_and_split_files_change_nothing(report_on):
     rows = comparisons()
     shuffled = random.Random(6).sample(rows, len(rows))
@@ -81,7 +80,6 @@ def test_order_duplicates_and_split_files_change_nothing(report_on):
     assert same(plain, other)
 
 
-@pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 def test_other_names_of_people_and_models_change_nothing(report_on):
     rows = comparisons()
     renamed = []

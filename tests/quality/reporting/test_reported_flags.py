@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from tests.quality.reporting.test_report_command import BETTER, TOPIC, WHY, Floor, topic
-
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 TASKS = 40
 

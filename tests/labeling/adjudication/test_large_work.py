@@ -6,9 +6,11 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from plaudit.core.labeling import consensus, question_results, submissions
+from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.wire.v2 import parse, render
 from tests.labeling.test_work_review import LIKERT_2, correct
@@ -68,3 +70,31 @@ def test_a_large_task_is_submitted_accepted_and_corrected_off_the_loop(labeling,
     assert {name for name, _ in steps} == {name for _, name in STEPS}
     assert [name for name, holds in steps if holds] == []
     assert labeling.task(large).status is TaskStatus.completed
+
+
+def test_long_answers_to_a_small_task_are_worked_with_off_the_loop(labeling, steps):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    lease = labeling.take("ann")
+    long = [
+        one | {"value": "x" * 70_000} if isinstance(one["value"], str) else one
+        for one in labeling.answers(lease)
+    ]
+
+    labeling.submit(lease, long)
+    labeling.accept(task_id)
+
+    assert {name for name, _ in steps} == {name for _, name in STEPS} - {"correct"}
+    assert [name for name, holds in steps if holds] == []
+
+
+def test_long_threads_complete_a_small_task_off_the_loop(labeling, steps):
+    messages = [make_message("user", "x" * 70_000), make_message("base_model")]
+    threads = msgspec.to_builtins(make_content(make_turn(messages=messages)))
+    [task_id] = labeling.create()
+
+    task = labeling.task(task_id)
+    labeling.write(lambda tx: lifecycle.complete_task(tx, labeling.environment_id, task, threads))
+
+    assert [name for name, _ in steps] == ["read_task", "render"]
+    assert [name for name, holds in steps if holds] == []

@@ -107,6 +107,7 @@ async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -
     """Load a task's questions with all answers, as `make_review_state`."""
     current = await submissions.list_current(tx, task.project_key, task.seq)
     byte_count = max(len(task.content or b""), len(task.body or b""))
+    byte_count += sum(len(one.answers) for one in current)
     return await tx.compute(byte_count, lambda: make_review_state(project, task, current))
 
 

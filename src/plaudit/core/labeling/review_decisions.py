@@ -19,6 +19,7 @@ import msgspec
 
 from plaudit.core.common import membership
 from plaudit.core.common.blank_text import is_blank
+from plaudit.core.common.json_size import json_size
 from plaudit.core.labeling import consensus
 from plaudit.core.labeling.adjudication.acceptance_samples import (
     correct_in_samples,
@@ -129,7 +130,7 @@ async def correct(
         raise Conflict("only a completed task with threads can be corrected")
     if not may_correct(project, {one.user_id for one in state.submissions}, user_id):
         raise Forbidden(OWN)
-    byte_count = len(task.body or b"")
+    byte_count = len(task.body or b"") + json_size(fixes)
     detail, threads = await tx.compute(byte_count, lambda: _corrected(state, fixes, reasons))
     detail |= reasons_detail(reasons)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)

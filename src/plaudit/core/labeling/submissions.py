@@ -211,7 +211,8 @@ async def consolidate_task(
         ]
         return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
 
-    return await tx.compute(len(task.content or b""), consolidated)
+    byte_count = len(task.content or b"") + sum(len(one.answers) for one in current)
+    return await tx.compute(byte_count, consolidated)
 
 
 async def complete_or_review(

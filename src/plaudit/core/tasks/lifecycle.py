@@ -18,6 +18,7 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import json_merge_patch
+from plaudit.core.common.json_size import json_size
 from plaudit.core.tasks import thread_votes, work_queue
 from plaudit.core.tasks.annotation_lookup import hash_annotation_id, threads_of
 from plaudit.core.webhooks import events
@@ -119,11 +120,12 @@ async def complete_task(
     the task was completed `by_submissions` alone. Raises InvalidContent, or Conflict if the task is
     no longer pending.
     """
-    parsed = await _parse_threads(tx, task, threads)
+    byte_count = json_size(threads)
+    parsed = await _parse_threads(tx, task, threads, byte_count)
     await _count_move(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
     rendered = await tx.compute(
-        _byte_count(task), lambda: render.render(parsed.task, task.created_ms, completed_ms)
+        byte_count, lambda: render.render(parsed.task, task.created_ms, completed_ms)
     )
     assert rendered.body is not None
 
@@ -173,12 +175,13 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
     version (docs/adr/0025). Raises InvalidContent, or Conflict if the task is not completed
     any more or was corrected by another request since `task` was read.
     """
-    parsed = await _parse_threads(tx, task, threads)
+    byte_count = json_size(threads)
+    parsed = await _parse_threads(tx, task, threads, byte_count)
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
     rendered = await tx.compute(
-        _byte_count(task), lambda: render.render(parsed.task, task.created_ms, completed_ms)
+        byte_count, lambda: render.render(parsed.task, task.created_ms, completed_ms)
     )
     assert rendered.body is not None
 
@@ -304,21 +307,15 @@ async def _count_move(
         await work_queue.lock_work(tx, task)
 
 
-async def _parse_threads(tx: Transaction, task: StoredTask, threads: Any) -> parse.ReadTask:
+async def _parse_threads(
+    tx: Transaction, task: StoredTask, threads: Any, byte_count: int
+) -> parse.ReadTask:
     """Read threads with which a task is completed; raises InvalidContent, also if there is none."""
-    task_id = task.task_id
-    parsed = await tx.compute(
-        _byte_count(task),
-        lambda: parse.read_task({"task_id": task_id, "status": "completed", "threads": threads}),
-    )
+    whole = {"task_id": task.task_id, "status": "completed", "threads": threads}
+    parsed = await tx.compute(byte_count, lambda: parse.read_task(whole))
     if not parsed.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     return parsed
-
-
-def _byte_count(task: StoredTask) -> int:
-    """About how long a task's threads are: as its content, and where it has none, any length."""
-    return size_limits.CONVERSATION_BYTES_MAX if task.content is None else len(task.content)
 
 
 async def _move(

@@ -1,0 +1,33 @@
+"""About how long a JSON value is, without writing it: how much work it will be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ENOUGH = 128 * 1024
+"""Bytes at which counting stops: more than any bound that sizes are compared with."""
+
+VALUE_BYTES = 8
+"""Bytes of each value besides its text: quotes, a comma, a number."""
+
+
+def json_size(value: Any) -> int:
+    """About the bytes of a decoded JSON value when it is written, up to a little over ENOUGH.
+
+    Takes a millisecond at most, for a value of whatever size.
+    """
+    size, rest = 0, [value]
+    while rest and size < ENOUGH:
+        one = rest.pop()
+        size += VALUE_BYTES
+        if isinstance(one, str):
+            size += len(one)
+        elif isinstance(one, list):
+            rest.extend(one[: ENOUGH // VALUE_BYTES])
+        elif isinstance(one, dict):
+            for key, held in one.items():
+                size += len(key)
+                rest.append(held)
+                if size >= ENOUGH:
+                    break
+    return size

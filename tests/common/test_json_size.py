@@ -23,6 +23,8 @@ def test_a_large_value_counts_as_enough(name):
     assert json_size(LARGE[name]) >= ENOUGH
 
 
-@pytest.mark.parametrize("value", [None, 1, "", [], {}, "x" * 1000, {"a": ["b" * 500, {"c": 1}]}])
+@pytest.mark.parametrize(
+    "value", [None, 1, "", [], (), {}, "x" * 1000, {"a": ["b" * 500, {"c": 1}]}]
+)
 def test_a_small_value_counts_about_as_long_as_it_is_written(value):
     assert abs(json_size(value) - len(json.dumps(value))) <= 6 * VALUE_BYTES

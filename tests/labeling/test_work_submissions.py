@@ -9,9 +9,8 @@ import pytest
 
 from plaudit.core.labeling import (
     review_decisions,
-    submissions,
 )
-from plaudit.core.labeling.adjudication import review_order
+from plaudit.core.labeling.adjudication import review_order, task_outcome
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import (
     AnswersRejected,
@@ -195,9 +194,9 @@ def test_a_sample_is_drawn_by_the_task_and_has_about_the_size_asked_for(labeling
     labeling.set(review="sample", review_percent=30)
     ids = [f"task_{number}" for number in range(2000)]
 
-    drawn = [submissions.review_reason(labeling.project, one) for one in ids]
+    drawn = [task_outcome.review_reason(labeling.project, one) for one in ids]
 
-    assert drawn == [submissions.review_reason(labeling.project, one) for one in ids]
+    assert drawn == [task_outcome.review_reason(labeling.project, one) for one in ids]
     assert 500 < drawn.count("sample") < 700
     assert set(drawn) == {"sample", None}
 

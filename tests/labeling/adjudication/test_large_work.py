@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.labeling import consensus, question_results, submissions
+from plaudit.core.labeling import consensus, question_results
+from plaudit.core.labeling.adjudication import task_outcome
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import TaskStatus
 from plaudit.wire.v2 import parse, render
@@ -22,7 +23,7 @@ STEPS = (
     (parse, "read_task"),
     (render, "render"),
     (question_results, "make_review_state"),
-    (submissions, "consolidate"),
+    (task_outcome, "consolidate"),
     (consensus, "correct"),
 )
 """What takes time in proportion to a task's length, where a task changes."""

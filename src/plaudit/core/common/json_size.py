@@ -22,7 +22,7 @@ def json_size(value: Any) -> int:
         size += VALUE_BYTES
         if isinstance(one, str):
             size += len(one)
-        elif isinstance(one, list):
+        elif isinstance(one, (list, tuple)):
             rest.extend(one[: ENOUGH // VALUE_BYTES])
         elif isinstance(one, dict):
             for key, held in one.items():

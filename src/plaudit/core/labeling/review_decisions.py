@@ -32,6 +32,7 @@ from plaudit.core.labeling.adjudication.disagreement_reasons import (
     store_reasons,
 )
 from plaudit.core.labeling.adjudication.review_order import leave_review, may_correct, may_decide
+from plaudit.core.labeling.adjudication.task_outcome import consolidate_task
 from plaudit.core.labeling.answers import (
     Answer,
     asked_now_fault,
@@ -41,7 +42,6 @@ from plaudit.core.labeling.answers import (
 )
 from plaudit.core.labeling.question_results import ReviewState, review_state, unasked_results
 from plaudit.core.labeling.questions import own_order, place_of
-from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import DecodedSubmission, answer_address
 from plaudit.core.tasks import lifecycle

@@ -19,18 +19,16 @@ from msgspec import Struct
 from plaudit import ids
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.adjudication.extra_reviews import use_extra_review
-from plaudit.core.labeling.adjudication.review_order import leave_review, write_order
-from plaudit.core.labeling.answers import Answer, check
-from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
+from plaudit.core.labeling.adjudication.review_order import leave_review
+from plaudit.core.labeling.adjudication.task_outcome import complete_or_review, content_of
+from plaudit.core.labeling.answers import check
 from plaudit.core.labeling.counting.submission_votes import submission_votes
 from plaudit.core.labeling.questions import Display
-from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.form_version import form_with_version
-from plaudit.core.tasks.forms import form_of
 from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
-from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
+from plaudit.model.core import ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import (
     Lease,
     LeaseRef,
@@ -41,22 +39,17 @@ from plaudit.model.labeling import (
 )
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
-from plaudit.store.labeling import extra_reviews, submissions
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import submissions
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.tasks import batches, projects, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
-from plaudit.wire.v2.resources import project_detail
-from plaudit.wire.v2.task import Thread
 
 UNDO_MS = 10_000
 REOPENABLE = 20
-REVIEW_PERCENT = 20
 
 _encode = msgspec.json.Encoder().encode
-_decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(Display).decode
-_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class Receipt(Struct, frozen=True):
@@ -193,75 +186,6 @@ async def list_final_states(
         else:
             states.append(None)
     return states
-
-
-async def consolidate_task(
-    tx: Transaction, project: ProjectRow, task: StoredTask, fixes: Sequence[Answer] = ()
-) -> ConsolidatedTask:
-    """Consolidate a task's current submissions into threads and a list of open questions.
-
-    `fixes` are a reviewer's answers, which replace those of the annotators.
-    """
-    current = await submissions.list_current(tx, task.project_key, task.seq)
-
-    def consolidated() -> ConsolidatedTask:
-        judged = [
-            DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
-            for one in current
-        ]
-        return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
-
-    byte_count = len(task.content or b"") + sum(len(one.answers) for one in current)
-    return await tx.compute(byte_count, consolidated)
-
-
-async def complete_or_review(
-    tx: Transaction, project: ProjectRow, task: StoredTask, state: WorkState = WorkState.open
-) -> str:
-    """Complete a task that has all submissions it needs, or put it in review; the outcome.
-
-    `state` is that of its queue row, which the caller has locked. Raises InvalidContent if what
-    people answered cannot be delivered; nothing is changed then.
-    """
-    consolidated = await consolidate_task(tx, project, task)
-    reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
-    if reason is None and await extra_reviews.is_watched(tx, task.project_key, task.seq):
-        reason = "extra review"
-    if reason is None:
-        threads = msgspec.to_builtins(consolidated.threads)
-        await lifecycle.complete_task(
-            tx, project.environment_id, task, threads, by_submissions=True
-        )
-        return "completed"
-    await work_queue.change_state(
-        tx,
-        task.project_key,
-        task.seq,
-        expected=state,
-        state=WorkState.in_review,
-        reason=reason,
-    )
-    await write_order(tx, project, task)
-    return "in_review"
-
-
-def content_of(task: StoredTask) -> list[Thread]:
-    """Decode a task's content: the threads that annotators work on."""
-    return _decode_content(task.content or b"[]")
-
-
-def review_reason(project: ProjectRow, task_id: str) -> str | None:
-    """Return why a task must be reviewed before delivery, `all` or `sample`; None if it need not.
-
-    A task's id decides if it is in the sample, so that submitting again draws no other lot.
-    """
-    detail = project_detail(project)
-    if detail.review is Review.all:
-        return "all"
-    digest = hashlib.blake2b(task_id.encode(), digest_size=8).digest()
-    percent = REVIEW_PERCENT if detail.review_percent is None else detail.review_percent
-    is_drawn = int.from_bytes(digest, "big") % 100 < percent
-    return "sample" if detail.review is Review.sample and is_drawn else None
 
 
 async def _end_lease(

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from plaudit.core.labeling.adjudication.task_outcome import content_of
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import questions
-from plaudit.core.labeling.submissions import Receipt, content_of
+from plaudit.core.labeling.submissions import Receipt
 from plaudit.core.labeling.votes import answer_address, question_address
 from plaudit.core.quality_control import counters, qualification, repeats
 from plaudit.core.quality_control.expected_answers import (

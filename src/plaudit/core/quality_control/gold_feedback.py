@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from plaudit.core.labeling.submissions import content_of
+from plaudit.core.labeling.adjudication.task_outcome import content_of
 from plaudit.core.quality_control.gold_tasks import expected_of, gold_settings
 from plaudit.core.tasks import excerpts
 from plaudit.errors import NotFound

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.submissions import content_of
+from plaudit.core.labeling.adjudication.task_outcome import content_of
 from plaudit.core.labeling.task_work import find_in_project
 from plaudit.core.quality.estimates import Share, wilson
 from plaudit.core.quality_control import control_tasks

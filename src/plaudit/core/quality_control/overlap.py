@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from plaudit.core.labeling.adjudication.task_outcome import complete_or_review, content_of
 from plaudit.core.labeling.answer_values import given_value
 from plaudit.core.labeling.questions import Question, questions, responses
-from plaudit.core.labeling.submissions import complete_or_review, content_of
 from plaudit.core.labeling.type_rules import possible_values
 from plaudit.core.labeling.votes import Address, question_address
 from plaudit.core.quality_control import counters, judge_rules

@@ -10,7 +10,7 @@ ends it. Lock order is that of submissions.py.
 from __future__ import annotations
 
 from plaudit.core.labeling.adjudication.review_order import write_order
-from plaudit.core.labeling.submissions import complete_or_review
+from plaudit.core.labeling.adjudication.task_outcome import complete_or_review
 from plaudit.core.quality_control import overlap
 from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.errors import InvalidContent

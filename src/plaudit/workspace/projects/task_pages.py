@@ -13,7 +13,7 @@ from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import review_queue, task_work
-from plaudit.core.labeling.submissions import content_of
+from plaudit.core.labeling.adjudication.task_outcome import content_of
 from plaudit.core.labeling.task_work import TaskWork
 from plaudit.core.managing import talks
 from plaudit.core.tasks import excerpts, lifecycle, listing

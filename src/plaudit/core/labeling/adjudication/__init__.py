@@ -1,1 +1,1 @@
-"""Adjudication: disagreement on a task, the order that reviewers see, and why people differed."""
+"""Adjudication: what answers come to, where people differ and why, and the order of review."""

@@ -11,7 +11,7 @@ import pytest
 
 from plaudit.core.labeling import consensus, question_results
 from plaudit.core.labeling.adjudication import task_outcome
-from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks import lifecycle, thread_votes
 from plaudit.model.core import TaskStatus
 from plaudit.wire.v2 import parse, render
 from tests.labeling.test_work_review import LIKERT_2, correct
@@ -25,8 +25,12 @@ STEPS = (
     (question_results, "make_review_state"),
     (task_outcome, "consolidate"),
     (consensus, "correct"),
+    (thread_votes, "thread_votes"),
+    (lifecycle, "content_from_threads"),
 )
 """What takes time in proportion to a task's length, where a task changes."""
+
+NAMES = {name for _, name in STEPS}
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def test_a_large_task_is_submitted_accepted_and_corrected_off_the_loop(labeling,
     labeling.accept(large, [LIKERT_2])
     correct(labeling, large, [LIKERT_2 | {"value": 5}])
 
-    assert {name for name, _ in steps} == {name for _, name in STEPS}
+    assert {name for name, _ in steps} == NAMES - {"content_from_threads"}
     assert [name for name, holds in steps if holds] == []
     assert labeling.task(large).status is TaskStatus.completed
 
@@ -85,17 +89,20 @@ def test_long_answers_to_a_small_task_are_worked_with_off_the_loop(labeling, ste
     labeling.submit(lease, long)
     labeling.accept(task_id)
 
-    assert {name for name, _ in steps} == {name for _, name in STEPS} - {"correct"}
+    assert {name for name, _ in steps} == NAMES - {"correct", "content_from_threads"}
     assert [name for name, holds in steps if holds] == []
 
 
-def test_long_threads_complete_a_small_task_off_the_loop(labeling, steps):
+def test_long_threads_complete_a_small_task_off_the_loop_and_reopening_it_too(labeling, steps):
     messages = [make_message("user", "x" * 70_000), make_message("base_model")]
     threads = msgspec.to_builtins(make_content(make_turn(messages=messages)))
-    [task_id] = labeling.create()
+    project, environment_id = labeling.project, labeling.environment_id
+    task = labeling.write(lambda tx: lifecycle.create_task(tx, project))
 
-    task = labeling.task(task_id)
-    labeling.write(lambda tx: lifecycle.complete_task(tx, labeling.environment_id, task, threads))
+    labeling.write(lambda tx: lifecycle.complete_task(tx, environment_id, task, threads))
+    labeling.move(lifecycle.reopen_task, task.task_id)
 
-    assert [name for name, _ in steps] == ["read_task", "render"]
+    names = ["read_task", "render", "thread_votes", "content_from_threads"]
+    assert [name for name, _ in steps] == names
     assert [name for name, holds in steps if holds] == []
+    assert labeling.task(task.task_id).content is not None

@@ -280,7 +280,9 @@ async def _restore_reopened(
         await lifecycle.complete_reported(tx, project.environment_id, task, reports or [])
         return
     stored = structs.replace(task, body=before.body, patches=before.patches, head=before.head)
-    threads = msgspec.to_builtins(threads_of(stored, int(ALL_OPTS)))
+    threads = await tx.compute(
+        len(before.body), lambda: msgspec.to_builtins(threads_of(stored, int(ALL_OPTS)))
+    )
     await lifecycle.complete_task(
         tx, project.environment_id, task, threads, by_submissions=bool(before.submission_ids)
     )

@@ -141,7 +141,9 @@ async def complete_task(
         ],
     )
     if not by_submissions:
-        cast = thread_votes.thread_votes(parsed.task.threads or [])
+        cast = await tx.compute(
+            byte_count, lambda: thread_votes.thread_votes(parsed.task.threads or [])
+        )
         await thread_votes.replace_thread_votes(tx, task.project_key, task.seq, cast)
     await _end_task(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
@@ -252,9 +254,9 @@ async def reopen_task(
 
     await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
     await task_changes.mark_task(tx, task.project_key, task.seq)
-    task = await tasks.get_task(tx, task.project_key, task.seq)
+    task = completed = await tasks.get_task(tx, task.project_key, task.seq)
     if task.body is not None and task.content is None:
-        content = _encode(content_from_threads(task))
+        content = await tx.compute(len(task.body), lambda: _encode(content_from_threads(completed)))
         await tasks.set_content(tx, task.project_key, task.seq, content)
         task = await tasks.get_task(tx, task.project_key, task.seq)
     await tasks.delete_body(tx, task.project_key, task.seq)

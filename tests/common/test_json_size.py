@@ -7,6 +7,7 @@ import json
 import pytest
 
 from plaudit.core.common.json_size import ENOUGH, VALUE_BYTES, json_size
+from plaudit.wire.v2.task import ErrorDetail
 
 LARGE = {
     "one text": "x" * ENOUGH,
@@ -14,6 +15,7 @@ LARGE = {
     "many numbers": list(range(ENOUGH)),
     "many keys": {str(number): None for number in range(ENOUGH)},
     "many levels": json.loads("[" * 900 + '"' + "x" * ENOUGH + '"' + "]" * 900),
+    "a struct": [ErrorDetail(message="x" * ENOUGH)],
     "the last of many": ["x"] * 100 + [{"a": [{"b": "x" * ENOUGH}]}],
 }
 

@@ -18,6 +18,7 @@ from tests.labeling.test_work_review import LIKERT_2, correct
 from tests.labeling.test_work_submissions import judge
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
+from tests.support.operations import calling
 
 STEPS = (
     (parse, "read_task"),
@@ -96,11 +97,12 @@ def test_long_answers_to_a_small_task_are_worked_with_off_the_loop(labeling, ste
 def test_long_threads_complete_a_small_task_off_the_loop_and_reopening_it_too(labeling, steps):
     messages = [make_message("user", "x" * 70_000), make_message("base_model")]
     threads = msgspec.to_builtins(make_content(make_turn(messages=messages)))
-    project, environment_id = labeling.project, labeling.environment_id
-    task = labeling.write(lambda tx: lifecycle.create_task(tx, project))
+    task = labeling.write(lambda tx: lifecycle.create_task(tx, labeling.project))
 
-    labeling.write(lambda tx: lifecycle.complete_task(tx, environment_id, task, threads))
-    labeling.move(lifecycle.reopen_task, task.task_id)
+    with calling(labeling.world, labeling.world.key()) as client:
+        for verb, body in (("complete", {"threads": threads}), ("reopen", {})):
+            answer = client.post(f"/manage/v1/tasks/{task.task_id}/{verb}", json=body)
+            assert answer.status_code == 200, answer.text
 
     names = ["read_task", "render", "thread_votes", "content_from_threads"]
     assert [name for name, _ in steps] == names

@@ -49,7 +49,7 @@ def test_the_prompt_is_in_sight_at_the_beginning_and_wherever_somebody_reads(ann
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.reload()
     ann.working()
-    at_first = page.evaluate(IS_SEEN)
+    page.wait_for_function(IS_SEEN)  # a strip comes with the frame after the first
     if size[0] > 900:
         assert page.evaluate("document.documentElement.scrollHeight") == size[1]
 
@@ -59,7 +59,6 @@ def test_the_prompt_is_in_sight_at_the_beginning_and_wherever_somebody_reads(ann
     lines = strip.bounding_box()["height"] if strip.is_visible() else 0
     page.keyboard.press("p")
 
-    assert at_first
     assert lines == (56 if size[0] < 900 else 0)
     if lines:
         assert strip.bounding_box()["height"] > 100

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from plaudit.core.labeling import consensus, question_results
-from plaudit.core.labeling.adjudication import task_outcome
+from plaudit.core.labeling.adjudication import review_order, task_outcome
 from plaudit.core.tasks import lifecycle, thread_votes
 from plaudit.model.core import TaskStatus
 from plaudit.wire.v2 import parse, render
@@ -25,6 +25,7 @@ STEPS = (
     (render, "render"),
     (question_results, "make_review_state"),
     (task_outcome, "consolidate"),
+    (review_order, "disagreement"),
     (consensus, "correct"),
     (thread_votes, "thread_votes"),
     (lifecycle, "content_from_threads"),

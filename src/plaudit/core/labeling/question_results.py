@@ -33,6 +33,7 @@ from plaudit.core.labeling.votes import (
     ballot_of,
     consolidate_answers,
     countable_answers,
+    decode_submissions,
     first_reason,
     question_address,
 )
@@ -47,7 +48,6 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
-_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class QuestionResult(Struct, frozen=True):
@@ -126,10 +126,7 @@ def make_review_state(
     Those of the turns and threads that `choose` returns; of all without it. Takes time in
     proportion to the task's size: for pages, call it outside the event loop.
     """
-    decoded = [
-        DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
-        for row in current
-    ]
+    decoded = decode_submissions(current)
     form = form_of(project_detail(project))
     threads = None if task.body is None else threads_of(task, int(ALL_OPTS))
     content = _decode_content(task.content or b"[]")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.agreement import consolidate_ballots
@@ -15,10 +16,13 @@ from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.ballots import UNRESOLVED, Ballot, ConsolidatedValue
 from plaudit.core.labeling.questions import Question
 from plaudit.core.tasks.forms import Field
+from plaudit.model.labeling import SubmissionRow
 from plaudit.wire.v2.task import Thread
 
 Address = tuple[str, str | None, int | None, str | None, str]
 """Path, `source_id` of the message, index of the chunk, id of the criterion, and key."""
+
+_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class DecodedSubmission(Struct, frozen=True):
@@ -27,6 +31,14 @@ class DecodedSubmission(Struct, frozen=True):
     user_id: str
     submitted_ms: int
     answers: list[Answer]
+
+
+def decode_submissions(rows: Sequence[SubmissionRow]) -> list[DecodedSubmission]:
+    """Decode stored submissions, in their order."""
+    return [
+        DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
+        for row in rows
+    ]
 
 
 class AnnotatorAnswer(Struct, frozen=True):

@@ -11,9 +11,8 @@ from collections.abc import Container, Sequence
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.adjudication.disagreement import disagreement
-from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.votes import DecodedSubmission
+from plaudit.core.labeling.adjudication.disagreement import Disagreement, disagreement
+from plaudit.core.labeling.votes import decode_submissions
 from plaudit.core.tasks.forms import form_of
 from plaudit.core.tasks.overlap import adaptive_overlap
 from plaudit.model.core import ProjectRow, Review, StoredTask
@@ -34,7 +33,6 @@ LOOKED_AT = 50
 """Tasks among which a reviewer's next one is looked for."""
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
-_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class ReviewFilter(Struct, frozen=True):
@@ -73,12 +71,13 @@ class RankedTask(Struct, frozen=True):
 async def write_order(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
     """List a task that is in review by its current submissions; its queue row is locked."""
     current = await submissions.list_current(tx, task.project_key, task.seq)
-    judged = [
-        DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
-        for row in current
-    ]
-    form, content = form_of(project_detail(project)), _decode_content(task.content or b"[]")
-    found = disagreement(form, content, judged)
+
+    def computed() -> Disagreement:
+        form, content = form_of(project_detail(project)), _decode_content(task.content or b"[]")
+        return disagreement(form, content, decode_submissions(current))
+
+    byte_count = len(task.content or b"") + sum(len(row.answers) for row in current)
+    found = await tx.compute(byte_count, computed)
     disputed = sorted(found.questions.items(), key=lambda item: (-item[1], item[0]))
     ranked = [("", found.overall), *disputed[:QUESTIONS_MAX]]
     people = ["", *(row.user_id for row in current)]

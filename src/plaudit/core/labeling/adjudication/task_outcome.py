@@ -10,7 +10,7 @@ import msgspec
 from plaudit.core.labeling.adjudication.review_order import write_order
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
-from plaudit.core.labeling.votes import DecodedSubmission
+from plaudit.core.labeling.votes import decode_submissions
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.model.core import ProjectRow, Review, StoredTask
@@ -24,7 +24,6 @@ from plaudit.wire.v2.task import Thread
 REVIEW_PERCENT = 20
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
-_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 async def consolidate_task(
@@ -37,11 +36,8 @@ async def consolidate_task(
     current = await submissions.list_current(tx, task.project_key, task.seq)
 
     def consolidated() -> ConsolidatedTask:
-        judged = [
-            DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
-            for one in current
-        ]
-        return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
+        form, judged = form_of(project_detail(project)), decode_submissions(current)
+        return consolidate(form, content_of(task), judged, fixes)
 
     byte_count = len(task.content or b"") + sum(len(one.answers) for one in current)
     return await tx.compute(byte_count, consolidated)
